@@ -1,0 +1,138 @@
+# Everything a person does here is a target. `make` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/bin
+STAMPS := .stamps
+UV_VERSION := 0.13.9
+# Arguments of `make run`, for example ARGS="--data bars.csv".
+ARGS ?=
+
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# Our own setting; a caller's PYTHONPATH must not shadow the pinned environment.
+unexport PYTHONPATH
+
+PROTOS := $(wildcard protos/aetherion/v1/*.proto)
+GO_SOURCES := $(shell find trading -name '*.go' -not -path 'trading/gen/*' 2>/dev/null) trading/go.mod trading/go.sum
+RUST_SOURCES := $(shell find risk -name '*.rs' -not -path 'risk/target/*' 2>/dev/null) $(wildcard risk/Cargo.* risk/*/Cargo.toml)
+
+##@ Run
+
+.PHONY: run
+run: build ## Set up, build, start both services, trade real data, write a report (ARGS="--data PATH")
+	@$(VENV)/bin/aetherion run $(ARGS)
+
+.PHONY: run-go-service run-rust-service run-python-client
+run-go-service: build ## Start the Trading Service in this terminal
+	@$(VENV)/bin/aetherion data prepare-demo
+	@$(BIN)/aetherion-trading
+run-rust-service: build ## Start the Risk Service in this terminal
+	@$(BIN)/aetherion-risk
+run-python-client: build ## Trade against the two services running in other terminals
+	@$(VENV)/bin/aetherion client $(ARGS)
+
+##@ Build
+
+.PHONY: setup
+setup: $(STAMPS)/setup ## Make the virtual environment with pinned tools, fetch Go and Rust dependencies
+
+$(STAMPS)/venv:
+	@command -v go >/dev/null || { echo "go is missing: install Go 1.26 or later"; exit 1; }
+	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.95 or later"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is too old: Python 3.11 or later is needed (make PYTHON=...)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/python: orchestrator/requirements.lock orchestrator/pyproject.toml | $(STAMPS)/venv
+	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --require-hashes -r orchestrator/requirements.lock
+	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --no-deps --editable orchestrator
+	@touch $@
+
+$(STAMPS)/fetched: trading/go.sum risk/Cargo.lock | $(STAMPS)/venv
+	cd trading && go mod download
+	cd risk && cargo fetch --locked --quiet
+	@touch $@
+
+$(STAMPS)/setup: $(STAMPS)/python $(STAMPS)/fetched
+	@touch $@
+
+.PHONY: generate
+generate: $(STAMPS)/generated ## Generate Go, Rust and Python from protos/
+
+$(STAMPS)/generated: $(PROTOS) buf.gen.yaml | $(STAMPS)/setup
+	buf generate
+	$(VENV)/bin/python -m grpc_tools.protoc -I protos --python_out=orchestrator/src --grpc_python_out=orchestrator/src \
+		--mypy_out=quiet:orchestrator/src --mypy_grpc_out=quiet:orchestrator/src $(PROTOS)
+	touch orchestrator/src/aetherion/v1/__init__.py
+	cd risk && cargo build --quiet --release --locked -p risk-service
+	@touch $@
+
+.PHONY: build
+build: $(STAMPS)/python $(STAMPS)/generated $(BIN)/aetherion-trading $(BIN)/aetherion-risk ## Build both services into bin/
+
+$(BIN)/aetherion-trading: $(STAMPS)/generated $(GO_SOURCES)
+	cd trading && go build -o $@ ./cmd/aetherion-trading
+
+$(BIN)/aetherion-risk: $(STAMPS)/generated $(RUST_SOURCES)
+	cd risk && cargo build --quiet --release --locked -p risk-service
+	@mkdir -p $(BIN) && cp risk/target/release/aetherion-risk $@.new && mv $@.new $@ && touch $@
+
+.PHONY: lock
+lock: $(STAMPS)/venv ## Resolve the Python dependencies again and write the lock file
+	cd orchestrator && uv pip compile --quiet --upgrade --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--no-emit-index-url --extra demo --extra dev pyproject.toml -o requirements.lock
+
+.PHONY: clean
+clean: ## Remove everything generated or built, and the virtual environment
+	rm -rf $(VENV) $(STAMPS) $(BIN) risk/target trading/gen orchestrator/src/aetherion/v1 runs
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis orchestrator/.pytest_cache orchestrator/.mypy_cache orchestrator/.ruff_cache
+
+##@ Check
+
+.PHONY: test
+test: lint test-go test-rust test-python test-cross ## Lint, then all suites; each prints its count
+
+.PHONY: test-go test-rust test-python test-cross
+test-go: build ## Go tests
+	@cd trading && go test -count=1 -race ./... -json | $(CURDIR)/$(VENV)/bin/python $(CURDIR)/tests/count_go.py
+test-rust: build ## Rust tests
+	@cd risk && cargo test --release --locked --quiet --workspace
+test-python: build ## Python tests
+	@cd orchestrator && $(CURDIR)/$(VENV)/bin/pytest -q tests
+test-cross: build ## Tests that span services, with real processes
+	@$(VENV)/bin/pytest -q -c orchestrator/pyproject.toml --rootdir . tests
+
+.PHONY: lint
+lint: build ## buf, gofmt, go vet, staticcheck, rustfmt, clippy, ruff, mypy
+	buf lint
+	buf format --diff --exit-code
+	@test -z "$$(cd trading && gofmt -l cmd internal)" || { echo "gofmt wants to change:"; cd trading && gofmt -l cmd internal; exit 1; }
+	cd trading && go vet ./... && go tool staticcheck ./cmd/... ./internal/...
+	cd risk && cargo fmt --check && cargo clippy --quiet --release --locked --workspace --all-targets -- -D warnings
+	$(VENV)/bin/ruff check --quiet --config orchestrator/pyproject.toml orchestrator tests bench
+	$(VENV)/bin/ruff format --quiet --check --config orchestrator/pyproject.toml orchestrator tests bench
+	cd orchestrator && $(CURDIR)/$(VENV)/bin/mypy
+
+.PHONY: proto-breaking
+proto-breaking: $(STAMPS)/python ## Compare the contract with main
+	buf breaking --against '.git#ref=refs/heads/main'
+
+##@ Measure
+
+.PHONY: bench
+bench: bench-stream ## All benchmarks
+
+.PHONY: bench-stream
+bench-stream: build ## Rows a second from Go to a Python handler, beside the bare gRPC stream of the same bytes
+	@$(VENV)/bin/python bench/stream.py
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,0 +1,1 @@
+"""Aetherion: one engine for research, backtest, paper and live trading."""

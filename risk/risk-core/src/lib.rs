@@ -1,0 +1,1 @@
+//! Risk numerics and pre-trade decisions: pure functions of their inputs.

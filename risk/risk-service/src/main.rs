@@ -1,0 +1,3 @@
+//! The Risk Service.
+
+fn main() {}

@@ -1,0 +1,4 @@
+// Command aetherion-trading is the Trading Service.
+package main
+
+func main() {}

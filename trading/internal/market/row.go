@@ -1,0 +1,31 @@
+// Package market holds rows of market data in time order and the columns they travel in.
+package market
+
+// Kind says what a Row is. The numbers are those of the contract's MarketDataKind.
+type Kind uint8
+
+// The kinds of rows.
+const (
+	Bar   Kind = 1
+	Quote Kind = 2
+	Trade Kind = 3
+)
+
+// Row is one event of market data. Prices and quantities are integers scaled by the instrument. Only
+// the fields of its kind are meant; the others are zero.
+type Row struct {
+	Kind         Kind
+	Instrument   uint32 // index into the data set's instruments
+	MdSequence   int64  // gap-free per instrument, from 1
+	TransactTime int64  // ns UTC; of a bar its close
+	ReceiveTime  int64  // ns UTC; 0 when not recorded
+
+	OpenTime                               int64 // bar
+	OpenPx, HighPx, LowPx, ClosePx, Volume int64 // bar
+
+	BidPx, BidQty, AskPx, AskQty int64 // quote; a side is there when its flag says so
+	HasBid, HasAsk               bool
+
+	TradePx, TradeQty int64 // trade
+	AggressorSide     uint8 // trade; Side of the contract, 0 unknown
+}
