@@ -1,0 +1,1 @@
+"""Backtests: a strategy over recorded data in virtual time."""
