@@ -64,7 +64,8 @@ def scaled(value: Number, scale: int, increment: int, field: str) -> int:
     if number.as_tuple().exponent < -_MOST_DECIMALS:  # type: ignore[operator]  # finite: an int
         raise GridError(f"{field}: must have at most {_MOST_DECIMALS} decimals, got {value}")
     numerator, denominator = number.as_integer_ratio()
-    steps, rest = divmod(numerator * 10**scale, increment * denominator)
+    unit: int = 10**scale
+    steps, rest = divmod(numerator * unit, increment * denominator)
     mantissa = steps * increment
     if rest:
         low, high = unscale(mantissa, scale), unscale(mantissa + increment, scale)

@@ -1,0 +1,171 @@
+"""One channel to one service: targets, deadlines, and errors as one clear line."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from types import TracebackType
+from typing import Generic, Self, TypeVar, cast
+
+import grpc
+from grpc import aio
+
+from aetherion.errors import AetherionError
+
+T = TypeVar("T")
+Q = TypeVar("Q")
+
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+CALL_TIMEOUT_S = 10.0
+_OPTIONS = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    # A service that is started again is found within a second.
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    # Loopback and Unix sockets never go through a proxy of the environment.
+    ("grpc.enable_http_proxy", 0),
+)
+
+
+class ServiceError(AetherionError):
+    """A call to a service failed."""
+
+
+class ServiceUnavailableError(ServiceError):
+    """The service cannot be reached or went away."""
+
+
+class DeadlineError(ServiceError):
+    """The service did not answer in time."""
+
+
+class InvalidArgumentError(ServiceError):
+    """The service refused the request as wrong; the text names field, value and rule."""
+
+
+class NotFoundError(ServiceError):
+    """What was asked for does not exist."""
+
+
+class FailedPreconditionError(ServiceError):
+    """The service is not in the state that the request needs."""
+
+
+class ResourceExhaustedError(ServiceError):
+    """The service has no room for the request now."""
+
+
+class ProtocolError(ServiceError):
+    """The service sent something that the contract does not allow."""
+
+
+_ERRORS: dict[grpc.StatusCode, type[ServiceError]] = {
+    grpc.StatusCode.UNAVAILABLE: ServiceUnavailableError,
+    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineError,
+    grpc.StatusCode.INVALID_ARGUMENT: InvalidArgumentError,
+    grpc.StatusCode.OUT_OF_RANGE: InvalidArgumentError,
+    grpc.StatusCode.NOT_FOUND: NotFoundError,
+    grpc.StatusCode.FAILED_PRECONDITION: FailedPreconditionError,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: ResourceExhaustedError,
+}
+
+
+def check_target(target: str) -> str:
+    """Return `target` if it is "host:port" or "unix:path".
+
+    Raises:
+        ServiceError: it is neither.
+    """
+    host, colon, port = target.rpartition(":")
+    is_unix = target.startswith("unix:") and len(target) > len("unix:")
+    is_tcp = bool(colon and host) and port.isdecimal() and 0 < int(port) < 65536
+    if not (is_unix or is_tcp):
+        raise ServiceError(f"address: must be host:port or unix:path, got {target!r}")
+    return target
+
+
+class Channel:
+    """A connection to one service, closed by `async with`."""
+
+    def __init__(self, service: str, target: str, *, timeout_s: float = CALL_TIMEOUT_S) -> None:
+        self.service = service
+        self.target = check_target(target)
+        self.timeout_s = timeout_s
+        self.aio = aio.insecure_channel(target, options=_OPTIONS)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End all calls and the connection."""
+        await self.aio.close()
+
+    async def answer(self, call: Awaitable[T]) -> T:
+        """Await `call` and turn what gRPC raises into one of our errors."""
+        try:
+            return await call
+        except aio.AioRpcError as error:
+            raise self.error(error) from None
+
+    def error(self, error: aio.AioRpcError) -> ServiceError:
+        """Return `error` as one clear line: which service, where, and what to do."""
+        code, text = error.code(), error.details() or "no details given"
+        where = f"{self.service} at {self.target}"
+        if code is grpc.StatusCode.UNAVAILABLE:
+            line = f"{where}: not reachable ({text}); is it running?"
+        elif code is grpc.StatusCode.DEADLINE_EXCEEDED:
+            line = f"{where}: no answer within {self.timeout_s:g} s; is it overloaded?"
+        elif code in _ERRORS:
+            line = f"{where}: {text}"
+        else:
+            line = f"{where}: {code.name}: {text}"
+        return _ERRORS.get(code, ServiceError)(line)
+
+
+class Duplex(Generic[Q, T]):
+    """A stream of requests up and responses down, with our errors."""
+
+    def __init__(self, channel: Channel, call: aio.StreamStreamCall[Q, T]) -> None:
+        self._channel = channel
+        self._call = call
+
+    async def send(self, request: Q) -> None:
+        """Send one request, as soon as flow control lets it."""
+        try:
+            await self._call.write(request)
+        except aio.AioRpcError as error:
+            raise self._channel.error(error) from None
+        except asyncio.InvalidStateError:  # the service ended the stream; the next read says why
+            pass
+
+    async def receive(self, timeout_s: float | None = None) -> T | None:
+        """Return the next response, None when the service ended the stream well.
+
+        Raises:
+            DeadlineError: nothing came for `timeout_s`.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                response = await self._call.read()
+        except aio.AioRpcError as error:
+            raise self._channel.error(error) from None
+        except TimeoutError:
+            where = f"{self._channel.service} at {self._channel.target}"
+            raise DeadlineError(
+                f"{where}: no answer within {timeout_s:g} s; does it hang?"
+            ) from None
+        return None if response is aio.EOF else cast(T, response)
+
+    def cancel(self) -> None:
+        """End the stream at once; harmless when it has ended."""
+        self._call.cancel()
