@@ -1,1 +1,12 @@
 //! Risk numerics and pre-trade decisions: pure functions of their inputs.
+//!
+//! Conventions that hold everywhere: P&L is gain-positive, VaR and ES are losses and positive when money is lost, never
+//! clipped at 0; returns are arithmetic, oldest row first; covariance is for one day. Bad input is refused with a
+//! [`RiskError`]; NaN and infinity neither come in nor go out.
+
+pub mod error;
+pub mod matrix;
+pub mod special;
+pub mod units;
+
+pub use error::{Result, RiskError};
