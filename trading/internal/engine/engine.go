@@ -1,0 +1,166 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrNothingNew says that a venue report repeats what is known already; nothing was changed.
+var ErrNothingNew = errors.New("nothing new")
+
+// ErrVersion says that a definition or the limits are at another version than the change expects.
+var ErrVersion = errors.New("version conflict")
+
+// Engine is the whole state. It has one writer, and no lock.
+type Engine struct {
+	sequence    uint64
+	now         int64
+	instruments map[string]*instrument
+	accounts    map[string]*account
+	orders      map[uint64]*Order
+	names       map[orderName]*Order
+	execs       map[execName]struct{}
+	limits      RiskLimits
+	open        map[uint64]*Order // orders that still work
+}
+
+type orderName struct{ account, clOrdID string }
+
+type execName struct{ venue, execID string }
+
+// account holds cash and positions. It exists from the first order that names it, so that refusals
+// have their chain of reports too; it trades only once it is opened.
+type account struct {
+	name         string
+	opened       bool
+	baseCurrency string
+	lastReport   uint64
+	cash         map[string]Amount
+	positions    map[string]*position
+	orders       []*Order // by id
+}
+
+// Effects are what follows from events. Apply appends, so that a caller can use one for a batch.
+type Effects struct {
+	Reports  []ExecutionReport
+	Routes   []Route
+	Pretrade []PretradeEvent
+}
+
+// Route is something to be sent to a venue.
+type Route struct {
+	OrderID      uint64
+	NewOrder     *NewOrder // not to be changed
+	VenueOrderID string
+	Cancel       bool // false: the order itself
+}
+
+// Reset empties the effects and keeps their memory.
+func (e *Effects) Reset() {
+	clear(e.Reports)
+	clear(e.Routes)
+	clear(e.Pretrade)
+	e.Reports, e.Routes, e.Pretrade = e.Reports[:0], e.Routes[:0], e.Pretrade[:0]
+}
+
+// New is an engine before its first event.
+func New() *Engine {
+	return &Engine{
+		instruments: map[string]*instrument{},
+		accounts:    map[string]*account{},
+		orders:      map[uint64]*Order{},
+		names:       map[orderName]*Order{},
+		execs:       map[execName]struct{}{},
+		open:        map[uint64]*Order{},
+	}
+}
+
+// Apply takes the next event and appends what follows from it to effects. On an error nothing was
+// changed and the sequence is still free: the event must not stand in a journal.
+func (e *Engine) Apply(event Event, effects *Effects) error {
+	if event.Sequence != e.sequence+1 {
+		return fmt.Errorf("sequence: must be %d, got %d", e.sequence+1, event.Sequence)
+	}
+	if event.TransactTime < e.now {
+		return fmt.Errorf("transact_time_ns: must be at least %d, got %d", e.now, event.TransactTime)
+	}
+	if err := e.apply(&event, effects); err != nil {
+		return err
+	}
+	e.sequence, e.now = event.Sequence, event.TransactTime
+	return nil
+}
+
+func (e *Engine) apply(event *Event, effects *Effects) error {
+	switch input := event.Input.(type) {
+	case *OrderDecision:
+		return e.applyDecision(event, input, effects)
+	case *CancelOrder:
+		e.applyCancel(event, input, effects)
+		return nil
+	case *VenueReport:
+		return e.applyVenueReport(event, input, effects)
+	case *Mark:
+		return e.applyMark(event, input, effects)
+	case *Adjustment:
+		return e.applyAdjustment(event, input, effects)
+	case *LimitChange:
+		return e.applyLimitChange(event, input, effects)
+	case *Instrument:
+		return e.applyInstrument(event, input, effects)
+	case *AccountOpened:
+		return e.applyAccountOpened(event, input, effects)
+	}
+	return fmt.Errorf("input: unknown type %T", event.Input)
+}
+
+func (e *Engine) applyMark(event *Event, mark *Mark, effects *Effects) error {
+	instrument, known := e.instruments[mark.InstrumentID]
+	if !known {
+		return fmt.Errorf("instrument_id: unknown instrument %q", mark.InstrumentID)
+	}
+	if err := instrument.checkPrice("mark_px", mark.MarkPx); err != nil {
+		return err
+	}
+	instrument.markPx, instrument.hasMark = mark.MarkPx, true
+	effects.tell(event, PretradeEvent{Mark: mark})
+	return nil
+}
+
+func (e *Engine) applyAccountOpened(event *Event, opened *AccountOpened, effects *Effects) error {
+	if opened.Account == "" || opened.BaseCurrency == "" {
+		return fmt.Errorf("account_opened: account and base_currency must be set, got %q and %q", opened.Account, opened.BaseCurrency)
+	}
+	account := e.accounts[opened.Account]
+	if account != nil && account.opened {
+		return fmt.Errorf("account: %q is open already", opened.Account)
+	}
+	account = e.account(opened.Account)
+	account.opened, account.baseCurrency = true, opened.BaseCurrency
+	effects.tell(event, PretradeEvent{AccountOpened: opened})
+	return nil
+}
+
+// account gives the account of that name, a new one that is not open if need be.
+func (e *Engine) account(name string) *account {
+	a := e.accounts[name]
+	if a == nil {
+		a = &account{name: name, cash: map[string]Amount{}, positions: map[string]*position{}}
+		e.accounts[name] = a
+	}
+	return a
+}
+
+func (e *Engine) openAccount(name string) (*account, error) {
+	a := e.accounts[name]
+	if a == nil || !a.opened {
+		return nil, fmt.Errorf("account: unknown account %q", name)
+	}
+	return a, nil
+}
+
+// tell adds an event for the gate.
+func (e *Effects) tell(event *Event, pretrade PretradeEvent) {
+	pretrade.Sequence, pretrade.TransactTime = event.Sequence, event.TransactTime
+	e.Pretrade = append(e.Pretrade, pretrade)
+}

@@ -1,0 +1,123 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+)
+
+func (e *Engine) applyVenueReport(event *Event, report *VenueReport, effects *Effects) error {
+	order := e.orders[report.OrderID]
+	if order == nil {
+		return fmt.Errorf("order_id: unknown order %d", report.OrderID)
+	}
+	if order.RejectedBy == ByEngine || order.RejectedBy == ByRisk {
+		return fmt.Errorf("order_id: order %d was refused and never sent", report.OrderID)
+	}
+	if venue := order.instrument.Venue(); report.Venue != venue {
+		return fmt.Errorf("venue: order %d is at %q, got %q", report.OrderID, venue, report.Venue)
+	}
+	if report.ExecType == ExecTrade {
+		return e.applyFill(event, order, report, effects)
+	}
+	return e.applyStatus(event, order, report, effects)
+}
+
+// applyStatus takes a report that moves no quantity.
+func (e *Engine) applyStatus(event *Event, order *Order, report *VenueReport, effects *Effects) error {
+	news := order.Open()
+	switch report.ExecType {
+	case ExecNew:
+		news = news && !order.acknowledged
+	case ExecCancelRejected:
+		news = news && order.pendingCancel
+	case ExecCanceled, ExecExpired, ExecRejected:
+	default:
+		return fmt.Errorf("exec_type: a venue does not say %d", report.ExecType)
+	}
+	if !news {
+		return ErrNothingNew
+	}
+	r := ExecutionReport{ExecType: report.ExecType, ExecID: report.ExecID, Text: report.Text}
+	switch report.ExecType {
+	case ExecNew:
+		order.acknowledged = true
+	case ExecCancelRejected:
+		order.pendingCancel = false
+		r.CxlRejReason, r.RejectedBy = report.CxlRejReason, ByVenue
+	case ExecCanceled:
+		e.close(order, StatusCanceled)
+	case ExecExpired:
+		e.close(order, StatusExpired)
+	case ExecRejected:
+		e.close(order, StatusRejected)
+		order.OrdRejReason, order.RejectedBy, order.Text = RejVenue, ByVenue, report.Text
+		r.OrdRejReason, r.RejectedBy = RejVenue, ByVenue
+	}
+	order.nameAtVenue(report)
+	if !order.Open() {
+		effects.tell(event, PretradeEvent{Release: &PretradeRelease{OrderID: order.OrderID}})
+	}
+	effects.report(event, order, r)
+	return nil
+}
+
+// applyFill counts a fill, also one that comes after the order closed: the venue has the last word on
+// what was traded. Everything is computed before anything is changed.
+func (e *Engine) applyFill(event *Event, order *Order, report *VenueReport, effects *Effects) error {
+	exec := execName{report.Venue, report.ExecID}
+	if report.ExecID == "" {
+		return fmt.Errorf("exec_id: a fill must have one")
+	}
+	if _, seen := e.execs[exec]; seen {
+		return ErrNothingNew
+	}
+	if report.LastQty <= 0 {
+		return fmt.Errorf("last_qty: must be positive, got %d", report.LastQty)
+	}
+	if err := order.instrument.checkPrice("last_px", report.LastPx); err != nil {
+		return err
+	}
+	if order.CumQty > math.MaxInt64-report.LastQty {
+		return fmt.Errorf("cum_qty: %w", ErrOverflow)
+	}
+	booking, err := order.account.bookFill(order, report)
+	if err != nil {
+		return err
+	}
+	notional, err := order.instrument.notional(report.LastQty, report.LastPx)
+	if err != nil {
+		return err
+	}
+	cumNotional, err := order.CumNotional.Add(notional)
+	if err != nil {
+		return err
+	}
+
+	booking.commit(order.account)
+	e.execs[exec] = struct{}{}
+	order.CumQty, order.CumNotional, order.acknowledged = order.CumQty+report.LastQty, cumNotional, true
+	order.nameAtVenue(report)
+	if order.CumQty >= order.NewOrder.OrderQty {
+		e.close(order, StatusFilled)
+	}
+	effects.tell(event, PretradeEvent{Fill: &PretradeFill{
+		OrderID: order.OrderID, Account: order.NewOrder.Account, InstrumentID: order.NewOrder.InstrumentID,
+		Side: order.NewOrder.Side, LastQty: report.LastQty, LastPx: report.LastPx,
+	}})
+	effects.report(event, order, ExecutionReport{
+		ExecType: ExecTrade, ExecID: report.ExecID, Text: report.Text, LastQty: report.LastQty, LastPx: report.LastPx,
+		LastLiquidityInd: report.LastLiquidityInd, Commission: report.Commission,
+	})
+	return nil
+}
+
+func (e *Engine) close(order *Order, status OrdStatus) {
+	delete(e.open, order.OrderID)
+	order.closed, order.pendingCancel = status, false
+}
+
+func (o *Order) nameAtVenue(report *VenueReport) {
+	if report.VenueOrderID != "" {
+		o.VenueOrderID = report.VenueOrderID
+	}
+}
