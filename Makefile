@@ -127,11 +127,15 @@ proto-breaking: $(STAMPS)/python ## Compare the contract with main
 ##@ Measure
 
 .PHONY: bench
-bench: bench-stream ## All benchmarks
+bench: bench-stream bench-matching ## All benchmarks
 
 .PHONY: bench-stream
 bench-stream: build ## Rows a second from Go to a Python handler, beside the bare gRPC stream of the same bytes
 	@$(VENV)/bin/python bench/stream.py
+
+.PHONY: bench-matching
+bench-matching: build ## Commands a second of the matching engine, beside an array book
+	@$(VENV)/bin/python bench/matching.py
 
 .PHONY: help
 help: ## List the targets
