@@ -1,7 +1,7 @@
 """Commands a second of the matching engine, beside an array book that does the least a book can do.
 
-Run by `make bench-matching`. The flow (45 % new limit orders, 40 % cancels, 15 % that trade) is the same on both, and so is
-its own cost; both run in turn in one process, five times.
+Run by `make bench-matching`. The flow (45 % new limit orders, 40 % cancels, 15 % that trade) is the
+same on both, and so is its own cost; both run in turn in one process, five times.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from results import row, write
 TRADING = Path(__file__).parent.parent / "trading"
 RESTING = (10, 1_000, 100_000, 1_000_000)
 LINE = re.compile(
-    r"^BenchmarkMatching/(?P<book>\w+)/resting=(?P<resting>\d+)\S*\s+\d+\s+(?P<ns>[\d.]+) ns/op.*?(?P<allocs>\d+) allocs/op"
+    r"^BenchmarkMatching/(?P<book>\w+)/resting=(?P<resting>\d+)\S*\s+\d+\s+"
+    r"(?P<ns>[\d.]+) ns/op.*?(?P<allocs>\d+) allocs/op"
 )
 
 
@@ -50,7 +51,8 @@ def main() -> None:
         "Matching engine, one thread",
         "make bench-matching",
         rows,
-        f"Goal: 3,000,000 commands/s at every depth. Allocations per command in steady state: {allocations}.",
+        "Goal: 3,000,000 commands/s at every depth. "
+        f"Allocations per command in steady state: {allocations}.",
     )
 
 

@@ -1,4 +1,4 @@
-"""How benchmarks write what they measured: `bench/results/NAME.json`, and `bench/RESULTS.md` from all of them."""
+"""How benchmarks write what they measured: `results/NAME.json` each, `RESULTS.md` from all."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Row:
 def row(
     metric: str, unit: str, values: Sequence[float], reference: str, references: Sequence[float]
 ) -> Row:
-    """Return a row of medians; `values[i]` and `references[i]` were measured one after the other."""
+    """Return a row of medians; `values[i]` and `references[i]` were measured in turn."""
     ratios = [value / other for value, other in zip(values, references, strict=True)]
     median = statistics.median(values)
     return Row(
@@ -91,8 +91,8 @@ def _table(document: dict[str, object]) -> str:
         "| --- | ---: | --- | ---: | --- | ---: | ---: |",
     ]
     lines += [
-        f"| {r['metric']} | {_number(r['value'])} | {r['unit']} | {r['spread']:.0%} | {r['reference']} "
-        f"| {_number(r['reference_value'])} | {r['ratio']:.2f} |"
+        f"| {r['metric']} | {_number(r['value'])} | {r['unit']} | {r['spread']:.0%} "
+        f"| {r['reference']} | {_number(r['reference_value'])} | {r['ratio']:.2f} |"
         for r in rows
     ]
     return "\n".join(lines)
