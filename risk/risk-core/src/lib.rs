@@ -6,6 +6,7 @@
 
 pub mod error;
 pub mod matrix;
+pub mod pretrade;
 pub mod special;
 pub mod units;
 

@@ -1,0 +1,115 @@
+//! One account, one instrument, and short words for what happens to them.
+
+use risk_core::pretrade::{
+    CheckFailure, Decimal, Decision, Event, Fill, Hold, Instrument, InstrumentTerms, Machine, Mark, NewOrder,
+    OrdRejReason, OrdType, Position, RiskLimit, RiskLimits, Side, Snapshot, TimeInForce,
+};
+
+pub const ACCOUNT: &str = "A1";
+pub const INSTRUMENT: &str = "AAPL.XNAS";
+
+pub fn decimal(mantissa: i128, scale: u32) -> Decimal {
+    Decimal::new(mantissa, scale).expect("scale of a test")
+}
+
+/// Whole prices and quantities: a tick and a lot of one, no range.
+pub fn whole_units() -> InstrumentTerms {
+    InstrumentTerms {
+        instrument_id: INSTRUMENT.into(),
+        price_scale: 0,
+        qty_scale: 0,
+        price_increment: 1,
+        qty_increment: 1,
+        min_qty: 0,
+        max_qty: 0,
+        multiplier: decimal(1, 0),
+        allow_negative_price: false,
+    }
+}
+
+/// Prices of two decimals, quantities of three in lots of 0.010 from 0.020 to 900, multiplier 10.
+pub fn fine_units() -> InstrumentTerms {
+    InstrumentTerms {
+        price_scale: 2,
+        qty_scale: 3,
+        price_increment: 5,
+        qty_increment: 10,
+        min_qty: 20,
+        max_qty: 900_000,
+        multiplier: decimal(10, 0),
+        ..whole_units()
+    }
+}
+
+pub fn instrument(terms: InstrumentTerms) -> Instrument {
+    Instrument::new(terms).expect("instrument of a test")
+}
+
+pub fn limits(limits: Vec<RiskLimit>, band_bps: u32) -> RiskLimits {
+    RiskLimits::new(1, limits, band_bps).expect("limits of a test")
+}
+
+pub fn max_position(qty: i128) -> RiskLimits {
+    let limit = RiskLimit { max_position_qty: Some(decimal(qty, 0)), ..RiskLimit::default() };
+    limits(vec![limit], 0)
+}
+
+pub fn snapshot(terms: InstrumentTerms, risk_limits: RiskLimits) -> Snapshot {
+    Snapshot {
+        instruments: vec![instrument(terms)],
+        accounts: vec![ACCOUNT.into()],
+        risk_limits,
+        ..Snapshot::default()
+    }
+}
+
+pub fn machine(snapshot: Snapshot) -> Machine {
+    Machine::new(snapshot).expect("snapshot of a test")
+}
+
+pub fn position(net_qty: i64) -> Position {
+    Position { account: ACCOUNT.into(), instrument_id: INSTRUMENT.into(), net_qty }
+}
+
+pub fn hold(side: Side, leaves_qty: i64) -> Hold {
+    Hold { account: ACCOUNT.into(), instrument_id: INSTRUMENT.into(), side, leaves_qty }
+}
+
+pub fn mark(mark_px: i64) -> Mark {
+    Mark { instrument_id: INSTRUMENT.into(), mark_px }
+}
+
+pub fn fill(order_id: u64, side: Side, last_qty: i64) -> Fill {
+    Fill { order_id, account: ACCOUNT.into(), instrument_id: INSTRUMENT.into(), side, last_qty }
+}
+
+pub fn limit_order(side: Side, order_qty: i64, price: i64) -> NewOrder {
+    NewOrder {
+        cl_ord_id: "o-1".into(),
+        account: ACCOUNT.into(),
+        instrument_id: INSTRUMENT.into(),
+        side: Ok(side),
+        ord_type: Ok(OrdType::Limit),
+        time_in_force: Ok(TimeInForce::Gtc),
+        order_qty,
+        price: Some(price),
+    }
+}
+
+pub fn market_order(side: Side, order_qty: i64) -> NewOrder {
+    let limit_order = limit_order(side, order_qty, 0);
+    NewOrder { ord_type: Ok(OrdType::Market), price: None, ..limit_order }
+}
+
+pub fn check(machine: &mut Machine, order_id: u64, order: NewOrder) -> Decision {
+    let answer = machine.apply(Event::Check { order_id, order });
+    answer.expect("a check is no error").expect("a check is answered")
+}
+
+pub fn reasons(decision: &Decision) -> Vec<OrdRejReason> {
+    decision.check_failures.iter().map(|failure| failure.ord_rej_reason).collect()
+}
+
+pub fn failure(reason: OrdRejReason, scope: &str, limit: &str, value: &str) -> CheckFailure {
+    CheckFailure { ord_rej_reason: reason, scope: scope.into(), risk_limit: limit.into(), value: value.into() }
+}

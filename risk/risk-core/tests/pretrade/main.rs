@@ -1,0 +1,8 @@
+//! Pre-trade decisions from outside: reference vectors, boundaries, laws.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+mod boundaries;
+mod events;
+mod fixture;
+mod laws;
+mod vectors;
