@@ -116,9 +116,9 @@ lint: build ## buf, gofmt, go vet, staticcheck, rustfmt, clippy, ruff, mypy
 	@test -z "$$(cd trading && gofmt -l cmd internal)" || { echo "gofmt wants to change:"; cd trading && gofmt -l cmd internal; exit 1; }
 	cd trading && go vet ./... && go tool staticcheck ./cmd/... ./internal/...
 	cd risk && cargo fmt --check && cargo clippy --quiet --release --locked --workspace --all-targets -- -D warnings
-	$(VENV)/bin/ruff check --quiet --config orchestrator/pyproject.toml orchestrator tests bench
-	$(VENV)/bin/ruff format --quiet --check --config orchestrator/pyproject.toml orchestrator tests bench
-	cd orchestrator && $(CURDIR)/$(VENV)/bin/mypy
+	cd orchestrator && ruff check --quiet --config pyproject.toml . ../tests ../bench
+	cd orchestrator && ruff format --quiet --check --config pyproject.toml . ../tests ../bench
+	cd orchestrator && mypy
 
 .PHONY: proto-breaking
 proto-breaking: $(STAMPS)/python ## Compare the contract with main

@@ -1,0 +1,111 @@
+"""Starts the services as processes of their own, on ports of their own, and can kill them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+ROOT = Path(__file__).parent.parent
+BIN = ROOT / "bin"
+START_TIMEOUT_S = 20.0
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def clean_environment(**settings: str) -> dict[str, str]:
+    """Return this environment without any AETHERION_ setting, plus those given."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("AETHERION_")}
+    return kept | settings
+
+
+class Service:
+    """One service process. `with` starts it, waits until it is healthy, and stops it."""
+
+    def __init__(self, program: str, folder: Path, address: str, settings: dict[str, str]) -> None:
+        self.program = program
+        self.folder = folder
+        self.address = address
+        self.settings = settings
+        self.log = folder / f"{program}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the process and wait until its health service says SERVING."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [BIN / self.program],
+                cwd=self.folder,
+                env=clean_environment(**self.settings),
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not self.healthy():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"{self.program} did not start:\n{self.log.read_text()}")
+            time.sleep(0.05)
+
+    def healthy(self) -> bool:
+        """Ask the health service once."""
+        with grpc.insecure_channel(self.address) as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            try:
+                answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=1.0)
+            except grpc.RpcError:
+                return False
+            return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+    def kill(self) -> None:
+        """End the process as a crash would."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Ask the process to stop and return its exit code."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=10.0)
+
+    def __enter__(self) -> Service:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def risk_service(folder: Path, port: int) -> Service:
+    """Return a Risk Service that listens on a port."""
+    address = f"127.0.0.1:{port}"
+    return Service("aetherion-risk", folder, address, {"AETHERION_RISK_LISTEN": address})
+
+
+def trading_service(folder: Path, port: int, risk: str, **settings: str) -> Service:
+    """Return a Trading Service that listens on a port and asks the risk address given."""
+    address = f"127.0.0.1:{port}"
+    settings = {
+        "AETHERION_TRADING_LISTEN": address,
+        "AETHERION_TRADING_RISK_ADDRESS": risk,
+    } | settings
+    return Service("aetherion-trading", folder, address, settings)
