@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from processes import Service, free_port, risk_service
 
 SHARED = Path(__file__).parent.parent.parent / "shared"

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from processes import Service
 
 from aetherion.client import InvalidArgumentError, RiskClient
 from aetherion.risk import Historical, MonteCarlo, Parametric, ReturnModel
+from processes import Service
 
 
 def cases(shared: Path, name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
