@@ -1,1 +1,37 @@
 """Aetherion: one engine for research, backtest, paper and live trading."""
+
+from aetherion.account import AccountState, Money, Position
+from aetherion.errors import AetherionError
+from aetherion.exact import GridError
+from aetherion.instrument import Instrument
+from aetherion.market_data import Bar, Quote, Trade
+from aetherion.order import (
+    ExecType,
+    ExecutionReport,
+    Order,
+    OrdStatus,
+    OrdType,
+    Side,
+    TimeInForce,
+)
+from aetherion.strategy import Strategy
+
+__all__ = [
+    "AccountState",
+    "AetherionError",
+    "Bar",
+    "ExecType",
+    "ExecutionReport",
+    "GridError",
+    "Instrument",
+    "Money",
+    "OrdStatus",
+    "OrdType",
+    "Order",
+    "Position",
+    "Quote",
+    "Side",
+    "Strategy",
+    "TimeInForce",
+    "Trade",
+]

@@ -11,9 +11,9 @@ from aetherion.errors import AetherionError
 # What a price or a quantity may be given as. A `float` is taken as the decimal that it prints as.
 Number = Decimal | str | int | float
 
-# Wide enough for every product of an int64 price, an int64 quantity and 10^-18 money. It raises
-# rather than rounds.
-_EXACT = Context(prec=120, traps=[Inexact, InvalidOperation, Overflow])
+# For sums and products of decimals that must not round: wide enough for every product of an int64
+# price, an int64 quantity and 10^-18 money, and it raises rather than rounds.
+EXACT = Context(prec=120, traps=[Inexact, InvalidOperation, Overflow])
 
 INT64_MAX = 2**63 - 1
 _MOST_DECIMALS = 100  # more than any grid has; an exact ratio of "1e-999999999" would take for ever
@@ -25,7 +25,7 @@ class GridError(AetherionError, ValueError):
 
 def unscale(mantissa: int, scale: int) -> Decimal:
     """Return mantissa * 10^-scale, exactly."""
-    return _EXACT.scaleb(Decimal(mantissa), -scale)
+    return EXACT.scaleb(Decimal(mantissa), -scale)
 
 
 def to_decimal(value: Number | SupportsIndex, field: str) -> Decimal:

@@ -72,26 +72,22 @@ _ERRORS: dict[grpc.StatusCode, type[ServiceError]] = {
 }
 
 
-def check_target(target: str) -> str:
-    """Return `target` if it is "host:port" or "unix:path".
-
-    Raises:
-        ServiceError: it is neither.
-    """
-    host, colon, port = target.rpartition(":")
-    is_unix = target.startswith("unix:") and len(target) > len("unix:")
-    is_tcp = bool(colon and host) and port.isdecimal() and 0 < int(port) < 65536
-    if not (is_unix or is_tcp):
-        raise ServiceError(f"address: must be host:port or unix:path, got {target!r}")
-    return target
+def is_target(target: str) -> bool:
+    """Whether `target` is "host:port" or "unix:path"."""
+    if target.startswith("unix:"):
+        return len(target) > len("unix:")
+    host, _, port = target.rpartition(":")
+    return bool(host) and port.isascii() and port.isdecimal() and 0 < int(port) < 65536
 
 
 class Channel:
     """A connection to one service, closed by `async with`."""
 
     def __init__(self, service: str, target: str, *, timeout_s: float = CALL_TIMEOUT_S) -> None:
+        if not is_target(target):
+            raise ServiceError(f"{service}: address must be host:port or unix:path, got {target!r}")
         self.service = service
-        self.target = check_target(target)
+        self.target = target
         self.timeout_s = timeout_s
         self.aio = aio.insecure_channel(target, options=_OPTIONS)
 

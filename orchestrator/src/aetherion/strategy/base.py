@@ -1,0 +1,160 @@
+"""The class that a strategy derives from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from aetherion.account import AccountState
+from aetherion.errors import AetherionError
+from aetherion.exact import Number
+from aetherion.instrument import Instrument
+from aetherion.market_data import Bar, Quote, Trade
+from aetherion.order import ExecutionReport, Order, Side, TimeInForce
+from aetherion.strategy.parameters import check_parameters
+from aetherion.strategy.portfolio import Portfolio
+
+if TYPE_CHECKING:
+    from aetherion.strategy.host import Host
+
+
+class Clock:
+    """The strategy's time: that of the event it is handed, never the machine's."""
+
+    __slots__ = ("_now_ns",)
+
+    def __init__(self) -> None:
+        self._now_ns = 0
+
+    @property
+    def now_ns(self) -> int:
+        """Nanoseconds since the Unix epoch, UTC."""
+        return self._now_ns
+
+    @property
+    def now(self) -> datetime:
+        """The same as a datetime in UTC, to the microsecond."""
+        return datetime.fromtimestamp(self._now_ns // 1000 / 1e6, UTC)
+
+    @property
+    def today(self) -> date:
+        """The UTC day that the event belongs to; a bar that closes at midnight ends its day."""
+        return datetime.fromtimestamp((self._now_ns - 1) // 10**9, UTC).date()
+
+
+class Strategy:
+    """A strategy is handed events in time order and gives commands; it does no I/O.
+
+    Annotated class attributes are its parameters::
+
+        class BuyTheDip(Strategy):
+            drop: float = 0.03
+
+            def on_bar(self, bar: Bar) -> None:
+                if bar.close_px / bar.open_px - 1 < -self.drop:
+                    self.buy(bar.instrument_id, 10)
+
+    and are set when it is made: `BuyTheDip(drop=0.05)`, or `--param drop=0.05`.
+    """
+
+    _host: ClassVar[Host | None] = None  # set on the instance while it runs
+
+    def __init__(self, **parameters: Any) -> None:
+        self.parameters = check_parameters(type(self), parameters)
+        for name, value in self.parameters.items():
+            setattr(self, name, value)
+
+    # Handlers, to be overridden. Nothing in an event is from the future.
+
+    def on_start(self) -> None:
+        """Before the first row."""
+
+    def on_bar(self, bar: Bar) -> None:
+        """A bar has closed."""
+
+    def on_quote(self, quote: Quote) -> None:
+        """Best bid and offer changed."""
+
+    def on_trade(self, trade: Trade) -> None:
+        """The venue traded."""
+
+    def on_order(self, report: ExecutionReport) -> None:
+        """Something happened to one of our orders: accepted, filled, canceled, refused, ..."""
+
+    def on_fill(self, report: ExecutionReport) -> None:
+        """One of our orders was filled, in part or whole; after `on_order`."""
+
+    def on_day_end(self, account: AccountState) -> None:
+        """A UTC day is over; all of its rows have been seen."""
+
+    def on_stop(self) -> None:
+        """After the last event; too late for commands."""
+
+    # Verbs
+
+    def buy(
+        self,
+        instrument_id: str,
+        qty: Number,
+        price: Number | None = None,
+        time_in_force: TimeInForce = TimeInForce.GTC,
+    ) -> str:
+        """Buy at `price` or better, at the market without one; return the order's cl_ord_id.
+
+        Raises:
+            GridError: price or quantity is off the instrument's grid; nearest values are named.
+        """
+        return self.submit(instrument_id, Side.BUY, qty, price, time_in_force)
+
+    def sell(
+        self,
+        instrument_id: str,
+        qty: Number,
+        price: Number | None = None,
+        time_in_force: TimeInForce = TimeInForce.GTC,
+    ) -> str:
+        """Sell at `price` or better, at the market without one; return the order's cl_ord_id."""
+        return self.submit(instrument_id, Side.SELL, qty, price, time_in_force)
+
+    def submit(
+        self,
+        instrument_id: str,
+        side: Side,
+        qty: Number,
+        price: Number | None = None,
+        time_in_force: TimeInForce = TimeInForce.GTC,
+    ) -> str:
+        """Submit an order and return its cl_ord_id."""
+        return self._running().submit(instrument_id, side, qty, price, time_in_force)
+
+    def cancel(self, cl_ord_id: str) -> None:
+        """Ask that an order no longer work; it may fill before the cancel arrives."""
+        self._running().cancel(cl_ord_id)
+
+    # What it can look at
+
+    @property
+    def portfolio(self) -> Portfolio:
+        """Positions, cash and equity."""
+        return self._running().portfolio
+
+    @property
+    def orders(self) -> Mapping[str, Order]:
+        """Open orders by cl_ord_id, oldest first."""
+        return self._running().orders
+
+    @property
+    def clock(self) -> Clock:
+        """The time of the event being handled."""
+        return self._running().clock
+
+    @property
+    def instruments(self) -> Mapping[str, Instrument]:
+        """All instruments of the run by id."""
+        return self._running().instruments
+
+    def _running(self) -> Host:
+        if self._host is None:
+            raise AetherionError(f"{type(self).__name__}: only while it runs, from on_start on")
+        return self._host
