@@ -7,6 +7,7 @@
 pub mod error;
 pub mod matrix;
 pub mod pretrade;
+pub mod quantile;
 pub mod special;
 pub mod units;
 
