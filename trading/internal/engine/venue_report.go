@@ -28,8 +28,8 @@ func (e *Engine) applyStatus(event *Event, order *Order, report *VenueReport, ef
 	switch report.ExecType {
 	case ExecNew:
 		news = news && !order.acknowledged
-	case ExecCancelRejected:
-		news = news && order.pendingCancel
+	case ExecCancelRejected: // Also of an order that closed while the cancel was on its way.
+		news = order.pendingCancel
 	case ExecCanceled, ExecExpired, ExecRejected:
 	default:
 		return fmt.Errorf("exec_type: a venue does not say %d", report.ExecType)
@@ -45,6 +45,7 @@ func (e *Engine) applyStatus(event *Event, order *Order, report *VenueReport, ef
 		order.pendingCancel = false
 		r.CxlRejReason, r.RejectedBy = report.CxlRejReason, ByVenue
 	case ExecCanceled:
+		order.pendingCancel = false
 		e.close(order, StatusCanceled)
 	case ExecExpired:
 		e.close(order, StatusExpired)
@@ -54,7 +55,7 @@ func (e *Engine) applyStatus(event *Event, order *Order, report *VenueReport, ef
 		r.OrdRejReason, r.RejectedBy = RejVenue, ByVenue
 	}
 	order.nameAtVenue(report)
-	if !order.Open() {
+	if !order.Open() && report.ExecType != ExecCancelRejected {
 		effects.tell(event, PretradeEvent{Release: &PretradeRelease{OrderID: order.OrderID}})
 	}
 	effects.report(event, order, r)
@@ -113,7 +114,7 @@ func (e *Engine) applyFill(event *Event, order *Order, report *VenueReport, effe
 
 func (e *Engine) close(order *Order, status OrdStatus) {
 	delete(e.open, order.OrderID)
-	order.closed, order.pendingCancel = status, false
+	order.closed = status
 }
 
 func (o *Order) nameAtVenue(report *VenueReport) {
