@@ -1,0 +1,146 @@
+//! Round trips of pre-trade checks through the whole service, as a gate makes them: one stream, batches of one and of
+//! 256, over TCP loopback and over a Unix socket. `cargo bench -p risk-service`.
+#![allow(clippy::expect_used, reason = "a benchmark stops at the first surprise")]
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use hyper_util::rt::TokioIo;
+use risk_service::config::Config;
+use risk_service::proto::pretrade_event::Event;
+use risk_service::proto::pretrade_service_client::PretradeServiceClient;
+use risk_service::proto::{
+    AccountOpened, CheckRequest, CheckResponse, Decimal, Instrument, InstrumentClass, NewOrder, OrdType, PretradeCheck,
+    PretradeEvent, PretradeSnapshot, RiskLimit, RiskLimits, Side, TimeInForce,
+};
+use risk_service::server::Server;
+use tokio::net::UnixStream;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::Streaming;
+use tonic::transport::{Channel, Endpoint};
+
+const WARM_UP: usize = 2_000;
+const ROUNDS: usize = 20_000;
+
+#[tokio::main]
+async fn main() {
+    let socket = std::env::temp_dir().join(format!("aetherion-round-trip-{}.sock", std::process::id()));
+    let dotenv = format!("AETHERION_RISK_LISTEN=127.0.0.1:0\nAETHERION_RISK_UNIX_SOCKET={}", socket.display());
+    let config = Config::parse([], &dotenv).expect("a configuration");
+    let server = Server::bind(&config).expect("free addresses");
+    let address = server.address();
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(server.run(stop.clone().cancelled_owned()));
+    let tcp = Endpoint::from_shared(format!("http://{address}")).expect("an address").tcp_nodelay(true);
+    measure("tcp loopback", tcp.connect().await.expect("a connection")).await;
+    measure("unix socket", connect_unix(&socket).await).await;
+    stop.cancel();
+    running.await.expect("a server that ends").expect("a clean end");
+}
+
+async fn connect_unix(socket: &Path) -> Channel {
+    let socket = PathBuf::from(socket);
+    let connect = tower::service_fn(move |_| {
+        let socket = socket.clone();
+        async move { UnixStream::connect(socket).await.map(TokioIo::new) }
+    });
+    let endpoint = Endpoint::from_static("http://unix.socket");
+    endpoint.connect_with_connector(connect).await.expect("a connection")
+}
+
+async fn measure(transport: &str, channel: Channel) {
+    for batch in [1, 256] {
+        let rounds = ROUNDS / if batch > 1 { 10 } else { 1 };
+        let mut gate = Gate::open(PretradeServiceClient::new(channel.clone())).await;
+        for _ in 0..WARM_UP / batch {
+            gate.round_trip(batch).await;
+        }
+        let mut times = Vec::with_capacity(rounds);
+        let start = Instant::now();
+        for _ in 0..rounds {
+            times.push(gate.round_trip(batch).await);
+        }
+        let rate = (rounds * batch) as f64 / start.elapsed().as_secs_f64();
+        times.sort_unstable();
+        let at = |per_mille: usize| times[rounds * per_mille / 1000].as_secs_f64() * 1e6;
+        let (p50, p99) = (at(500), at(990));
+        println!("{transport:<13} batch {batch:>3}: p50 {p50:>7.1} us  p99 {p99:>7.1} us  {rate:>9.0} checks/s");
+    }
+}
+
+struct Gate {
+    requests: mpsc::Sender<CheckRequest>,
+    responses: Streaming<CheckResponse>,
+    sequence: u64,
+}
+
+impl Gate {
+    async fn open(mut client: PretradeServiceClient<Channel>) -> Self {
+        let (requests, receiver) = mpsc::channel(16);
+        let responses = client.check(ReceiverStream::new(receiver)).await.expect("a stream").into_inner();
+        let gate = Self { requests, responses, sequence: 1 };
+        gate.send(vec![PretradeEvent { sequence: 1, transact_time_ns: 0, event: Some(Event::Snapshot(snapshot())) }])
+            .await;
+        gate
+    }
+
+    async fn send(&self, events: Vec<PretradeEvent>) {
+        self.requests.send(CheckRequest { epoch: 1, events }).await.expect("a stream that is open");
+    }
+
+    async fn round_trip(&mut self, batch: usize) -> Duration {
+        let events = (0..batch).map(|_| self.next_check()).collect();
+        let start = Instant::now();
+        self.send(events).await;
+        let response = self.responses.message().await.expect("no error").expect("an answer");
+        let elapsed = start.elapsed();
+        assert_eq!(response.decisions.len(), batch);
+        assert!(response.decisions.iter().all(|decision| decision.approved));
+        elapsed
+    }
+
+    fn next_check(&mut self) -> PretradeEvent {
+        self.sequence += 1;
+        let new_order = NewOrder {
+            cl_ord_id: format!("order-{}", self.sequence),
+            account: "A1".into(),
+            strategy_id: "bench".into(),
+            instrument_id: "AAPL.XNAS".into(),
+            side: if self.sequence % 2 == 0 { Side::Buy } else { Side::Sell }.into(),
+            ord_type: OrdType::Limit.into(),
+            time_in_force: TimeInForce::Day.into(),
+            order_qty: 100,
+            price: Some(15_000),
+        };
+        let check = PretradeCheck { order_id: self.sequence, new_order: Some(new_order) };
+        PretradeEvent { sequence: self.sequence, transact_time_ns: 0, event: Some(Event::Check(check)) }
+    }
+}
+
+fn snapshot() -> PretradeSnapshot {
+    let whole = |mantissa| Some(Decimal { mantissa, scale: 0 });
+    let limit = RiskLimit {
+        max_order_qty: whole(1_000),
+        max_order_notional: whole(1_000_000),
+        max_position_qty: whole(1_000_000_000),
+        ..RiskLimit::default()
+    };
+    PretradeSnapshot {
+        instruments: vec![Instrument {
+            instrument_id: "AAPL.XNAS".into(),
+            version: 1,
+            instrument_class: InstrumentClass::Equity.into(),
+            quote_currency: "USD".into(),
+            price_scale: 2,
+            price_increment: 1,
+            qty_increment: 1,
+            multiplier: whole(1),
+            ..Instrument::default()
+        }],
+        accounts: vec![AccountOpened { account: "A1".into(), base_currency: "USD".into() }],
+        risk_limits: Some(RiskLimits { version: 1, limits: vec![limit], market_order_band_bps: 500 }),
+        ..PretradeSnapshot::default()
+    }
+}
