@@ -4,9 +4,11 @@
 //! clipped at 0; returns are arithmetic, oldest row first; covariance is for one day. Bad input is refused with a
 //! [`RiskError`]; NaN and infinity neither come in nor go out.
 
+mod check;
 pub mod error;
 pub mod matrix;
 pub mod pretrade;
+pub mod pricing;
 pub mod quantile;
 pub mod special;
 pub mod units;

@@ -1,0 +1,240 @@
+//! Many European options at once, as columns, at SIMD speed.
+
+use super::lanes::{INV_SQRT_2PI, exp, ln, mills};
+use super::{Bsm, OptionKind, bsm};
+use crate::error::{Result, RiskError, require_len};
+
+const COMPUTATION: &str = "bsm_batch";
+/// Rows a block: all its columns together stay in the first-level cache.
+const BLOCK: usize = 64;
+
+/// European options as columns of one length; units as in [`Bsm`].
+#[derive(Debug, Clone, Copy)]
+pub struct BsmColumns<'a> {
+    /// Call or put.
+    pub kind: &'a [OptionKind],
+    /// Spot price.
+    pub spot: &'a [f64],
+    /// Strike price.
+    pub strike: &'a [f64],
+    /// Time to expiry, years.
+    pub years: &'a [f64],
+    /// Rate a year.
+    pub rate: &'a [f64],
+    /// Dividend yield a year.
+    pub dividend_yield: &'a [f64],
+    /// Volatility a year.
+    pub vol: &'a [f64],
+}
+
+/// Prices and five Greeks, row by row of the input; units as in [`super::Greeks`].
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct BsmBatch {
+    /// Present value.
+    pub price: Vec<f64>,
+    /// Per 1.00 of spot.
+    pub delta: Vec<f64>,
+    /// Of delta, per 1.00 of spot.
+    pub gamma: Vec<f64>,
+    /// Per 1.00 of volatility.
+    pub vega: Vec<f64>,
+    /// Per year.
+    pub theta: Vec<f64>,
+    /// Per 1.00 of the rate.
+    pub rho: Vec<f64>,
+}
+
+/// Prices and delta, gamma, vega, theta and rho of many European options.
+///
+/// Formula: that of [`bsm`], row by row, with the normal tails from the Mills ratio, so that one
+/// exponential serves both `N(d1)` and `N(d2)`: `F n(d1) = K n(d2)`. Agrees with [`bsm`] to 1e-13 of
+/// spot plus strike. The result does not depend on the instruction set of the machine.
+///
+/// Errors: those of [`bsm`] for the first bad row; `ShapeMismatch` when lengths differ.
+pub fn bsm_batch(columns: &BsmColumns<'_>) -> Result<BsmBatch> {
+    columns.check_lengths()?;
+    let mut out = BsmBatch::with_rows(columns.kind.len());
+    let arch = pulp::Arch::new();
+    let mut block = Block::default();
+    for start in (0..columns.kind.len()).step_by(BLOCK) {
+        let rows = columns.load(start, &mut block);
+        arch.dispatch(|| block.price());
+        if !block.is_ordinary(rows) {
+            columns.revalue(start, rows, &mut block)?;
+        }
+        out.append(&block, rows);
+    }
+    Ok(out)
+}
+
+/// Inputs and outputs of one block.
+struct Block {
+    sign: [f64; BLOCK],
+    spot: [f64; BLOCK],
+    strike: [f64; BLOCK],
+    years: [f64; BLOCK],
+    rate: [f64; BLOCK],
+    dividend_yield: [f64; BLOCK],
+    vol: [f64; BLOCK],
+    price: [f64; BLOCK],
+    delta: [f64; BLOCK],
+    gamma: [f64; BLOCK],
+    vega: [f64; BLOCK],
+    theta: [f64; BLOCK],
+    rho: [f64; BLOCK],
+    /// 0 where the row was priced; otherwise it needs the plain formula, or is refused.
+    odd: [f64; BLOCK],
+}
+
+impl Default for Block {
+    fn default() -> Self {
+        let zero = [0.0; BLOCK];
+        Self {
+            sign: zero,
+            spot: zero,
+            strike: zero,
+            years: zero,
+            rate: zero,
+            dividend_yield: zero,
+            vol: zero,
+            price: zero,
+            delta: zero,
+            gamma: zero,
+            vega: zero,
+            theta: zero,
+            rho: zero,
+            odd: zero,
+        }
+    }
+}
+
+impl Block {
+    /// Prices all rows. Rows that `odd` marks hold no valid answer.
+    #[inline(always)]
+    fn price(&mut self) {
+        for i in 0..BLOCK {
+            let (w, spot, strike, years) = (self.sign[i], self.spot[i], self.strike[i], self.years[i]);
+            let (rate, dividend_yield, vol) = (self.rate[i], self.dividend_yield[i], self.vol[i]);
+            let root = years.sqrt();
+            let v = vol * root;
+            let ratio = spot / strike;
+            let d1 = (ln(ratio) + (rate - dividend_yield) * years) / v + 0.5 * v;
+            let d2 = d1 - v;
+            let yield_discount = exp(-dividend_yield * years);
+            let spot_now = spot * yield_discount;
+            let strike_now = strike * exp(-rate * years);
+            let pdf1 = INV_SQRT_2PI * exp(-0.5 * d1 * d1);
+            let pdf2 = pdf1 * spot_now / strike_now;
+            let cdf1 = cdf(w * d1, pdf1);
+            let spot_leg = spot_now * cdf1;
+            let strike_leg = strike_now * cdf(w * d2, pdf2);
+            let value = w * (spot_leg - strike_leg);
+            let vega = spot_now * pdf1 * root;
+            let decay = 0.5 * vega * vol / years;
+            self.price[i] = if value < 0.0 { 0.0 } else { value };
+            self.delta[i] = w * yield_discount * cdf1;
+            self.gamma[i] = yield_discount * pdf1 / (spot * v);
+            self.vega[i] = vega;
+            self.theta[i] = w * (dividend_yield * spot_leg - rate * strike_leg) - decay;
+            self.rho[i] = w * years * strike_leg;
+            let in_range = (spot > 0.0) & (v > 1e-100) & (v < 1e100) & (ratio > 1e-300) & (ratio < 1e300);
+            let sum = self.price[i] + self.delta[i] + self.gamma[i] + vega + self.theta[i] + self.rho[i];
+            self.odd[i] = if in_range { sum * 0.0 } else { 1.0 };
+        }
+    }
+
+    /// True when the first `rows` rows all hold valid answers. NaN and infinity are not.
+    fn is_ordinary(&self, rows: usize) -> bool {
+        self.odd.iter().take(rows).sum::<f64>() == 0.0
+    }
+}
+
+/// `N(x)` given `n(x)`.
+#[inline(always)]
+fn cdf(x: f64, pdf: f64) -> f64 {
+    let tail = pdf * mills(x.abs());
+    if x > 0.0 { 1.0 - tail } else { tail }
+}
+
+impl BsmColumns<'_> {
+    fn check_lengths(&self) -> Result<()> {
+        let rows = self.kind.len();
+        for (what, column) in [
+            ("spot", self.spot),
+            ("strike", self.strike),
+            ("years", self.years),
+            ("rate", self.rate),
+            ("dividend_yield", self.dividend_yield),
+            ("vol", self.vol),
+        ] {
+            require_len(COMPUTATION, what, column, rows, "kind")?;
+        }
+        Ok(())
+    }
+
+    /// Copies the rows from `start` on into the block and says how many there were.
+    fn load(&self, start: usize, block: &mut Block) -> usize {
+        for (to, from) in [
+            (&mut block.spot, self.spot),
+            (&mut block.strike, self.strike),
+            (&mut block.years, self.years),
+            (&mut block.rate, self.rate),
+            (&mut block.dividend_yield, self.dividend_yield),
+            (&mut block.vol, self.vol),
+        ] {
+            to.iter_mut().zip(from.iter().skip(start)).for_each(|(to, from)| *to = *from);
+        }
+        let kinds = self.kind.iter().skip(start);
+        block.sign.iter_mut().zip(kinds).map(|(to, kind)| *to = kind.sign()).count()
+    }
+
+    /// Prices a block again, one row at a time by the plain formula, with its edge cases and errors.
+    fn revalue(&self, start: usize, rows: usize, block: &mut Block) -> Result<()> {
+        for i in 0..rows {
+            let kind = if block.sign[i] > 0.0 { OptionKind::Call } else { OptionKind::Put };
+            let option = Bsm {
+                kind,
+                spot: block.spot[i],
+                strike: block.strike[i],
+                years: block.years[i],
+                rate: block.rate[i],
+                dividend_yield: block.dividend_yield[i],
+                vol: block.vol[i],
+            };
+            let value = bsm(&option).map_err(|error| at_row(&error, start + i))?;
+            block.price[i] = value.price;
+            block.delta[i] = value.greeks.delta;
+            block.gamma[i] = value.greeks.gamma;
+            block.vega[i] = value.greeks.vega;
+            block.theta[i] = value.greeks.theta;
+            block.rho[i] = value.greeks.rho;
+        }
+        Ok(())
+    }
+}
+
+/// The error of one row, naming it.
+fn at_row(error: &RiskError, row: usize) -> RiskError {
+    let fault = error.fault();
+    RiskError::invalid(COMPUTATION, format!("{}[{row}]", fault.what), fault.why.as_str(), &fault.got)
+}
+
+impl BsmBatch {
+    fn with_rows(rows: usize) -> Self {
+        let column = || Vec::with_capacity(rows);
+        Self { price: column(), delta: column(), gamma: column(), vega: column(), theta: column(), rho: column() }
+    }
+
+    fn append(&mut self, block: &Block, rows: usize) {
+        for (to, from) in [
+            (&mut self.price, &block.price),
+            (&mut self.delta, &block.delta),
+            (&mut self.gamma, &block.gamma),
+            (&mut self.vega, &block.vega),
+            (&mut self.theta, &block.theta),
+            (&mut self.rho, &block.rho),
+        ] {
+            to.extend(from.iter().take(rows));
+        }
+    }
+}
