@@ -5,8 +5,10 @@
 //! [`RiskError`]; NaN and infinity neither come in nor go out.
 
 mod check;
+pub mod covariance;
 pub mod error;
 pub mod matrix;
+pub mod parametric;
 pub mod pretrade;
 pub mod pricing;
 pub mod quantile;
