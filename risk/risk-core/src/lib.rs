@@ -7,6 +7,7 @@
 mod check;
 pub mod covariance;
 pub mod error;
+pub mod historical;
 pub mod matrix;
 pub mod parametric;
 pub mod pretrade;

@@ -52,6 +52,11 @@ impl OrderedLosses {
         false
     }
 
+    /// Whether fewer than ten scenarios lie in the tail: `N p < 10`.
+    pub fn has_few_tail_scenarios(&self, confidence: Confidence) -> bool {
+        confidence.tail_count(self.n).whole < 10
+    }
+
     /// `L₍rank₎`, 1-based; absent outside 1..=N and below what was selected.
     pub fn value(&self, rank: usize) -> Option<f64> {
         let below = self.n - self.top.len();
