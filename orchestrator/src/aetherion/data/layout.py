@@ -27,9 +27,9 @@ _ALIASES: dict[Kind, dict[str, str]] = {
     "quote": {
         "time": _TIME,
         "receive_time": "ts_recv_ns ts_recv receive_time_ns receive_time recv_time local_timestamp",
-        "bid_price": "bid_price bid_px bid best_bid_price best_bid bidprice b",
+        "bid_price": "bid_price bid_px bid best_bid_price best_bid bidprice",
         "bid_size": "bid_size bid_qty bid_quantity best_bid_qty best_bid_size bidsize bid_amount",
-        "ask_price": "ask_price ask_px ask offer best_ask_price best_ask askprice a",
+        "ask_price": "ask_price ask_px ask offer best_ask_price best_ask askprice",
         "ask_size": "ask_size ask_qty ask_quantity best_ask_qty best_ask_size asksize ask_amount",
     },
     "trade": {

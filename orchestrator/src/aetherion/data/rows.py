@@ -64,7 +64,7 @@ def assemble(tables: Sequence[Table], options: ImportOptions, problems: Problems
     problems.raise_any()
     instruments = scales.define(tables, options)
     frames = {
-        kind: _concatenated([t for t in tables if t.kind == kind], instruments, problems)
+        kind: _concatenated([t for t in tables if t.kind == kind], instruments, options, problems)
         for kind in KINDS
         if any(t.kind == kind for t in tables)
     }
@@ -73,7 +73,7 @@ def assemble(tables: Sequence[Table], options: ImportOptions, problems: Problems
         frames["bar"] = _closed(frames["bar"], instruments, options, problems)
         notes += [] if options.adjust else rules.suspect_moves(frames["bar"], instruments)
     if "quote" in frames:
-        notes += _crossed(frames["quote"], options, problems)
+        notes += _crossed(frames["quote"])
     ticks: dict[Kind, pl.DataFrame] = {
         kind: frame for kind, frame in frames.items() if kind != "bar"
     }
@@ -92,7 +92,10 @@ def assemble(tables: Sequence[Table], options: ImportOptions, problems: Problems
 
 
 def _concatenated(
-    tables: Sequence[Table], instruments: Sequence[Instrument], problems: Problems
+    tables: Sequence[Table],
+    instruments: Sequence[Instrument],
+    options: ImportOptions,
+    problems: Problems,
 ) -> pl.DataFrame:
     """Return the tables of one kind below each other, numbers scaled and checked."""
     kind = tables[0].kind
@@ -100,6 +103,8 @@ def _concatenated(
     for table in tables:
         frame = scales.scale(table, instruments, problems)
         rules.check(kind, frame, table.frame, instruments, problems)
+        if kind == "quote" and options.strict:
+            rules.refuse_crossed(frame, table.frame, problems)
         for name in ("time_ns", "receive_time_ns"):
             if name not in frame.columns:
                 frame = frame.with_columns(pl.lit(None, dtype=pl.Int64).alias(name))
@@ -142,14 +147,8 @@ def _interval(name: str, bars: pl.DataFrame, options: ImportOptions) -> int:
     return int(spacing.mode().min())  # type: ignore[arg-type]
 
 
-def _crossed(frame: pl.DataFrame, options: ImportOptions, problems: Problems) -> list[str]:
+def _crossed(frame: pl.DataFrame) -> list[str]:
     crossed = rules.crossed(frame)
-    if options.strict:
-        bid_and_ask = (
-            frame["bid_price"].cast(pl.String) + " > " + frame["ask_price"].cast(pl.String)
-        )
-        rule = "must not be above ask_price (scaled integers)"
-        problems.refuse(frame, crossed, "bid_price", rule, bid_and_ask)
     counts = frame.filter(crossed).group_by("file", maintain_order=True).len()
     total = dict(frame.group_by("file").len().iter_rows())
     return [

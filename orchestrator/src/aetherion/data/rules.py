@@ -57,6 +57,12 @@ def crossed(frame: pl.DataFrame) -> pl.Series:
     return (frame["bid_price"] > frame["ask_price"]).fill_null(False)
 
 
+def refuse_crossed(frame: pl.DataFrame, text: pl.DataFrame, problems: Problems) -> None:
+    """Note quotes whose bid is above their ask."""
+    rule = "must not be above ask_price " + text["ask_price"]
+    problems.refuse(frame, crossed(frame), "bid_price", rule, text["bid_price"])
+
+
 def suspect_moves(frame: pl.DataFrame, instruments: Sequence[Instrument]) -> list[str]:
     """Return a line for each instrument whose closes jump as they do at a split.
 
