@@ -12,7 +12,7 @@ import (
 const (
 	maxDecimalScale   = 18
 	maxNameLength     = 64
-	printableFirst    = '!'
+	printableFirst    = ' '
 	printableLast     = '~'
 	maxStrategyLength = 64
 )
@@ -44,7 +44,7 @@ func Name(field, value string) error {
 func printable(field, value string) error {
 	for i := range len(value) {
 		if value[i] < printableFirst || value[i] > printableLast {
-			return fmt.Errorf("%s: must be printable ASCII without spaces, got %q", field, value)
+			return fmt.Errorf("%s: must be printable ASCII, got %q", field, value)
 		}
 	}
 	return nil

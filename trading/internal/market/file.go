@@ -100,10 +100,21 @@ func (r *fileReader) next(rows []Row) (n int, err error) {
 	defer recoverDamage(r.path, &err)
 	n, err = r.nextPart(rows)
 	if err != nil && err != io.EOF {
-		err = fmt.Errorf("%s: %w", r.path, err)
+		err = &FaultError{r.path, err}
 	}
 	return n, err
 }
+
+// FaultError is what is wrong with a file of a data set.
+type FaultError struct {
+	Path string
+	Err  error
+}
+
+func (e *FaultError) Error() string { return e.Path + ": " + e.Err.Error() }
+
+// Unwrap gives the fault itself.
+func (e *FaultError) Unwrap() error { return e.Err }
 
 func (r *fileReader) nextPart(rows []Row) (int, error) {
 	available, err := r.fill()
@@ -230,6 +241,6 @@ func decodeTrades(rows []Row, receiveTime []int64, c []*column) {
 // recoverDamage makes an error of a panic that a damaged file caused in the Parquet library.
 func recoverDamage(path string, err *error) {
 	if cause := recover(); cause != nil {
-		*err = fmt.Errorf("%s: damaged Parquet file: %v", path, cause)
+		*err = &FaultError{path, fmt.Errorf("damaged Parquet file: %v", cause)}
 	}
 }

@@ -3,23 +3,17 @@ package market
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
-	"time"
 )
 
 // replayRows is the most rows that are handed on at once.
 const replayRows = 4096
 
-// ErrStalled says that a subscriber did not take rows for so long that it was cut off.
-var ErrStalled = errors.New("subscriber took no rows for too long and was cut off")
-
 // Replay plays the rows of a data set to its subscribers, none of which misses a row: it waits for the
-// slowest. It begins with the first subscriber.
+// slowest. It begins with the first subscriber. One that is gone must close its subscription.
 type Replay struct {
-	stall time.Duration
-	first chan struct{} // closed with the first subscriber
+	first chan struct{} // closed when the first subscriber comes
 	once  sync.Once
 
 	mu          sync.Mutex
@@ -28,9 +22,9 @@ type Replay struct {
 	err         error
 }
 
-// NewReplay is a replay that cuts off a subscriber which takes nothing for as long as stall.
-func NewReplay(stall time.Duration) *Replay {
-	return &Replay{stall: stall, first: make(chan struct{}), subscribers: map[*Subscription]struct{}{}}
+// NewReplay is a replay to Run.
+func NewReplay() *Replay {
+	return &Replay{first: make(chan struct{}), subscribers: map[*Subscription]struct{}{}}
 }
 
 // Source gives rows in time order, as Reader does.
@@ -124,21 +118,9 @@ func (r *Replay) publish(ctx context.Context, rows []Row) {
 	for _, s := range r.snapshot() {
 		select {
 		case s.rows <- rows:
-		default:
-			r.publishSlowly(ctx, s, rows)
+		case <-s.done:
+		case <-ctx.Done():
 		}
-	}
-}
-
-func (r *Replay) publishSlowly(ctx context.Context, s *Subscription, rows []Row) {
-	timer := time.NewTimer(r.stall)
-	defer timer.Stop()
-	select {
-	case s.rows <- rows:
-	case <-s.done:
-	case <-ctx.Done():
-	case <-timer.C:
-		r.remove(s, fmt.Errorf("%w (%v)", ErrStalled, r.stall))
 	}
 }
 
@@ -150,16 +132,6 @@ func (r *Replay) snapshot() []*Subscription {
 		subscribers = append(subscribers, s)
 	}
 	return subscribers
-}
-
-func (r *Replay) remove(s *Subscription, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if _, there := r.subscribers[s]; there {
-		delete(r.subscribers, s)
-		s.err = err
-		close(s.rows)
-	}
 }
 
 func (r *Replay) end(err error) {

@@ -46,7 +46,7 @@ func drain(s *Subscription) (rows int64, gap bool) {
 
 func TestEverySubscriberGetsEveryRow(t *testing.T) {
 	const n = 50_000
-	replay := NewReplay(time.Minute)
+	replay := NewReplay()
 	subscriptions := []*Subscription{replay.Subscribe(), replay.Subscribe(), replay.Subscribe()}
 	var applied int64
 	done := make(chan error, 1)
@@ -79,7 +79,7 @@ func TestEverySubscriberGetsEveryRow(t *testing.T) {
 }
 
 func TestReplayWaitsForItsFirstSubscriber(t *testing.T) {
-	replay := NewReplay(time.Minute)
+	replay := NewReplay()
 	ctx, cancel := context.WithCancel(t.Context())
 	source := &numbered{n: 10}
 	done := make(chan error, 1)
@@ -97,7 +97,7 @@ func TestReplayWaitsForItsFirstSubscriber(t *testing.T) {
 
 func TestClosedSubscriberBlocksNobody(t *testing.T) {
 	const n = 10 * replayRows
-	replay := NewReplay(time.Minute)
+	replay := NewReplay()
 	gone, stays := replay.Subscribe(), replay.Subscribe()
 	done := make(chan error, 1)
 	go func() { done <- replay.Run(t.Context(), &numbered{n: n}, NewPacer(clock.System{}, 0), ignore) }()
@@ -111,20 +111,6 @@ func TestClosedSubscriberBlocksNobody(t *testing.T) {
 	}
 }
 
-func TestStalledSubscriberIsCutOff(t *testing.T) {
-	const n = 10 * replayRows
-	replay := NewReplay(20 * time.Millisecond)
-	stalled, stays := replay.Subscribe(), replay.Subscribe()
-	go replay.Run(t.Context(), &numbered{n: n}, NewPacer(clock.System{}, 0), ignore)
-	if rows, gap := drain(stays); rows != n || gap || stays.Err() != nil {
-		t.Errorf("%d rows, gap %v, %v", rows, gap, stays.Err())
-	}
-	if rows, _ := drain(stalled); rows == n || !errors.Is(stalled.Err(), ErrStalled) {
-		t.Errorf("%d rows, %v", rows, stalled.Err())
-	}
-	stalled.Close()
-}
-
 func TestFaultEndsTheReplayForAll(t *testing.T) {
 	for name, c := range map[string]struct {
 		source *numbered
@@ -134,7 +120,7 @@ func TestFaultEndsTheReplayForAll(t *testing.T) {
 		"of the venue": {&numbered{n: 5}, func([]Row) error { return errors.New("row 6: bad") }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			replay := NewReplay(time.Minute)
+			replay := NewReplay()
 			s := replay.Subscribe()
 			if err := replay.Run(t.Context(), c.source, NewPacer(clock.System{}, 0), c.apply); err == nil {
 				t.Error("no error")

@@ -29,3 +29,19 @@ type Row struct {
 	TradePx, TradeQty int64 // trade
 	AggressorSide     uint8 // trade; Side of the contract, 0 unknown
 }
+
+const nsPerDay = 24 * 60 * 60 * 1_000_000_000
+
+// Day is the UTC day of the row, in days since the Unix epoch. A bar belongs to the day that it closes,
+// also at midnight.
+func (r *Row) Day() int64 {
+	t := r.TransactTime
+	if r.Kind == Bar {
+		t--
+	}
+	day := t / nsPerDay
+	if t%nsPerDay < 0 {
+		day--
+	}
+	return day
+}

@@ -1,0 +1,225 @@
+// Package live drives the engine from the sequencer in one goroutine while clients trade, against a
+// market that is replayed from recorded rows.
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+
+	"aetherion/trading/internal/clock"
+	"aetherion/trading/internal/engine"
+	"aetherion/trading/internal/gate"
+	"aetherion/trading/internal/market"
+	"aetherion/trading/internal/router"
+	"aetherion/trading/internal/sequencer"
+	"aetherion/trading/internal/venue/replay"
+)
+
+// reportsAtOnce is how many reports of the venue the sequencer takes in one batch.
+const reportsAtOnce = 1024
+
+// Config is what a session depends on besides the rows.
+type Config struct {
+	Account           string
+	InitialCash       engine.Money
+	Speed             float64 // recorded seconds a second; 0 is as fast as the readers read
+	MaxVolumeShareBps uint32
+	OrderLatency      time.Duration
+	RiskTimeout       time.Duration
+}
+
+// Session is what clients trade in. Its fields may be used from any goroutine.
+type Session struct {
+	Sequencer         *sequencer.Live
+	Reports           *ReportLog
+	Gate              *gate.Gate
+	Replay            *market.Replay      // nil without a data set
+	Instruments       []engine.Instrument // as rows count them
+	MaxVolumeShareBps uint32
+
+	speed  float64
+	reader *market.Reader
+	first  []market.Row // read already, to know the time
+	desk   *desk        // nil without a data set
+}
+
+// New opens a session on an empty journal. The data set may be nil: then nothing can be traded.
+func New(config Config, dataset *market.Dataset, risk grpc.ClientConnInterface, journal sequencer.Journal) (*Session, error) {
+	s := &Session{Reports: NewReportLog(), MaxVolumeShareBps: config.MaxVolumeShareBps, speed: config.Speed}
+	var now clock.Clock = clock.System{}
+	inbox, venues := newInbox(), map[string]router.Venue{}
+	var ids []string
+	if dataset != nil {
+		recorded := &replayClock{}
+		now = recorded
+		if err := s.openReplay(config, dataset, recorded, inbox); err != nil {
+			return nil, err
+		}
+		for i := range s.Instruments {
+			ids = append(ids, s.Instruments[i].InstrumentID)
+			venues[s.Instruments[i].Venue()] = inbox
+		}
+	}
+	sampler, state := sequencer.NewSampler(ids), engine.New()
+	s.Gate = gate.New(risk, state.PretradeSnapshot, gate.Config{Deadline: config.RiskTimeout})
+	core := sequencer.New(now, state, s.Gate, journal, sampler)
+	s.Sequencer = sequencer.NewLive(core, router.New(venues).Send, s.Reports.Publish)
+	if s.desk != nil {
+		s.desk.sampler, s.desk.report = sampler, s.report
+		s.desk.mark = func(ctx context.Context) error { return s.mark(ctx, core) }
+	}
+	if err := s.open(config, core); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// Close gives back what New opened, after Run has returned.
+func (s *Session) Close() error {
+	if s.Gate != nil {
+		s.Gate.Close()
+	}
+	if s.reader == nil {
+		return nil
+	}
+	return s.reader.Close()
+}
+
+// openReplay reads the first row, whose time is when the session begins.
+func (s *Session) openReplay(config Config, dataset *market.Dataset, now *replayClock, inbox *inbox) error {
+	reader, err := dataset.Read(market.Window{})
+	if err != nil {
+		return err
+	}
+	first := make([]market.Row, 1)
+	n, err := reader.Next(first)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return errors.Join(err, reader.Close())
+	}
+	s.first = first[:n]
+	for i := range s.first {
+		now.set(begin(&s.first[i]))
+	}
+	s.reader, s.Replay, s.Instruments = reader, market.NewReplay(), slices.Clone(dataset.Instruments)
+	s.desk = &desk{
+		venue: replay.New(now, s.Instruments, replay.Config{
+			MaxVolumeShareBps: config.MaxVolumeShareBps, OrderLatency: config.OrderLatency.Nanoseconds(),
+		}),
+		clock: now, inbox: inbox, rows: make(chan rowsToApply),
+	}
+	return nil
+}
+
+// begin is before what a row tells.
+func begin(row *market.Row) int64 {
+	if row.Kind == market.Bar {
+		return row.OpenTime
+	}
+	return row.TransactTime
+}
+
+// open journals the world in which the session trades.
+func (s *Session) open(config Config, core *sequencer.Sequencer) error {
+	var inputs []engine.Input
+	for i := range s.Instruments {
+		s.Instruments[i].Version = 1 // the first of a new journal
+		inputs = append(inputs, &s.Instruments[i])
+	}
+	inputs = append(inputs, &engine.AccountOpened{Account: config.Account, BaseCurrency: config.InitialCash.Currency})
+	if config.InitialCash.Amount.Sign() != 0 {
+		inputs = append(inputs, &engine.Adjustment{Account: config.Account, Cash: config.InitialCash, Reason: "initial cash"})
+	}
+	output, err := core.Process(inputs)
+	if err != nil {
+		return err
+	}
+	return refused(output.Results)
+}
+
+// Run trades until ctx ends or something fails for good.
+func (s *Session) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.Sequencer.Run(ctx) })
+	if s.desk != nil {
+		group.Go(func() error { return unlessStopped(s.desk.run(ctx)) })
+		group.Go(func() error { return s.play(ctx) })
+	}
+	return group.Wait()
+}
+
+// unlessStopped drops an error that only says that the session is at its end: the cause is another's.
+func unlessStopped(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, sequencer.ErrStopped) {
+		return nil
+	}
+	return err
+}
+
+// play ends with the data. A fault in the data ends the market, not the service.
+func (s *Session) play(ctx context.Context) error {
+	source := &peeked{first: s.first, rest: s.reader}
+	apply := func(rows []market.Row) error { return s.desk.apply(ctx, rows) }
+	err := s.Replay.Run(ctx, source, market.NewPacer(clock.System{}, s.speed), apply)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		slog.Error("replay ended", "error", err)
+	default:
+		slog.Info("replay ended", "reason", "end of data")
+	}
+	return nil
+}
+
+// report sequences what the venue said.
+func (s *Session) report(ctx context.Context, inputs []engine.Input) error {
+	for part := range slices.Chunk(inputs, reportsAtOnce) {
+		results, err := s.Sequencer.Submit(ctx, part...)
+		if err != nil {
+			return err
+		}
+		if err := refused(results); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Session) mark(ctx context.Context, core *sequencer.Sequencer) error {
+	var marks []engine.Input
+	// A query runs on the goroutine that owns the core.
+	if err := s.Sequencer.Query(ctx, func(*engine.Engine) { marks = core.HeldMarks() }); err != nil {
+		return err
+	}
+	return s.report(ctx, marks)
+}
+
+func refused(results []sequencer.Result) error {
+	for i := range results {
+		if err := results[i].Err; err != nil {
+			return fmt.Errorf("the engine refused an event: %w", err)
+		}
+	}
+	return nil
+}
+
+// peeked gives rows that were read before, and then the rest.
+type peeked struct {
+	first []market.Row
+	rest  market.Source
+}
+
+func (p *peeked) Next(rows []market.Row) (int, error) {
+	if n := copy(rows, p.first); n > 0 {
+		p.first = p.first[n:]
+		return n, nil
+	}
+	return p.rest.Next(rows)
+}
