@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from aetherion.exact import unscale
+from aetherion.exact import EXACT, unscale
 
-_ATTO_SCALE = 18
+_ATTOS_PER_CENT = 10**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +19,13 @@ class Money:
 
     @property
     def amount(self) -> Decimal:
-        """The amount in whole units of the currency."""
-        return unscale(self.attos, _ATTO_SCALE)
+        """The amount in whole units: exact, with as many decimals as it needs but at least two."""
+        if self.attos % _ATTOS_PER_CENT == 0:
+            return unscale(self.attos // _ATTOS_PER_CENT, 2)
+        return EXACT.normalize(unscale(self.attos, 18))
 
     def __str__(self) -> str:
-        return f"{self.amount.normalize():f} {self.currency}"
+        return f"{self.amount:f} {self.currency}"
 
 
 @dataclass(frozen=True, slots=True)

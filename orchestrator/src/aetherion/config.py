@@ -34,8 +34,8 @@ class Settings(BaseSettings):
     bin_dir: Path = Path(__file__).parents[3] / "bin"  # of the repository
     data_dir: Path = Path("data")
     runs_dir: Path = Path("runs")
-    call_timeout_s: float = Field(10.0, gt=0, le=3600, allow_inf_nan=False)
-    start_timeout_s: float = Field(20.0, gt=0, le=3600, allow_inf_nan=False)
+    call_timeout_s: float = Field(default=10.0, gt=0, le=3600, allow_inf_nan=False)
+    start_timeout_s: float = Field(default=20.0, gt=0, le=3600, allow_inf_nan=False)
     debug: bool = False
 
     @field_validator("trading_address", "risk_address")

@@ -131,9 +131,9 @@ class Quote(NamedTuple):
 
     @property
     def mark_px(self) -> int | None:
-        """The middle, rounded down; None when a side is empty."""
+        """The middle, rounded down, or the one side that is there; None when both are empty."""
         if self.bid_px is None or self.ask_px is None:
-            return None
+            return self.ask_px if self.bid_px is None else self.bid_px
         return (self.bid_px + self.ask_px) // 2
 
 

@@ -12,6 +12,7 @@ from aetherion.account import Money
 class Side(IntEnum):
     """The direction of an order (FIX 54)."""
 
+    UNSPECIFIED = 0
     BUY = 1
     SELL = 2
 
@@ -19,6 +20,7 @@ class Side(IntEnum):
 class OrdType(IntEnum):
     """How an order finds its price (FIX 40)."""
 
+    UNSPECIFIED = 0
     MARKET = 1
     LIMIT = 2
 
@@ -26,6 +28,7 @@ class OrdType(IntEnum):
 class TimeInForce(IntEnum):
     """How long an order works (FIX 59)."""
 
+    UNSPECIFIED = 0
     DAY = 1
     GTC = 2
     IOC = 3
@@ -130,7 +133,7 @@ class NewOrder:
     side: Side
     order_qty: Decimal
     price: Decimal | None = None
-    time_in_force: TimeInForce = TimeInForce.DAY
+    time_in_force: TimeInForce = TimeInForce.GTC
     strategy_id: str = ""
 
     @property
@@ -180,7 +183,10 @@ class CommandAck:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionReport:
-    """What happened to an order (FIX ExecutionReport)."""
+    """What happened to an order (FIX ExecutionReport).
+
+    When a cancel named an order that nobody knows, instrument, side and type are unspecified.
+    """
 
     sequence: int
     prev_sequence: int

@@ -28,6 +28,8 @@ _OPTIONS = (
     ("grpc.enable_http_proxy", 0),
 )
 
+_SERVING = b"\x08\x01"  # HealthCheckResponse {status: SERVING}, all of grpc.health.v1 that we need
+
 
 class ServiceError(AetherionError):
     """A call to a service failed."""
@@ -90,6 +92,9 @@ class Channel:
         self.target = target
         self.timeout_s = timeout_s
         self.aio = aio.insecure_channel(target, options=_OPTIONS)
+        self._health: aio.UnaryUnaryMultiCallable[bytes, bytes] = self.aio.unary_unary(
+            "/grpc.health.v1.Health/Check"
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -105,6 +110,13 @@ class Channel:
     async def close(self) -> None:
         """End all calls and the connection."""
         await self.aio.close()
+
+    async def is_serving(self) -> bool:
+        """Whether its health (grpc.health.v1) says SERVING; False when it cannot be reached."""
+        try:
+            return await self._health(b"", timeout=self.timeout_s) == _SERVING
+        except aio.AioRpcError:
+            return False
 
     async def answer(self, call: Awaitable[T]) -> T:
         """Await `call` and turn what gRPC raises into one of our errors."""

@@ -99,3 +99,11 @@ def instrument_of(message: instrument_pb2.Instrument) -> Instrument:
         allow_negative_price=message.allow_negative_price,
         version=message.version,
     )
+
+
+def unknown_instrument(instrument_id: str) -> Instrument:
+    """Return what stands for an instrument that nobody knows: numbers are shown as they were sent.
+
+    An order for it, or a cancel of an unknown order, was refused, and the refusal is reported.
+    """
+    return Instrument(instrument_id, InstrumentClass.EQUITY, "", "", price_scale=0, qty_scale=0)

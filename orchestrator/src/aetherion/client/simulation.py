@@ -18,7 +18,7 @@ from aetherion.client.convert import (
     limits_message,
     report_of,
 )
-from aetherion.client.money import instrument_of, money_message
+from aetherion.client.money import instrument_of, money_message, unknown_instrument
 from aetherion.instrument import Instrument
 from aetherion.market_data import Batch
 from aetherion.order import CommandAck, ExecutionReport, OrderCommand
@@ -134,7 +134,7 @@ class BacktestSession:
         self, rows_handled: int, commands: Sequence[OrderCommand] = (), *, stop: bool = False
     ) -> None:
         """Answer a step: how many of its rows were handled, and the commands given at the last."""
-        messages = [command_message(c, self._instruments.__getitem__) for c in commands]
+        messages = [command_message(c, self._instrument) for c in commands]
         advance = trading_api_pb2.BacktestAdvance(
             rows_handled=rows_handled, commands=messages, stop=stop
         )
@@ -148,19 +148,21 @@ class BacktestSession:
         )
 
     def _event(self, event: trading_api_pb2.BacktestEvent) -> BacktestEvent:
-        instrument = self._instruments.__getitem__
         kind = event.WhichOneof("event")
         if kind == "execution_report":
-            return report_of(event.execution_report, instrument)
+            return report_of(event.execution_report, self._instrument)
         if kind == "day_end":
-            return account_of(event.day_end, instrument)
+            return account_of(event.day_end, self._instrument)
         if kind == "ack":
             return ack_of(event.ack)
         raise ProtocolError("BacktestEvent: unknown event; the service is newer than this client")
 
+    def _instrument(self, instrument_id: str) -> Instrument:
+        return self._instruments.get(instrument_id) or unknown_instrument(instrument_id)
+
     def _finished(self, finished: trading_api_pb2.BacktestFinished) -> BacktestFinished:
         return BacktestFinished(
-            account_state=account_of(finished.account_state, self._instruments.__getitem__),
+            account_state=account_of(finished.account_state, self._instrument),
             state_sha256=finished.state_sha256,
             last_sequence=finished.last_sequence,
             rows=finished.rows,

@@ -20,10 +20,10 @@ from aetherion.client.convert import (
     position_of,
     report_of,
 )
-from aetherion.client.money import instrument_of
+from aetherion.client.money import instrument_of, unknown_instrument
 from aetherion.client.simulation import BacktestConfig, BacktestSession
 from aetherion.client.streams import MarketDataStream, OrderStream
-from aetherion.instrument import Instrument, InstrumentClass
+from aetherion.instrument import Instrument
 from aetherion.market_data import MarketDataKind
 from aetherion.order import CancelOrder, CommandAck, ExecutionReport, NewOrder, Order
 from aetherion.risk import RiskLimits
@@ -269,10 +269,7 @@ class TradingClient(Channel):
             try:
                 await self.get_instrument(instrument_id)
             except NotFoundError:
-                # An order for it was refused; its numbers are shown as they were sent.
-                self._known[instrument_id] = Instrument(
-                    instrument_id, InstrumentClass.EQUITY, "", "", price_scale=0, qty_scale=0
-                )
+                self._known[instrument_id] = unknown_instrument(instrument_id)
 
     async def _learn_of(self, reports: Iterable[order_pb2.ExecutionReport]) -> None:
         await self.learn(r.instrument_id for r in reports)

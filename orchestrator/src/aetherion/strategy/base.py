@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from aetherion.account import AccountState
 from aetherion.errors import AetherionError
 from aetherion.exact import Number
 from aetherion.instrument import Instrument
-from aetherion.market_data import Bar, Quote, Trade
+from aetherion.market_data import Bar, Quote, Row, Trade
 from aetherion.order import ExecutionReport, Order, Side, TimeInForce
 from aetherion.strategy.parameters import check_parameters
 from aetherion.strategy.portfolio import Portfolio
@@ -18,29 +18,34 @@ from aetherion.strategy.portfolio import Portfolio
 if TYPE_CHECKING:
     from aetherion.strategy.host import Host
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 class Clock:
     """The strategy's time: that of the event it is handed, never the machine's."""
 
-    __slots__ = ("_now_ns",)
+    __slots__ = ("_report_ns", "_row")
 
     def __init__(self) -> None:
-        self._now_ns = 0
+        self._row: Row | None = None  # the newest
+        self._report_ns = 0
 
     @property
     def now_ns(self) -> int:
-        """Nanoseconds since the Unix epoch, UTC."""
-        return self._now_ns
+        """Nanoseconds since the Unix epoch, UTC; 0 before the first event."""
+        return self._report_ns if self._row is None else max(self._row[1], self._report_ns)
 
     @property
     def now(self) -> datetime:
         """The same as a datetime in UTC, to the microsecond."""
-        return datetime.fromtimestamp(self._now_ns // 1000 / 1e6, UTC)
+        return _EPOCH + timedelta(microseconds=self.now_ns // 1000)
 
     @property
     def today(self) -> date:
-        """The UTC day that the event belongs to; a bar that closes at midnight ends its day."""
-        return datetime.fromtimestamp((self._now_ns - 1) // 10**9, UTC).date()
+        """UTC day of the newest row; a bar that closes at midnight belongs to the day before."""
+        ends_day = isinstance(self._row, Bar)
+        row_ns = 0 if self._row is None else self._row[1] - ends_day
+        return (_EPOCH + timedelta(microseconds=row_ns // 1000)).date()
 
 
 class Strategy:
@@ -58,9 +63,8 @@ class Strategy:
     and are set when it is made: `BuyTheDip(drop=0.05)`, or `--param drop=0.05`.
     """
 
-    _host: ClassVar[Host | None] = None  # set on the instance while it runs
-
     def __init__(self, **parameters: Any) -> None:
+        self._host: Host | None = None  # while it runs
         self.parameters = check_parameters(type(self), parameters)
         for name, value in self.parameters.items():
             setattr(self, name, value)

@@ -69,7 +69,7 @@ class Host:
             Quote: strategy.on_quote,
             Trade: strategy.on_trade,
         }
-        strategy._host = self  # type: ignore[misc]  # of the instance, not of the class
+        strategy._host = self
 
     # Events in
 
@@ -90,7 +90,7 @@ class Host:
         with _Blame(self):
             for row in islice(rows, begin, end):
                 index += 1
-                clock._now_ns = row[1]
+                clock._row = row
                 last_rows[row[0].instrument_id] = row
                 on_row[type(row)](row)  # type: ignore[operator]  # the handler of this very type
                 if commands:
@@ -99,7 +99,7 @@ class Host:
 
     def report(self, report: ExecutionReport) -> None:
         """Something happened to an order."""
-        self._tick(report.transact_time_ns)
+        self.clock._report_ns = report.transact_time_ns
         self._follow(report)
         if report.exec_type is ExecType.TRADE:
             self.portfolio.apply(report)
@@ -125,6 +125,11 @@ class Host:
             self.strategy.on_stop()
 
     # Commands out
+
+    @property
+    def has_commands(self) -> bool:
+        """Whether commands were given since they were last taken."""
+        return bool(self._commands)
 
     def take_commands(self) -> list[OrderCommand]:
         """Return the commands given since the last call."""
@@ -187,9 +192,6 @@ class Host:
             self._orders[report.cl_ord_id] = Order(order.new_order, report)
         else:
             del self._orders[report.cl_ord_id]
-
-    def _tick(self, time_ns: int) -> None:
-        self.clock._now_ns = max(self.clock._now_ns, time_ns)
 
 
 class _Blame:
