@@ -29,7 +29,7 @@ async fn main() {
     let socket = std::env::temp_dir().join(format!("aetherion-round-trip-{}.sock", std::process::id()));
     let dotenv = format!("AETHERION_RISK_LISTEN=127.0.0.1:0\nAETHERION_RISK_UNIX_SOCKET={}", socket.display());
     let config = Config::parse([], &dotenv).expect("a configuration");
-    let server = Server::bind(&config).expect("free addresses");
+    let server = Server::bind(&config).await.expect("free addresses");
     let address = server.address();
     let stop = CancellationToken::new();
     let running = tokio::spawn(server.run(stop.clone().cancelled_owned()));

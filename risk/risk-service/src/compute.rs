@@ -41,13 +41,15 @@ impl Pool {
         };
         let (answer, answered) = oneshot::channel();
         self.threads.spawn(move || {
-            if !answer.is_closed() {
-                // The hook has logged a panic; the caller is told that there was one and no more.
-                let value = catch_unwind(AssertUnwindSafe(job));
-                // Nobody may be listening any more.
-                let _ = answer.send(value);
+            if answer.is_closed() {
+                return;
             }
+            // The hook has logged a panic; the caller is told that there was one and no more.
+            let value = catch_unwind(AssertUnwindSafe(job));
+            // Room first, so that whoever got an answer may ask again at once.
             drop(permit);
+            // Nobody may be listening any more.
+            let _ = answer.send(value);
         });
         let value = match deadline {
             None => answered.await,

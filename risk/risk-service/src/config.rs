@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 use tracing_subscriber::filter::LevelFilter;
 
 const PREFIX: &str = "AETHERION_RISK_";
-const LISTEN: &str = "AETHERION_RISK_LISTEN";
-const UNIX_SOCKET: &str = "AETHERION_RISK_UNIX_SOCKET";
+/// Name of the TCP address.
+pub const LISTEN: &str = "AETHERION_RISK_LISTEN";
+/// Name of the path of the Unix socket.
+pub const UNIX_SOCKET: &str = "AETHERION_RISK_UNIX_SOCKET";
 const THREADS: &str = "AETHERION_RISK_THREADS";
 const MAX_QUEUE: &str = "AETHERION_RISK_MAX_QUEUE";
 const MAX_MESSAGE_BYTES: &str = "AETHERION_RISK_MAX_MESSAGE_BYTES";
@@ -265,8 +267,8 @@ mod tests {
         check(LOG_LEVEL, "loud", rule);
         let nearest = "AETHERION_RISK_THREAD=2: no such setting; the nearest is AETHERION_RISK_THREADS";
         check("AETHERION_RISK_THREAD", "2", nearest);
-        let nearest = "AETHERION_RISK_SOCKET=s: no such setting; the nearest is AETHERION_RISK_UNIX_SOCKET";
-        check("AETHERION_RISK_SOCKET", "s", nearest);
+        let nearest = "AETHERION_RISK_UNIX_SOKET=s: no such setting; the nearest is AETHERION_RISK_UNIX_SOCKET";
+        check("AETHERION_RISK_UNIX_SOKET", "s", nearest);
     }
 
     #[test]

@@ -28,7 +28,7 @@ fn main() -> ExitCode {
 async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let server = Server::bind(config)?;
+    let server = Server::bind(config).await?;
     server.run(either(&mut interrupt, &mut terminate)).await.map_err(ServeError::into)
 }
 

@@ -13,9 +13,12 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::transport::Server as Transport;
 use tonic::transport::server::TcpIncoming;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::pretrade::Pretrade;
+use crate::proto;
 use crate::proto::pretrade_service_server::PretradeServiceServer;
 
 /// Each simulation session of the Trading Service has its own stream, on one connection.
@@ -34,8 +37,10 @@ const DRAIN: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// An address cannot be listened on.
-    #[error("cannot listen on {address}: {reason}")]
+    #[error("{setting}: cannot listen on {address}: {reason}")]
     Listen {
+        /// The setting that names the address.
+        setting: &'static str,
         /// The address.
         address: String,
         /// Why not.
@@ -55,19 +60,22 @@ pub struct Server {
     address: SocketAddr,
     unix: Option<(UnixListener, SocketFile)>,
     routes: Routes,
+    health: HealthReporter,
     shutdown: CancellationToken,
 }
 
 impl Server {
     /// Takes the addresses, so that what is wrong with them shows before anything runs.
-    pub fn bind(config: &Config) -> Result<Self, ServeError> {
-        let refuse = |error: io::Error| listen_error(config.listen, error);
+    pub async fn bind(config: &Config) -> Result<Self, ServeError> {
+        let refuse = |error: io::Error| listen_error(config::LISTEN, config.listen, error);
         let tcp = TcpIncoming::bind(config.listen).map_err(refuse)?.with_nodelay(Some(true));
         let address = tcp.local_addr().map_err(refuse)?;
         let unix = config.unix_socket.as_deref().map(bind_unix).transpose()?;
         let shutdown = CancellationToken::new();
-        let routes = routes(config, &shutdown)?;
-        Ok(Self { tcp, address, unix, routes, shutdown })
+        let (health, health_service) = tonic_health::server::health_reporter();
+        report(&health, ServingStatus::Serving).await;
+        let routes = routes(config, &shutdown)?.add_service(health_service);
+        Ok(Self { tcp, address, unix, routes, health, shutdown })
     }
 
     /// The TCP address, with its real port.
@@ -77,20 +85,21 @@ impl Server {
 
     /// Serves until `stop` ends, then lets calls end for a moment. Streams that would not end by themselves are ended.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let Self { tcp, address, unix, routes, shutdown } = self;
-        let (unix, _socket_file) = unix.unzip();
-        let socket = _socket_file.as_ref().map(|file| file.0.display().to_string());
+        let Self { tcp, address, unix, routes, health, shutdown } = self;
+        let (unix, socket_file) = unix.unzip();
         let over_tcp = transport().add_routes(routes.clone()).serve_with_incoming_shutdown(tcp, shutdown.cancelled());
         let over_unix = async {
             let Some(listener) = unix else { return Ok(()) };
             let incoming = UnixListenerStream::new(listener);
             transport().add_routes(routes).serve_with_incoming_shutdown(incoming, shutdown.cancelled()).await
         };
-        tracing::info!(%address, unix_socket = socket.unwrap_or_default(), "listening");
+        let unix_socket = socket_file.as_ref().map(|file| file.0.display().to_string());
+        tracing::info!(%address, unix_socket, "listening");
         let serve = async { tokio::try_join!(over_tcp, over_unix) };
         let drained = async {
             stop.await;
             tracing::info!("stopping");
+            report(&health, ServingStatus::NotServing).await;
             shutdown.cancel();
             tokio::time::sleep(DRAIN).await;
         };
@@ -108,9 +117,14 @@ fn routes(config: &Config, shutdown: &CancellationToken) -> Result<Routes, Serve
     let pretrade = PretradeServiceServer::new(Pretrade::new(shutdown.clone()))
         .max_decoding_message_size(limit)
         .max_encoding_message_size(limit);
-    // Serving once it listens, to the end: a client sees the end by its connection.
-    let (_, health) = tonic_health::server::health_reporter();
-    Ok(Routes::new(health).add_service(pretrade))
+    Ok(Routes::new(pretrade))
+}
+
+/// Tells the health service of the whole process and of each service in it.
+async fn report(health: &HealthReporter, status: ServingStatus) {
+    for service in ["", proto::pretrade_service_server::SERVICE_NAME] {
+        health.set_service_status(service, status).await;
+    }
 }
 
 fn transport() -> Transport {
@@ -135,7 +149,7 @@ impl Drop for SocketFile {
 
 /// Takes a path, also one that a process left behind when it was killed.
 fn bind_unix(path: &Path) -> Result<(UnixListener, SocketFile), ServeError> {
-    let refuse = |error| listen_error(path.display(), error);
+    let refuse = |error| listen_error(config::UNIX_SOCKET, path.display(), error);
     let is_left_behind = std::fs::symlink_metadata(path).is_ok_and(|it| it.file_type().is_socket())
         && StdUnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
     if is_left_behind {
@@ -145,6 +159,6 @@ fn bind_unix(path: &Path) -> Result<(UnixListener, SocketFile), ServeError> {
     Ok((listener, SocketFile(path.to_path_buf())))
 }
 
-fn listen_error(address: impl ToString, error: io::Error) -> ServeError {
-    ServeError::Listen { address: address.to_string(), reason: error.to_string() }
+fn listen_error(setting: &'static str, address: impl ToString, error: io::Error) -> ServeError {
+    ServeError::Listen { setting, address: address.to_string(), reason: error.to_string() }
 }
