@@ -100,7 +100,7 @@ def test_quotes_and_trades_of_spot_are_merged_by_the_recorders_clock(tmp_path: P
     def share_inside(trades: pl.DataFrame) -> float:
         joined = trades.join_asof(quotes, on="transact_time_ns")
         inside = joined["trade_px"].is_between(joined["bid_px"], joined["ask_px"])
-        return inside.sum() / len(inside)
+        return float(inside.sum()) / len(inside)
 
     assert share_inside(made.read("trade")) > 3 * share_inside(apart.read("trade")) > 0
 
