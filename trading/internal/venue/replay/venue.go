@@ -193,6 +193,22 @@ func (v *Venue) Quiet(row *market.Row) bool {
 	})
 }
 
+// NsPerDay is the length of a UTC day.
+const NsPerDay = 24 * 60 * 60 * 1_000_000_000
+
+// Day is the UTC day that a row belongs to: of a bar the one that it closes, also at midnight.
+func Day(row *market.Row) int64 {
+	t := row.TransactTime
+	if row.Kind == market.Bar {
+		t--
+	}
+	day := t / NsPerDay
+	if t%NsPerDay < 0 {
+		day--
+	}
+	return day
+}
+
 // EndDay expires the DAY orders that have arrived.
 func (v *Venue) EndDay(time int64) []engine.Input {
 	reports := &reports{venue: v, time: time}
@@ -209,16 +225,6 @@ func (v *Venue) EndDay(time int64) []engine.Input {
 		return cmp.Compare(a.(*engine.VenueReport).OrderID, b.(*engine.VenueReport).OrderID)
 	})
 	return reports.inputs
-}
-
-// HasDay says whether EndDay would expire anything.
-func (v *Venue) HasDay() bool {
-	for _, o := range v.orders {
-		if o.terms.TimeInForce == engine.Day {
-			return true
-		}
-	}
-	return false
 }
 
 // drop takes closed orders out of a book.
