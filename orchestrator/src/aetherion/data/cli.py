@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +19,6 @@ from aetherion.data.importer import import_files
 from aetherion.data.options import ImportOptions
 from aetherion.data.problems import DataError
 from aetherion.data.times import iso
-from aetherion.errors import AetherionError
 from aetherion.instrument import InstrumentClass
 
 app = typer.Typer(help="Import market data, and see what there is.", no_args_is_help=True)
@@ -37,8 +34,7 @@ _INTERVAL_NS = {"s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86_400 * 10
 @app.command("prepare-demo")
 def prepare_demo_command(data_dir: DataDir = Path("data"), as_json: AsJson = False) -> None:
     """Make the demo data set: real daily bars of five US stocks."""
-    with _one_line_errors():
-        _print(prepare_demo(data_dir), as_json)
+    _print(prepare_demo(data_dir), as_json)
 
 
 @app.command("import")
@@ -78,36 +74,34 @@ def import_command(
     as_json: AsJson = False,
 ) -> None:
     """Import bars, quotes or trades as one data set."""
-    with _one_line_errors():
-        options = ImportOptions(
-            kind=kind,  # type: ignore[arg-type]  # checked there
-            symbol=symbol,
-            venue=venue,
-            instrument_class=_class(instrument_class),
-            quote_currency=quote_currency,
-            price_scale=price_scale,
-            qty_scale=qty_scale,
-            tick=_decimal("tick", tick),
-            lot=_decimal("lot", lot),
-            maker_fee_bps=_decimal("maker_fee_bps", maker_fee_bps) or Decimal(0),
-            taker_fee_bps=_decimal("taker_fee_bps", taker_fee_bps) or Decimal(0),
-            allow_negative_price=allow_negative_price,
-            time_column=time_column,
-            time_format=time_format,
-            columns=_columns(column or []),
-            interval_ns=_interval(interval),
-            adjust=adjust,
-            round=round_prices,
-            strict=strict,
-        )
-        _print(import_files(paths, data_dir, name, options), as_json)
+    options = ImportOptions(
+        kind=kind,  # type: ignore[arg-type]  # checked there
+        symbol=symbol,
+        venue=venue,
+        instrument_class=_class(instrument_class),
+        quote_currency=quote_currency,
+        price_scale=price_scale,
+        qty_scale=qty_scale,
+        tick=_decimal("tick", tick),
+        lot=_decimal("lot", lot),
+        maker_fee_bps=_decimal("maker_fee_bps", maker_fee_bps) or Decimal(0),
+        taker_fee_bps=_decimal("taker_fee_bps", taker_fee_bps) or Decimal(0),
+        allow_negative_price=allow_negative_price,
+        time_column=time_column,
+        time_format=time_format,
+        columns=_columns(column or []),
+        interval_ns=_interval(interval),
+        adjust=adjust,
+        round=round_prices,
+        strict=strict,
+    )
+    _print(import_files(paths, data_dir, name, options), as_json)
 
 
 @app.command("list")
 def list_command(data_dir: DataDir = Path("data"), as_json: AsJson = False) -> None:
     """List the data sets."""
-    with _one_line_errors():
-        sets = [catalog.find(name, data_dir) for name in catalog.names(data_dir)]
+    sets = [catalog.find(name, data_dir) for name in catalog.names(data_dir)]
     if as_json:
         typer.echo(json.dumps([_summary(s) for s in sets], indent=2))
         return
@@ -126,17 +120,7 @@ def show_command(
     as_json: AsJson = False,
 ) -> None:
     """Show one data set: its instruments, where it is from, and what to know of it."""
-    with _one_line_errors():
-        _print(catalog.find(name, data_dir), as_json)
-
-
-@contextmanager
-def _one_line_errors() -> Iterator[None]:
-    try:
-        yield
-    except AetherionError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
+    _print(catalog.find(name, data_dir), as_json)
 
 
 def _class(name: str | None) -> InstrumentClass | None:
