@@ -3,6 +3,7 @@
 package sequencer
 
 import (
+	"errors"
 	"fmt"
 
 	"aetherion/trading/internal/clock"
@@ -37,7 +38,7 @@ type Prices interface {
 type Result struct {
 	Sequence uint64            // of its event; 0 when it left none
 	Ack      engine.CommandAck // of an order or a cancel
-	Err      error             // of any other input: it does not apply, and nothing was changed
+	Err      error             // of any other input: it does not apply, and nothing was changed; a repetition is none
 }
 
 // Output is the outcome of a batch. All of it is durable.
@@ -148,7 +149,10 @@ func (s *Sequencer) takeOther(n int, input engine.Input) error {
 	result.Sequence = s.engine.Sequence() + 1
 	err := s.apply(input)
 	if refused, ok := err.(notApplied); ok {
-		*result = Result{Err: refused.error}
+		*result = Result{}
+		if !errors.Is(refused.error, engine.ErrNothingNew) {
+			result.Err = refused.error
+		}
 		return nil
 	}
 	return err

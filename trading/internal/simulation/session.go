@@ -22,8 +22,11 @@ import (
 	"aetherion/trading/internal/venue/replay"
 )
 
-// minBatchRows is how many rows a client gets that stops at every one.
-const minBatchRows = 16
+const (
+	nsPerDay = 24 * 60 * 60 * 1_000_000_000
+	// minBatchRows is how many rows a client gets that stops at every one.
+	minBatchRows = 16
+)
 
 // Config is what a session depends on besides the rows.
 type Config struct {
@@ -107,7 +110,7 @@ func New(config Config, rows Rows, engine *engine.Engine, gate sequencer.Gate, j
 	}
 	if first := s.rows.first(); first != nil {
 		s.clock.Set(startTime(first))
-		s.day = replay.Day(first)
+		s.day = first.Day()
 	}
 	return s, s.open()
 }
@@ -122,7 +125,7 @@ func (c *Config) check() error {
 		return fmt.Errorf("initial_cash: must not be negative, got %s", c.InitialCash)
 	case c.MaxVolumeShareBps < 1 || c.MaxVolumeShareBps > 10_000:
 		return fmt.Errorf("max_volume_share_bps: must be 1 to 10,000, got %d", c.MaxVolumeShareBps)
-	case c.OrderLatency < 0 || c.OrderLatency > replay.NsPerDay:
+	case c.OrderLatency < 0 || c.OrderLatency > nsPerDay:
 		return fmt.Errorf("order_latency_ns: must be 0 to one day, got %d", c.OrderLatency)
 	case c.MaxBatchRows < 1 || c.MaxBatchRows > 65_536:
 		return fmt.Errorf("max_batch_rows: must be 1 to 65,536, got %d", c.MaxBatchRows)
@@ -225,16 +228,16 @@ func (s *Session) untilFirstRow() error {
 		return s.untilEnd()
 	}
 	until := first.TransactTime
-	newDay := replay.Day(first) > s.day
+	newDay := first.Day() > s.day
 	if newDay {
-		until = replay.Day(first) * replay.NsPerDay
+		until = first.Day() * nsPerDay
 	}
 	// An order that arrives at the time of a row sees that row before it.
 	if at, any := s.venue.NextArrival(); any && at < until {
 		return s.arrive(at)
 	}
 	if newDay && len(s.events) == 0 {
-		s.day = replay.Day(first)
+		s.day = first.Day()
 		s.clock.Set(until)
 		return s.endDay(true)
 	}
@@ -324,7 +327,7 @@ func (s *Session) quietRows() int {
 			continue
 		}
 		row := &rows[n]
-		if replay.Day(row) > s.day {
+		if row.Day() > s.day {
 			return n
 		}
 		if !idle && (inFlight && arrival < row.TransactTime || !s.venue.Quiet(row)) {
@@ -344,8 +347,7 @@ func (s *Session) process(inputs []engine.Input) error {
 		return err
 	}
 	for i := range output.Results {
-		// A venue may refuse a cancel of an order that it had canceled by itself: that is no news.
-		if err := output.Results[i].Err; err != nil && !errors.Is(err, engine.ErrNothingNew) {
+		if err := output.Results[i].Err; err != nil {
 			return err
 		}
 		if isCommand(inputs[i]) {

@@ -193,22 +193,6 @@ func (v *Venue) Quiet(row *market.Row) bool {
 	})
 }
 
-// NsPerDay is the length of a UTC day.
-const NsPerDay = 24 * 60 * 60 * 1_000_000_000
-
-// Day is the UTC day that a row belongs to: of a bar the one that it closes, also at midnight.
-func Day(row *market.Row) int64 {
-	t := row.TransactTime
-	if row.Kind == market.Bar {
-		t--
-	}
-	day := t / NsPerDay
-	if t%NsPerDay < 0 {
-		day--
-	}
-	return day
-}
-
 // EndDay expires the DAY orders that have arrived.
 func (v *Venue) EndDay(time int64) []engine.Input {
 	reports := &reports{venue: v, time: time}
