@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 import numpy as np
@@ -153,3 +154,9 @@ class RunResult:
         """Equity at the start and at each day end, shape (1 + days,); NaN where it is unknown."""
         ends = [float("nan") if d.equity is None else float(d.equity) for d in self.days]
         return np.array([float(self.settings.initial_cash), *ends])
+
+    @property
+    def periods_per_year(self) -> float:
+        """Trading days in a year: 365 where weekends are traded, else 252."""
+        weekend = any(date.fromisoformat(day.date).weekday() >= 5 for day in self.days)
+        return 365.0 if weekend else 252.0
