@@ -41,17 +41,23 @@ func BenchmarkPipelined(b *testing.B) {
 				sequence += uint64(batch)
 				asks += batch
 				if len(out) >= 4096/batch {
-					out[0].Wait()
+					approved(b, out[0])
 					out = out[1:]
 				}
 			}
 			for _, asked := range out {
-				if !asked.Wait()[0].OrderDecision.Approved {
-					b.Fatal("not approved")
-				}
+				approved(b, asked)
 			}
 			b.ReportMetric(float64(asks)/b.Elapsed().Seconds(), "asks/s")
 		})
+	}
+}
+
+func approved(b *testing.B, asked *Asked) {
+	for _, decision := range asked.Wait() {
+		if !decision.OrderDecision.Approved {
+			b.Fatal(decision.OrderDecision.Text)
+		}
 	}
 }
 

@@ -99,10 +99,10 @@ func TestMisbehaviourFailsClosedAndTradingResumes(t *testing.T) {
 		}), refused, "approved with 1 failed checks"},
 		{"reason unspecified", patient, wrong(func(r *response) {
 			r.Decisions[0].Approved, r.Decisions[0].CheckFailures = false, []*aetherionv1.CheckFailure{{}}
-		}), refused, "ord_rej_reason 0 is none"},
+		}), refused, "ord_rej_reason"},
 		{"reason out of range", patient, wrong(func(r *response) {
 			r.Decisions[0].Approved, r.Decisions[0].CheckFailures = false, []*aetherionv1.CheckFailure{{OrdRejReason: 256 + 7}}
-		}), refused, "ord_rej_reason 263 is none"},
+		}), refused, "263"},
 		{"ends the stream", patient, func(stream checkStream) error {
 			_, err := stream.Recv()
 			return err

@@ -2,42 +2,23 @@ package gate
 
 import (
 	"fmt"
-	"math"
 
 	aetherionv1 "aetherion/trading/gen/aetherion/v1"
+	"aetherion/trading/internal/contract"
 	"aetherion/trading/internal/engine"
 )
 
 // Domain values to messages of the contract, and its decisions back.
 
 func checkMessage(check *engine.PretradeCheck) *aetherionv1.PretradeEvent {
-	// One allocation a check: this is the hot path.
-	m := &struct {
-		event aetherionv1.PretradeEvent
-		one   aetherionv1.PretradeEvent_Check
-		check aetherionv1.PretradeCheck
-		order aetherionv1.NewOrder
-		price int64
-	}{price: check.NewOrder.Price}
-	order := &check.NewOrder
-	m.order.ClOrdId = order.ClOrdID
-	m.order.Account = order.Account
-	m.order.StrategyId = order.StrategyID
-	m.order.InstrumentId = order.InstrumentID
-	m.order.Side = aetherionv1.Side(order.Side)
-	m.order.OrdType = aetherionv1.OrdType(order.OrdType)
-	m.order.TimeInForce = aetherionv1.TimeInForce(order.TimeInForce)
-	m.order.OrderQty = order.OrderQty
-	if order.HasPrice {
-		m.order.Price = &m.price
+	return &aetherionv1.PretradeEvent{
+		Sequence:       check.Sequence,
+		TransactTimeNs: check.TransactTime,
+		Event: &aetherionv1.PretradeEvent_Check{Check: &aetherionv1.PretradeCheck{
+			OrderId:  check.Sequence,
+			NewOrder: contract.EncodeNewOrder(&check.NewOrder),
+		}},
 	}
-	m.check.OrderId = check.Sequence
-	m.check.NewOrder = &m.order
-	m.one.Check = &m.check
-	m.event.Sequence = check.Sequence
-	m.event.TransactTimeNs = check.TransactTime
-	m.event.Event = &m.one
-	return &m.event
 }
 
 func eventMessage(event *engine.PretradeEvent) *aetherionv1.PretradeEvent {
@@ -63,9 +44,9 @@ func eventMessage(event *engine.PretradeEvent) *aetherionv1.PretradeEvent {
 	case event.Mark != nil:
 		m.Event = &aetherionv1.PretradeEvent_Mark{Mark: markMessage(event.Mark)}
 	case event.RiskLimits != nil:
-		m.Event = &aetherionv1.PretradeEvent_RiskLimits{RiskLimits: riskLimitsMessage(event.RiskLimits)}
+		m.Event = &aetherionv1.PretradeEvent_RiskLimits{RiskLimits: contract.EncodeRiskLimits(event.RiskLimits)}
 	case event.Instrument != nil:
-		m.Event = &aetherionv1.PretradeEvent_Instrument{Instrument: instrumentMessage(event.Instrument)}
+		m.Event = &aetherionv1.PretradeEvent_Instrument{Instrument: contract.EncodeInstrument(event.Instrument)}
 	case event.AccountOpened != nil:
 		m.Event = &aetherionv1.PretradeEvent_AccountOpened{AccountOpened: accountMessage(event.AccountOpened)}
 	}
@@ -77,9 +58,9 @@ func snapshotMessage(snapshot *engine.PretradeSnapshot) *aetherionv1.PretradeEve
 		Sequence:       snapshot.Sequence,
 		TransactTimeNs: snapshot.TransactTime,
 		Event: &aetherionv1.PretradeEvent_Snapshot{Snapshot: &aetherionv1.PretradeSnapshot{
-			Instruments: messages(snapshot.Instruments, instrumentMessage),
+			Instruments: messages(snapshot.Instruments, contract.EncodeInstrument),
 			Accounts:    messages(snapshot.Accounts, accountMessage),
-			RiskLimits:  riskLimitsMessage(&snapshot.RiskLimits),
+			RiskLimits:  contract.EncodeRiskLimits(&snapshot.RiskLimits),
 			Positions:   messages(snapshot.Positions, positionMessage),
 			Holds:       messages(snapshot.Holds, holdMessage),
 			Marks:       messages(snapshot.Marks, markMessage),
@@ -93,26 +74,6 @@ func messages[Value, Message any](values []Value, message func(*Value) *Message)
 		all[i] = message(&values[i])
 	}
 	return all
-}
-
-func instrumentMessage(i *engine.Instrument) *aetherionv1.Instrument {
-	return &aetherionv1.Instrument{
-		InstrumentId:       i.InstrumentID,
-		Version:            i.Version,
-		InstrumentClass:    aetherionv1.InstrumentClass(i.Class),
-		BaseCurrency:       i.BaseCurrency,
-		QuoteCurrency:      i.QuoteCurrency,
-		PriceScale:         i.PriceScale,
-		QtyScale:           i.QtyScale,
-		PriceIncrement:     i.PriceIncrement,
-		QtyIncrement:       i.QtyIncrement,
-		MinQty:             i.MinQty,
-		MaxQty:             i.MaxQty,
-		Multiplier:         decimalMessage(&i.Multiplier),
-		MakerFeeRatio:      decimalMessage(&i.MakerFeeRatio),
-		TakerFeeRatio:      decimalMessage(&i.TakerFeeRatio),
-		AllowNegativePrice: i.AllowNegativePrice,
-	}
 }
 
 func accountMessage(a *engine.AccountOpened) *aetherionv1.AccountOpened {
@@ -137,32 +98,6 @@ func markMessage(m *engine.Mark) *aetherionv1.Mark {
 	return &aetherionv1.Mark{InstrumentId: m.InstrumentID, MarkPx: m.MarkPx}
 }
 
-func riskLimitsMessage(limits *engine.RiskLimits) *aetherionv1.RiskLimits {
-	return &aetherionv1.RiskLimits{
-		Version:            limits.Version,
-		Limits:             messages(limits.Limits, riskLimitMessage),
-		MarketOrderBandBps: limits.MarketOrderBandBps,
-	}
-}
-
-func riskLimitMessage(limit *engine.RiskLimit) *aetherionv1.RiskLimit {
-	return &aetherionv1.RiskLimit{
-		Account:          limit.Account,
-		InstrumentId:     limit.InstrumentID,
-		MaxOrderQty:      decimalMessage(limit.MaxOrderQty),
-		MaxOrderNotional: decimalMessage(limit.MaxOrderNotional),
-		MaxPositionQty:   decimalMessage(limit.MaxPositionQty),
-	}
-}
-
-// decimalMessage of nil is absent.
-func decimalMessage(d *engine.Decimal) *aetherionv1.Decimal {
-	if d == nil {
-		return nil
-	}
-	return &aetherionv1.Decimal{Mantissa: d.Mantissa, Scale: d.Scale}
-}
-
 // decisionOf reads the answer to check. What does not answer it, or contradicts itself, is an error.
 func decisionOf(m *aetherionv1.PretradeDecision, check *engine.PretradeCheck) (engine.OrderDecision, error) {
 	// An order's id is the sequence of its event, but the Risk Service is told both and must return both.
@@ -180,22 +115,15 @@ func decisionOf(m *aetherionv1.PretradeDecision, check *engine.PretradeCheck) (e
 	if len(failures) == 0 {
 		return engine.OrderDecision{}, fmt.Errorf("order %d: refused without a reason", check.Sequence)
 	}
-	decision := refusal(check, engine.OrdRejReason(failures[0].GetOrdRejReason()), failureText(failures[0]))
-	for _, failure := range failures {
-		reason := failure.GetOrdRejReason()
-		if reason <= 0 || reason > math.MaxUint8 {
-			return engine.OrderDecision{}, fmt.Errorf("order %d: ord_rej_reason %d is none", check.Sequence, reason)
-		}
-		decision.CheckFailures = append(decision.CheckFailures, engine.CheckFailure{
-			OrdRejReason: engine.OrdRejReason(reason),
-			Scope:        failure.GetScope(),
-			RiskLimit:    failure.GetRiskLimit(),
-			Value:        failure.GetValue(),
-		})
+	decoded, err := contract.DecodeCheckFailures(failures)
+	if err != nil {
+		return engine.OrderDecision{}, fmt.Errorf("order %d: %w", check.Sequence, err)
 	}
+	decision := refusal(check, decoded[0].OrdRejReason, failureText(&decoded[0]))
+	decision.CheckFailures = decoded
 	return decision, nil
 }
 
-func failureText(failure *aetherionv1.CheckFailure) string {
-	return fmt.Sprintf("%s: limit %s, the order would make %s", failure.GetScope(), failure.GetRiskLimit(), failure.GetValue())
+func failureText(failure *engine.CheckFailure) string {
+	return fmt.Sprintf("%s: limit %s, the order would make %s", failure.Scope, failure.RiskLimit, failure.Value)
 }
