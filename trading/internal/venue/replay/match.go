@@ -93,7 +93,7 @@ func (b *book) matchBar(row *market.Row, available int64, reports *reports) {
 		return
 	}
 	for _, o := range b.orders {
-		if o.arrival > row.OpenTime {
+		if !o.precedes(row) {
 			continue
 		}
 		if px, liquidity, fills := o.barFills(row); fills {
@@ -106,12 +106,13 @@ func (b *book) matchBar(row *market.Row, available int64, reports *reports) {
 	}
 }
 
-// barFills says whether and where a bar fills an order: at the open when that is at its price or
+// precedes says whether an order was there when a bar opened.
+func (o *order) precedes(row *market.Row) bool { return o.arrival <= row.OpenTime }
+
+// barFills says whether and where a bar fills an order that arrived in time: at the open when that is at its price or
 // better, else at its price when the bar went through it.
 func (o *order) barFills(row *market.Row) (px int64, liquidity engine.LiquidityInd, fills bool) {
 	switch {
-	case o.arrival > row.OpenTime:
-		return 0, 0, false
 	case o.terms.OrdType == engine.Market || o.atOrBetter(row.OpenPx):
 		return row.OpenPx, engine.LiquidityRemoved, true
 	case o.terms.Side == engine.Buy && o.better(row.LowPx), o.terms.Side == engine.Sell && o.better(row.HighPx):

@@ -189,7 +189,7 @@ func (v *Venue) Quiet(row *market.Row) bool {
 	}
 	return b.hasQuotes || b.hasTrades || !slices.ContainsFunc(b.orders, func(o *order) bool {
 		_, _, fills := o.barFills(row)
-		return fills || o.immediate() && o.arrival <= row.OpenTime
+		return o.precedes(row) && (fills || o.immediate())
 	})
 }
 

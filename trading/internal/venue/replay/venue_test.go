@@ -251,8 +251,9 @@ func TestEmptySideFillsNothing(t *testing.T) {
 	s.check("canceled 1")
 	s.quote(2, 9, 100, 0, 0)
 	s.check()
-	s.quote(3, 9, 100, 10, 100)
-	s.check("2: 100@10 taker")
+	s.order(buy, 50, 12, engine.GTC) // rests: there is nothing to take
+	s.quote(3, 9, 100, 10, 200)
+	s.check("2: 100@10 taker", "3: 50@12 maker")
 }
 
 func TestTrades(t *testing.T) {
@@ -264,8 +265,10 @@ func TestTrades(t *testing.T) {
 	s.trade(1, 10, 100) // at the time of the arrival: not after it
 	s.check()
 	s.trade(2, 10, 200)
-	s.check("1: 80@10 taker", "2: 20@11 maker") // the seller's price was touched, not passed
-	s.trade(3, 12, 100)
+	s.check("1: 80@10 taker", "2: 20@11 maker")
+	s.trade(3, 10, 1000)
+	s.check("2: 80@11 maker") // the seller's price was touched, not passed
+	s.trade(4, 12, 100)
 	s.check("3: 50@10 maker")
 }
 
