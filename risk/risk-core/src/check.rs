@@ -17,6 +17,11 @@ pub(crate) fn non_negative(computation: &'static str, what: &str, value: f64) ->
     require(value >= 0.0 && value.is_finite(), computation, what, "must be finite and at least 0", value)
 }
 
+/// Refuses a probability outside the open interval (0, 1).
+pub(crate) fn probability(computation: &'static str, what: &str, value: f64) -> Result<f64> {
+    require(value > 0.0 && value < 1.0, computation, what, "must be within (0, 1)", value)
+}
+
 /// Refuses an answer that left the range of doubles, although every input was within its own.
 pub(crate) fn representable(computation: &'static str, what: &str, value: f64) -> Result<f64> {
     require(value.is_finite(), computation, what, "must be representable for these inputs", value)

@@ -4,9 +4,11 @@
 //! clipped at 0; returns are arithmetic, oldest row first; covariance is for one day. Bad input is refused with a
 //! [`RiskError`]; NaN and infinity neither come in nor go out.
 
+pub mod backtest;
 mod check;
 pub mod covariance;
 pub mod error;
+pub mod filtered;
 pub mod historical;
 pub mod matrix;
 pub mod parametric;
@@ -15,5 +17,6 @@ pub mod pricing;
 pub mod quantile;
 pub mod special;
 pub mod units;
+pub mod volatility;
 
 pub use error::{Result, RiskError};

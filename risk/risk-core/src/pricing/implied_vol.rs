@@ -117,8 +117,8 @@ impl Target {
                 2.0 * s
             };
         }
-        let budget = format!("did not converge within {MAX_ITERATIONS} iterations,");
-        Err(RiskError::did_not_converge(COMPUTATION, budget, "from the last step", last_step))
+        let budget = format!("within {MAX_ITERATIONS} iterations");
+        Err(RiskError::did_not_converge(COMPUTATION, "did not converge", budget, format!("last step {last_step:.0e}")))
     }
 
     /// The inflection point of the price as a function of s; at the money the tangent at 0.

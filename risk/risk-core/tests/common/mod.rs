@@ -1,6 +1,8 @@
 //! Reads the reference vectors of `shared/vectors/risk` and compares with their tolerances.
 #![allow(dead_code, clippy::unwrap_used, clippy::panic)]
 
+pub mod prices;
+
 use std::path::PathBuf;
 
 use risk_core::units::{Confidence, Tail};
