@@ -7,6 +7,7 @@
 pub mod backtest;
 mod check;
 pub mod covariance;
+pub mod delta_gamma;
 pub mod error;
 pub mod filtered;
 pub mod historical;
