@@ -1,4 +1,134 @@
-// Command aetherion-trading is the Trading Service.
+// Command aetherion-trading is the Trading Service. It is configured by the environment and a .env file
+// in the working directory; see .env.example.
 package main
 
-func main() {}
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
+
+	"aetherion/trading/internal/config"
+	"aetherion/trading/internal/gate"
+	"aetherion/trading/internal/journal"
+	"aetherion/trading/internal/live"
+	"aetherion/trading/internal/market"
+	"aetherion/trading/internal/rpc"
+)
+
+// version is set by the linker in releases.
+var version = "0.1.0"
+
+const (
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+func main() {
+	if len(os.Args) > 1 {
+		fmt.Fprintf(os.Stderr, "aetherion-trading: takes no arguments, got %q; see .env.example for its settings\n", os.Args[1])
+		os.Exit(exitUsage)
+	}
+	settings, err := config.Load(".env", os.Environ())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "aetherion-trading:", err)
+		os.Exit(exitUsage)
+	}
+	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: settings.LogLevel})))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, settings); err != nil {
+		fmt.Fprintln(os.Stderr, "aetherion-trading:", err)
+		os.Exit(exitFailure)
+	}
+}
+
+func run(ctx context.Context, settings config.Config) error {
+	catalog, err := openCatalog(settings.DataDir)
+	if err != nil {
+		return err
+	}
+	dataset, err := openReplay(catalog, settings.ReplayDataSet)
+	if err != nil {
+		return err
+	}
+	risk, err := gate.Dial(settings.RiskAddress)
+	if err != nil {
+		return fmt.Errorf("risk service at %s: %w", settings.RiskAddress, err)
+	}
+	defer risk.Close()
+	listeners, err := rpc.Listen(settings.Listen, settings.UnixSocket)
+	if err != nil {
+		return err
+	}
+	session, err := live.New(live.Config{
+		Account:           settings.Account,
+		InitialCash:       settings.InitialCash,
+		Speed:             settings.ReplaySpeed,
+		MaxVolumeShareBps: settings.ReplayVolumeShareBps,
+		OrderLatency:      settings.ReplayOrderLatency,
+		RiskTimeout:       settings.RiskTimeout,
+	}, dataset, risk, journal.NewMemory())
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	server := rpc.New(rpc.Config{
+		Version:              version,
+		Epoch:                1, // a journal in memory begins anew with each process
+		Durability:           "memory",
+		RequestTimeout:       settings.RequestTimeout,
+		SendTimeout:          settings.SendTimeout,
+		MaxMessageBytes:      settings.MaxMessageBytes,
+		MaxConcurrentStreams: settings.MaxConcurrentStreams,
+		MaxBatchCommands:     settings.MaxBatchCommands,
+		MaxBacktests:         settings.MaxBacktests,
+	}, session, catalog, risk)
+	return serve(ctx, session, server, listeners)
+}
+
+// serve stops the server first, so that calls under way still find the session.
+func serve(ctx context.Context, session *live.Session, server *rpc.Server, listeners []net.Listener) error {
+	trading, stopTrading := context.WithCancel(context.WithoutCancel(ctx))
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return session.Run(trading) })
+	group.Go(func() error {
+		defer stopTrading()
+		return server.Serve(ctx, listeners...)
+	})
+	for _, listener := range listeners {
+		slog.Info("listening", "network", listener.Addr().Network(), "address", listener.Addr().String())
+	}
+	err := group.Wait()
+	slog.Info("stopped")
+	return err
+}
+
+func openCatalog(dir string) (market.Catalog, error) {
+	info, err := os.Stat(dir)
+	if err != nil || !info.IsDir() {
+		path, absErr := filepath.Abs(dir)
+		if absErr != nil {
+			path = dir
+		}
+		return market.Catalog{}, fmt.Errorf("AETHERION_TRADING_DATA_DIR: must be a folder that exists, got %q (%s)", dir, path)
+	}
+	return market.Catalog{Dir: dir}, nil
+}
+
+func openReplay(catalog market.Catalog, name string) (*market.Dataset, error) {
+	if name == "" {
+		return nil, nil
+	}
+	dataset, err := catalog.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("AETHERION_TRADING_REPLAY_DATA_SET: %w", err)
+	}
+	return dataset, nil
+}
