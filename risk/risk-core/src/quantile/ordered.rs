@@ -88,6 +88,15 @@ impl OrderedLosses {
         }
     }
 
+    /// Value at risk at the 1-based place `N c + ½`, clamped to [1, N], by linear interpolation (Hazen).
+    ///
+    /// For stratified samples: `L₍ᵢ₎` stands for the level `(i - ½)/N` there, so that rounding up to a rank would be a
+    /// bias of `1/N`, far above their standard error.
+    pub fn mid_rank_var(&self, confidence: Confidence) -> Result<f64> {
+        let n = self.n as u128;
+        self.interpolate((2 * n * u128::from(confidence.bp()) + 10_000).clamp(20_000, 20_000 * n), 20_000)
+    }
+
     /// Expected shortfall, the mean over the tail of exactly `m = N p` scenarios.
     ///
     /// Formula: `(sum of the ⌊m⌋ largest + (m - ⌊m⌋) · next largest) / m`; the largest loss where m < 1.

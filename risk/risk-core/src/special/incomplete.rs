@@ -101,15 +101,19 @@ pub fn gamma_inc(a: f64, x: f64) -> (f64, f64) {
     if x == f64::INFINITY {
         return (1.0, 0.0);
     }
-    // x^a e^-x / Γ(a+1)
-    let prefactor = (-stirling_error(a) - deviance(a, x)).exp() / (2.0 * PI * a).sqrt();
+    let density = gamma_log_density(a, x);
     if x < a + 1.0 {
-        let lower = prefactor * gamma_series(a, x);
+        let lower = density / a * gamma_series(a, x);
         (lower, 1.0 - lower)
     } else {
-        let upper = prefactor * a * gamma_fraction(a, x);
+        let upper = density * gamma_fraction(a, x);
         (1.0 - upper, upper)
     }
+}
+
+/// `x^a e^-x / Γ(a)`: density of the logarithm of a gamma variable of shape a, at `ln x`.
+pub(crate) fn gamma_log_density(a: f64, x: f64) -> f64 {
+    (-stirling_error(a) - deviance(a, x)).exp() * (a / (2.0 * PI)).sqrt()
 }
 
 /// `sum x^k / ((a+1)...(a+k))`.

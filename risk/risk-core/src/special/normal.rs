@@ -22,7 +22,7 @@ pub fn norm_ppf(p: f64) -> f64 {
     let q = p - 0.5;
     if q.abs() <= 0.425 {
         let r = 0.180_625 - q * q;
-        return q * horner(r, &A) / horner(r, &B);
+        return q * horner(r, &AS241_A) / horner(r, &AS241_B);
     }
     if p <= 0.0 {
         return f64::NEG_INFINITY;
@@ -33,19 +33,22 @@ pub fn norm_ppf(p: f64) -> f64 {
     // 1 - p is exact for p in [0.5, 1].
     let tail = if q < 0.0 { p } else { 1.0 - p };
     let r = (-tail.ln()).sqrt();
-    let x =
-        if r <= 5.0 { horner(r - 1.6, &C) / horner(r - 1.6, &D) } else { horner(r - 5.0, &E) / horner(r - 5.0, &F) };
+    let x = if r <= 5.0 {
+        horner(r - 1.6, &AS241_C) / horner(r - 1.6, &AS241_D)
+    } else {
+        horner(r - 5.0, &AS241_E) / horner(r - 5.0, &AS241_F)
+    };
     if q < 0.0 { -x } else { x }
 }
 
 /// Polynomial with the coefficients of AS 241, constant term first.
 #[inline(always)]
-pub(crate) fn horner(x: f64, coefficients: &[f64; 8]) -> f64 {
+fn horner(x: f64, coefficients: &[f64; 8]) -> f64 {
     coefficients.iter().rev().fold(0.0, |sum, c| sum * x + c)
 }
 
 /// AS 241 centre, numerator.
-pub(crate) const A: [f64; 8] = [
+pub(crate) const AS241_A: [f64; 8] = [
     3.387_132_872_796_366_5,
     1.331_416_678_917_843_8e2,
     1.971_590_950_306_551_3e3,
@@ -56,7 +59,7 @@ pub(crate) const A: [f64; 8] = [
     2.509_080_928_730_122_7e3,
 ];
 /// AS 241 centre, denominator.
-pub(crate) const B: [f64; 8] = [
+pub(crate) const AS241_B: [f64; 8] = [
     1.0,
     4.231_333_070_160_091e1,
     6.871_870_074_920_579e2,
@@ -67,7 +70,7 @@ pub(crate) const B: [f64; 8] = [
     5.226_495_278_852_545e3,
 ];
 /// AS 241 tail, numerator.
-pub(crate) const C: [f64; 8] = [
+pub(crate) const AS241_C: [f64; 8] = [
     1.423_437_110_749_683_5,
     4.630_337_846_156_546,
     5.769_497_221_460_691,
@@ -78,7 +81,7 @@ pub(crate) const C: [f64; 8] = [
     7.745_450_142_783_414e-4,
 ];
 /// AS 241 tail, denominator.
-pub(crate) const D: [f64; 8] = [
+pub(crate) const AS241_D: [f64; 8] = [
     1.0,
     2.053_191_626_637_759,
     1.676_384_830_183_803_8,
@@ -89,7 +92,7 @@ pub(crate) const D: [f64; 8] = [
     1.050_750_071_644_416_9e-9,
 ];
 /// AS 241 far tail, numerator.
-pub(crate) const E: [f64; 8] = [
+pub(crate) const AS241_E: [f64; 8] = [
     6.657_904_643_501_103,
     5.463_784_911_164_114,
     1.784_826_539_917_291_3,
@@ -100,7 +103,7 @@ pub(crate) const E: [f64; 8] = [
     2.010_334_399_292_288_1e-7,
 ];
 /// AS 241 far tail, denominator.
-pub(crate) const F: [f64; 8] = [
+pub(crate) const AS241_F: [f64; 8] = [
     1.0,
     5.998_322_065_558_88e-1,
     1.369_298_809_227_358e-1,

@@ -1,0 +1,11 @@
+//! Random and quasi-random numbers whose stream depends on (seed, block) only, never on a thread.
+
+mod normals;
+mod philox;
+mod sobol;
+
+pub use normals::{FILL_BLOCK, normals_from_words};
+pub use philox::{BlockStream, Philox4x64};
+pub use sobol::{MAX_DIMENSION, Sobol, owen_scramble};
+
+pub(crate) use normals::normals_from_offsets;

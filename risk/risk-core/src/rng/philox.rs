@@ -1,0 +1,94 @@
+//! Counter-based Philox, and the fast streams it seeds.
+
+/// Weyl increments of the two key words.
+const WEYL: [u64; 2] = [0x9E37_79B9_7F4A_7C15, 0xBB67_AE85_84CA_A73B];
+/// Multipliers of the two halves.
+const MULTIPLIER: [u64; 2] = [0xD2E7_470E_E14C_6C93, 0xCA5A_8263_9512_1157];
+/// Lanes of a stream: a 512-bit register of words.
+const LANES: usize = 8;
+
+/// Philox4x64-10: a bijection of a 256-bit counter, keyed by 128 bits. Four words out for four in.
+///
+/// Source: Salmon, Moraes, Dror & Shaw, *Parallel random numbers: as easy as 1, 2, 3*, 2011.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Philox4x64 {
+    key: [u64; 2],
+}
+
+impl Philox4x64 {
+    /// The generator of one key.
+    pub const fn new(key: [u64; 2]) -> Self {
+        Self { key }
+    }
+
+    /// The four words at a counter.
+    pub fn block(&self, counter: [u64; 4]) -> [u64; 4] {
+        let [mut a, mut b, mut c, mut d] = counter;
+        let [mut k0, mut k1] = self.key;
+        for _ in 0..10 {
+            let first = u128::from(MULTIPLIER[0]) * u128::from(a);
+            let second = u128::from(MULTIPLIER[1]) * u128::from(c);
+            (a, b, c, d) = ((second >> 64) as u64 ^ b ^ k0, second as u64, (first >> 64) as u64 ^ d ^ k1, first as u64);
+            k0 = k0.wrapping_add(WEYL[0]);
+            k1 = k1.wrapping_add(WEYL[1]);
+        }
+        [a, b, c, d]
+    }
+}
+
+/// The words of one block of scenarios: eight interleaved xoshiro256++ generators, whose states are the Philox words of
+/// key (seed, block).
+///
+/// Philox alone would be a tenth of the speed of the inversion it feeds; xoshiro in lanes is a tenth of its cost. States
+/// drawn at random from 2^256 overlap with a probability below 2^-150 for any run that ends.
+/// Source: Blackman & Vigna, *Scrambled linear pseudorandom number generators*, 2021.
+#[derive(Debug, Clone)]
+pub struct BlockStream {
+    state: [[u64; LANES]; 4],
+}
+
+impl BlockStream {
+    /// The stream of a block. `seed` and `block` are the key; nothing else enters.
+    pub fn new(seed: u64, block: u64) -> Self {
+        let philox = Philox4x64::new([seed, block]);
+        let mut state = [[0; LANES]; 4];
+        for lane in 0..LANES {
+            let words = philox.block([lane as u64, 0, 0, 0]);
+            for (row, word) in state.iter_mut().zip(words) {
+                row[lane] = word;
+            }
+        }
+        Self { state }
+    }
+
+    /// The next words, eight lanes at a time; a last part of fewer than eight uses up a whole step.
+    #[inline(always)]
+    pub fn fill(&mut self, words: &mut [u64]) {
+        let mut steps = words.chunks_exact_mut(LANES);
+        for step in steps.by_ref() {
+            step.copy_from_slice(&self.next());
+        }
+        let rest = steps.into_remainder();
+        if !rest.is_empty() {
+            let last = self.next();
+            rest.iter_mut().zip(last).for_each(|(slot, word)| *slot = word);
+        }
+    }
+
+    #[inline(always)]
+    fn next(&mut self) -> [u64; LANES] {
+        let [a, b, c, d] = &mut self.state;
+        let mut out = [0; LANES];
+        for i in 0..LANES {
+            out[i] = a[i].wrapping_add(d[i]).rotate_left(23).wrapping_add(a[i]);
+            let t = b[i] << 17;
+            c[i] ^= a[i];
+            d[i] ^= b[i];
+            b[i] ^= c[i];
+            a[i] ^= d[i];
+            c[i] ^= t;
+            d[i] = d[i].rotate_left(45);
+        }
+        out
+    }
+}
