@@ -1,0 +1,97 @@
+package journal
+
+import (
+	"bytes"
+	"reflect"
+	"strings"
+	"testing"
+
+	"aetherion/trading/internal/engine"
+)
+
+func sampleEvents(t testing.TB) []engine.Event {
+	amount, err := engine.NewAmount(-12, -5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	money := engine.Money{Currency: "USD", Amount: amount}
+	inputs := []engine.Input{
+		&engine.OrderDecision{Approved: true, NewOrder: engine.NewOrder{ClOrdID: "1", Account: "A", StrategyID: "s", InstrumentID: "I.X",
+			Side: engine.Sell, OrdType: engine.Limit, TimeInForce: engine.FOK, OrderQty: 7, Price: -3, HasPrice: true}},
+		// A journal also holds what was refused for its fields.
+		&engine.OrderDecision{NewOrder: engine.NewOrder{OrdType: engine.Market}, OrdRejReason: engine.RejInvalidField, RejectedBy: engine.ByRisk,
+			Text: "why", CheckFailures: []engine.CheckFailure{{OrdRejReason: engine.RejPositionLimit, Scope: "firm", RiskLimit: "1.5", Value: "2"}}},
+		&engine.CancelOrder{ClOrdID: "c", OrigClOrdID: "1", Account: "A"},
+		&engine.VenueReport{Venue: "X", OrderID: 3, VenueOrderID: "v", ExecID: "e", ExecType: engine.ExecTrade, TransactTime: 9, LastQty: 4, LastPx: -5,
+			LastLiquidityInd: engine.LiquidityAdded, Commission: money, CxlRejReason: engine.CxlTooLate, Text: "t"},
+		&engine.Mark{InstrumentID: "I.X", MarkPx: -1},
+		&engine.Adjustment{Account: "A", Cash: money, InstrumentID: "I.X", Qty: -2, Price: 8, Reason: "r"},
+		&engine.LimitChange{ChangedBy: "me", Reason: "r", RiskLimits: engine.RiskLimits{Version: 2, MarketOrderBandBps: 50,
+			Limits: []engine.RiskLimit{{Account: "A", InstrumentID: "I.X", MaxOrderQty: &engine.Decimal{Mantissa: 1, Scale: 2},
+				MaxOrderNotional: &engine.Decimal{Mantissa: 0}}}}},
+		&engine.Instrument{InstrumentID: "I.X", Version: 4, Class: engine.Future, BaseCurrency: "B", QuoteCurrency: "Q", PriceScale: 2, QtyScale: 3,
+			PriceIncrement: 5, QtyIncrement: 6, MinQty: 7, MaxQty: 8, Multiplier: engine.Decimal{Mantissa: 9, Scale: 1},
+			MakerFeeRatio: engine.Decimal{Mantissa: -1, Scale: 4}, TakerFeeRatio: engine.Decimal{Mantissa: 2, Scale: 4}, AllowNegativePrice: true},
+		&engine.AccountOpened{Account: "A", BaseCurrency: "USD"},
+	}
+	events := make([]engine.Event, len(inputs))
+	for i, input := range inputs {
+		events[i] = engine.Event{Sequence: uint64(i + 1), TransactTime: int64(i) - 5, Input: input}
+	}
+	return events
+}
+
+func TestEveryEventComesBackAsItWas(t *testing.T) {
+	for _, event := range sampleEvents(t) {
+		encoded, err := Encode(&event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		decoded, err := Decode(encoded)
+		if err != nil || !reflect.DeepEqual(decoded, event) {
+			t.Errorf("%+v came back as %+v, %v", event.Input, decoded.Input, err)
+		}
+	}
+}
+
+func TestWhatIsNoEventIsAnError(t *testing.T) {
+	if _, err := Encode(&engine.Event{Sequence: 3}); err == nil || !strings.Contains(err.Error(), "sequence 3") {
+		t.Errorf("an event without input: %v", err)
+	}
+	if _, err := Encode(&engine.Event{Input: &engine.CancelOrder{Account: "\xff"}}); err == nil {
+		t.Error("text that is not UTF-8 was encoded")
+	}
+	for _, bad := range [][]byte{nil, {0xff}, {0x08, 0x03}} {
+		if event, err := Decode(bad); err == nil {
+			t.Errorf("% x is %+v", bad, event)
+		}
+	}
+}
+
+// FuzzDecode: whatever the bytes, an event or an error; and an event has one form.
+func FuzzDecode(f *testing.F) {
+	for _, event := range sampleEvents(f) {
+		encoded, err := Encode(&event)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(encoded)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		event, err := Decode(data)
+		if err != nil {
+			return
+		}
+		first, err := Encode(&event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := Decode(first)
+		if err != nil {
+			t.Fatalf("what was decoded and encoded cannot be decoded: %v", err)
+		}
+		if second, err := Encode(&again); err != nil || !bytes.Equal(first, second) {
+			t.Fatalf("% x became % x, %v", first, second, err)
+		}
+	})
+}
