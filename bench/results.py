@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -83,7 +83,7 @@ def _summary(results: Path) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _table(document: dict[str, object]) -> str:
+def _table(document: Mapping[str, object]) -> str:
     rows = document["rows"]
     assert isinstance(rows, list)
     lines = [

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -109,3 +110,43 @@ def trading_service(folder: Path, port: int, risk: str, **settings: str) -> Serv
         "AETHERION_TRADING_RISK_ADDRESS": risk,
     } | settings
     return Service("aetherion-trading", folder, address, settings)
+
+
+def aetherion(
+    *arguments: str, folder: Path, timeout_s: float = 120.0
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a folder, as a user would."""
+    return subprocess.run(
+        [sys.executable, "-m", "aetherion.cli", *arguments],
+        cwd=folder,
+        env=client_environment(folder),
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+
+
+def client_environment(folder: Path) -> dict[str, str]:
+    """Return the environment of a command that keeps its data and results in a folder."""
+    return clean_environment(
+        AETHERION_CLIENT_BIN_DIR=str(BIN),
+        AETHERION_CLIENT_DATA_DIR=str(folder / "data"),
+        AETHERION_CLIENT_RUNS_DIR=str(folder / "runs"),
+    )
+
+
+def services_of(folder: Path) -> dict[str, int]:
+    """Return the process ids of the services that write their logs below a folder, by program."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            program = (entry / "exe").readlink().name
+            output = (entry / "fd" / "2").readlink()
+        except OSError:
+            continue
+        if program in ("aetherion-trading", "aetherion-risk") and output.is_relative_to(folder):
+            found[program] = int(entry.name)
+    return found

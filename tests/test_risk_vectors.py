@@ -35,7 +35,8 @@ def covariance_of(inputs: dict[str, Any]) -> NDArray[np.float64]:
         return np.array(inputs["cov"])
     index = np.arange(len(inputs["x"]))
     sigma = 0.01 + 0.0001 * index
-    return np.outer(sigma, sigma) * 0.9 ** np.abs(index[:, None] - index)
+    correlation = np.power(0.9, np.abs(index[:, None] - index))
+    return np.asarray(np.outer(sigma, sigma) * correlation, np.float64)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ pub mod matrix;
 pub mod montecarlo;
 pub mod parametric;
 pub mod pretrade;
+pub mod pretrade_var;
 pub mod pricing;
 pub mod quantile;
 pub mod rng;

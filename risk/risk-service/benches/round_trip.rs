@@ -30,7 +30,7 @@ async fn main() {
     let dotenv = format!("AETHERION_RISK_LISTEN=127.0.0.1:0\nAETHERION_RISK_UNIX_SOCKET={}", socket.display());
     let config = Config::parse([], &dotenv).expect("a configuration");
     let server = Server::bind(&config).await.expect("free addresses");
-    let address = server.address();
+    let address = server.address().expect("a TCP address");
     let stop = CancellationToken::new();
     let running = tokio::spawn(server.run(stop.clone().cancelled_owned()));
     let tcp = Endpoint::from_shared(format!("http://{address}")).expect("an address").tcp_nodelay(true);

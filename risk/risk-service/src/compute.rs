@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
-use tonic::Status;
-use tonic::metadata::MetadataMap;
+use tonic::{Extensions, Request, Status};
 
 /// An answer must leave before the caller's deadline to be of any use.
 const ANSWER_MARGIN: Duration = Duration::from_millis(2);
@@ -67,11 +66,22 @@ impl Pool {
     }
 }
 
-/// When the caller stops waiting, a little before, from `grpc-timeout`. Read here because tonic itself would answer
-/// `CANCELLED`.
-pub fn deadline(metadata: &MetadataMap) -> Option<Instant> {
-    let timeout = timeout(metadata.get("grpc-timeout")?.to_str().ok()?)?;
-    Instant::now().checked_add(timeout.saturating_sub(ANSWER_MARGIN))
+/// When a caller stops waiting, less the time that an answer needs.
+#[derive(Clone, Copy)]
+struct Deadline(Instant);
+
+/// An interceptor that notes the deadline of a call when its headers arrive: the body of a large request comes much later.
+pub fn note_deadline(mut call: Request<()>) -> Result<Request<()>, Status> {
+    let sent = call.metadata().get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(timeout);
+    if let Some(deadline) = sent.and_then(|sent| Instant::now().checked_add(sent.saturating_sub(ANSWER_MARGIN))) {
+        call.extensions_mut().insert(Deadline(deadline));
+    }
+    Ok(call)
+}
+
+/// The deadline that [`note_deadline`] noted. Kept by us because at its own tonic answers `CANCELLED`.
+pub fn deadline(extensions: &Extensions) -> Option<Instant> {
+    extensions.get().map(|Deadline(deadline)| *deadline)
 }
 
 /// Parses `TimeoutValue TimeoutUnit` of the gRPC protocol: at most eight digits and one of `HMSmun`.

@@ -22,11 +22,11 @@ const NAMES: [&str; 6] = [LISTEN, UNIX_SOCKET, THREADS, MAX_QUEUE, MAX_MESSAGE_B
 /// A path of more bytes does not fit into a socket's address.
 const MAX_SOCKET_PATH: usize = 107;
 
-/// What can be set. An empty value counts as not set.
+/// What can be set. An empty value counts as not set, but an empty TCP address is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// TCP address; port 0 takes a free one.
-    pub listen: SocketAddr,
+    /// TCP address to serve; port 0 takes a free one.
+    pub listen: Option<SocketAddr>,
     /// Path of a Unix socket to serve as well.
     pub unix_socket: Option<PathBuf>,
     /// Threads that calculate.
@@ -94,13 +94,13 @@ impl Config {
         let mut settings = parse_dotenv(dotenv)?;
         for (name, value) in environment {
             let Ok(name) = name.into_string() else { continue };
-            let value = value.into_string().map_err(|value| {
-                let value = value.to_string_lossy().into_owned();
-                ConfigError::Invalid { name: name.clone(), rule: "must be UTF-8".into(), value }
-            });
-            if name.starts_with(PREFIX) {
-                settings.insert(name, value?);
+            if !name.starts_with(PREFIX) {
+                continue;
             }
+            match value.into_string() {
+                Ok(value) => settings.insert(name, value),
+                Err(value) => return Err(invalid(&name, "must be UTF-8", &value.to_string_lossy())),
+            };
         }
         Settings::new(settings)?.config()
     }
@@ -122,21 +122,29 @@ impl Settings {
 
     fn config(&self) -> Result<Config, ConfigError> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let default_listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 50052));
         let a_level = "must be one of error, warn, info, debug, trace";
-        let a_path = format!("must be a path of at most {MAX_SOCKET_PATH} bytes");
         Ok(Config {
-            listen: self
-                .read(LISTEN, "must be an IP address and a port, as 127.0.0.1:50052", |text| text.parse().ok())?
-                .unwrap_or(default_listen),
-            unix_socket: self.read(UNIX_SOCKET, &a_path, |text| {
-                (text.len() <= MAX_SOCKET_PATH).then(|| Path::new(text).to_path_buf())
-            })?,
+            listen: self.listen()?,
+            unix_socket: self.unix_socket()?,
             threads: self.within(THREADS, 1..=1024, cores)?,
             max_queue: self.within(MAX_QUEUE, 1..=100_000, 64)?,
             max_message_bytes: self.within(MAX_MESSAGE_BYTES, 65_536..=2_147_483_647, 67_108_864)?,
             log_level: self.read(LOG_LEVEL, a_level, log_level)?.unwrap_or(LevelFilter::INFO),
         })
+    }
+
+    fn listen(&self) -> Result<Option<SocketAddr>, ConfigError> {
+        let rule = "must be an IP address and a port, as 127.0.0.1:50052, or empty beside a Unix socket";
+        match self.0.get(LISTEN) {
+            None => Ok(Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 50052)))),
+            Some(empty) if empty.is_empty() && self.unix_socket()?.is_some() => Ok(None),
+            Some(text) => text.parse().map(Some).map_err(|_| invalid(LISTEN, rule, text)),
+        }
+    }
+
+    fn unix_socket(&self) -> Result<Option<PathBuf>, ConfigError> {
+        let rule = format!("must be a path of at most {MAX_SOCKET_PATH} bytes");
+        self.read(UNIX_SOCKET, &rule, |text| (text.len() <= MAX_SOCKET_PATH).then(|| Path::new(text).to_path_buf()))
     }
 
     fn within(&self, name: &str, range: RangeInclusive<usize>, default: usize) -> Result<usize, ConfigError> {
@@ -147,11 +155,12 @@ impl Settings {
 
     fn read<T>(&self, name: &str, rule: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, ConfigError> {
         let Some(value) = self.0.get(name).filter(|value| !value.is_empty()) else { return Ok(None) };
-        match parse(value) {
-            Some(parsed) => Ok(Some(parsed)),
-            None => Err(ConfigError::Invalid { name: name.into(), rule: rule.into(), value: value.clone() }),
-        }
+        parse(value).map(Some).ok_or_else(|| invalid(name, rule, value))
     }
+}
+
+fn invalid(name: &str, rule: &str, value: &str) -> ConfigError {
+    ConfigError::Invalid { name: name.into(), rule: rule.into(), value: value.into() }
 }
 
 fn log_level(text: &str) -> Option<LevelFilter> {
@@ -232,8 +241,8 @@ mod tests {
 
     #[test]
     fn nothing_set_gives_the_defaults() {
-        let config = parse(&[("PATH", "/bin"), (LISTEN, "")], "").unwrap();
-        assert_eq!(config.listen.to_string(), "127.0.0.1:50052");
+        let config = parse(&[("PATH", "/bin"), (THREADS, "")], "").unwrap();
+        assert_eq!(config.listen, Some("127.0.0.1:50052".parse().unwrap()));
         assert_eq!(config.unix_socket, None);
         assert_eq!((config.max_queue, config.max_message_bytes), (64, 64 << 20));
         assert_eq!(config.log_level, LevelFilter::INFO);
@@ -256,8 +265,9 @@ mod tests {
             assert_eq!(refused(&[(name, value)], ""), expected);
             assert_eq!(refused(&[], &format!("{name}={value}")), expected);
         };
-        let rule = "AETHERION_RISK_LISTEN: must be an IP address and a port, as 127.0.0.1:50052, got \"host:1\"";
-        check(LISTEN, "host:1", rule);
+        let rule = "AETHERION_RISK_LISTEN: must be an IP address and a port, as 127.0.0.1:50052, or empty beside a Unix socket";
+        check(LISTEN, "host:1", &format!("{rule}, got \"host:1\""));
+        check(LISTEN, "", &format!("{rule}, got \"\""));
         check(THREADS, "0", "AETHERION_RISK_THREADS: must be a whole number within 1..=1024, got \"0\"");
         check(THREADS, "two", "AETHERION_RISK_THREADS: must be a whole number within 1..=1024, got \"two\"");
         check(MAX_QUEUE, "-1", "AETHERION_RISK_MAX_QUEUE: must be a whole number within 1..=100000, got \"-1\"");
@@ -274,6 +284,12 @@ mod tests {
     #[test]
     fn a_line_that_is_none_is_refused_by_its_number() {
         assert_eq!(refused(&[], "A=1\n\nnonsense"), ".env line 3: must be NAME=VALUE, got \"nonsense\"");
+    }
+
+    #[test]
+    fn an_empty_tcp_address_is_none_beside_a_unix_socket() {
+        let config = parse(&[(LISTEN, ""), (UNIX_SOCKET, "s")], "").unwrap();
+        assert_eq!((config.listen, config.unix_socket), (None, Some("s".into())));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Pre-trade checks run on the async threads, inside the stream that asks: they take less time than handing them over
 //! would. Everything else runs on its own bounded pool ([`compute`]), so that no calculation delays a check.
 
+pub mod calculate;
 pub mod compute;
 pub mod config;
 pub mod pretrade;

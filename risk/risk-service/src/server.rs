@@ -11,15 +11,19 @@ use tokio::net::UnixListener;
 use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server as Transport;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
+use tracing::field::display;
 
+use crate::calculate::Calculate;
+use crate::compute::{Pool, note_deadline};
 use crate::config::{self, Config};
 use crate::pretrade::Pretrade;
-use crate::proto;
-use crate::proto::pretrade_service_server::PretradeServiceServer;
+use crate::proto::pretrade_service_server::{self, PretradeServiceServer};
+use crate::proto::risk_service_server::{self, RiskServiceServer};
 
 /// Each simulation session of the Trading Service has its own stream, on one connection.
 const MAX_CONCURRENT_STREAMS: u32 = 1024;
@@ -56,9 +60,8 @@ pub enum ServeError {
 
 /// A service that listens already and is ready to run.
 pub struct Server {
-    tcp: TcpIncoming,
-    address: SocketAddr,
-    unix: Option<(UnixListener, SocketFile)>,
+    tcp: Option<(TcpIncoming, SocketAddr)>,
+    unix: Option<(UnixListenerStream, SocketFile)>,
     routes: Routes,
     health: HealthReporter,
     shutdown: CancellationToken,
@@ -67,34 +70,36 @@ pub struct Server {
 impl Server {
     /// Takes the addresses, so that what is wrong with them shows before anything runs.
     pub async fn bind(config: &Config) -> Result<Self, ServeError> {
-        let refuse = |error: io::Error| listen_error(config::LISTEN, config.listen, error);
-        let tcp = TcpIncoming::bind(config.listen).map_err(refuse)?.with_nodelay(Some(true));
-        let address = tcp.local_addr().map_err(refuse)?;
+        let tcp = config.listen.map(bind_tcp).transpose()?;
         let unix = config.unix_socket.as_deref().map(bind_unix).transpose()?;
         let shutdown = CancellationToken::new();
         let (health, health_service) = tonic_health::server::health_reporter();
         report(&health, ServingStatus::Serving).await;
         let routes = routes(config, &shutdown)?.add_service(health_service);
-        Ok(Self { tcp, address, unix, routes, health, shutdown })
+        Ok(Self { tcp, unix, routes, health, shutdown })
     }
 
     /// The TCP address, with its real port.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.tcp.as_ref().map(|(_, address)| *address)
     }
 
     /// Serves until `stop` ends, then lets calls end for a moment. Streams that would not end by themselves are ended.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let Self { tcp, address, unix, routes, health, shutdown } = self;
+        let Self { tcp, unix, routes, health, shutdown } = self;
+        let (tcp, address) = tcp.unzip();
         let (unix, socket_file) = unix.unzip();
-        let over_tcp = transport().add_routes(routes.clone()).serve_with_incoming_shutdown(tcp, shutdown.cancelled());
-        let over_unix = async {
-            let Some(listener) = unix else { return Ok(()) };
-            let incoming = UnixListenerStream::new(listener);
-            transport().add_routes(routes).serve_with_incoming_shutdown(incoming, shutdown.cancelled()).await
+        let over_tcp = async {
+            let Some(incoming) = tcp else { return Ok(()) };
+            transport().add_routes(routes.clone()).serve_with_incoming_shutdown(incoming, shutdown.cancelled()).await
         };
-        let unix_socket = socket_file.as_ref().map(|file| file.0.display().to_string());
-        tracing::info!(%address, unix_socket, "listening");
+        let over_unix = async {
+            let Some(incoming) = unix else { return Ok(()) };
+            transport().add_routes(routes.clone()).serve_with_incoming_shutdown(incoming, shutdown.cancelled()).await
+        };
+        let address = address.map(display);
+        let unix_socket = socket_file.as_ref().map(|file| display(file.0.display()));
+        tracing::info!(address, unix_socket, "listening");
         let serve = async { tokio::try_join!(over_tcp, over_unix) };
         let drained = async {
             stop.await;
@@ -117,12 +122,15 @@ fn routes(config: &Config, shutdown: &CancellationToken) -> Result<Routes, Serve
     let pretrade = PretradeServiceServer::new(Pretrade::new(shutdown.clone()))
         .max_decoding_message_size(limit)
         .max_encoding_message_size(limit);
-    Ok(Routes::new(pretrade))
+    let calculate = RiskServiceServer::new(Calculate::new(Pool::new(config.threads, config.max_queue)?))
+        .max_decoding_message_size(limit)
+        .max_encoding_message_size(limit);
+    Ok(Routes::new(pretrade).add_service(InterceptedService::new(calculate, note_deadline)))
 }
 
 /// Tells the health service of the whole process and of each service in it.
 async fn report(health: &HealthReporter, status: ServingStatus) {
-    for service in ["", proto::pretrade_service_server::SERVICE_NAME] {
+    for service in ["", pretrade_service_server::SERVICE_NAME, risk_service_server::SERVICE_NAME] {
         health.set_service_status(service, status).await;
     }
 }
@@ -137,6 +145,13 @@ fn transport() -> Transport {
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
 }
 
+fn bind_tcp(address: SocketAddr) -> Result<(TcpIncoming, SocketAddr), ServeError> {
+    let refuse = |error| listen_error(config::LISTEN, address, error);
+    let incoming = TcpIncoming::bind(address).map_err(refuse)?.with_nodelay(Some(true));
+    let address = incoming.local_addr().map_err(refuse)?;
+    Ok((incoming, address))
+}
+
 /// The file of a Unix socket that we made, removed at the end.
 struct SocketFile(PathBuf);
 
@@ -148,7 +163,7 @@ impl Drop for SocketFile {
 }
 
 /// Takes a path, also one that a process left behind when it was killed.
-fn bind_unix(path: &Path) -> Result<(UnixListener, SocketFile), ServeError> {
+fn bind_unix(path: &Path) -> Result<(UnixListenerStream, SocketFile), ServeError> {
     let refuse = |error| listen_error(config::UNIX_SOCKET, path.display(), error);
     let is_left_behind = std::fs::symlink_metadata(path).is_ok_and(|it| it.file_type().is_socket())
         && StdUnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
@@ -156,7 +171,7 @@ fn bind_unix(path: &Path) -> Result<(UnixListener, SocketFile), ServeError> {
         std::fs::remove_file(path).map_err(refuse)?;
     }
     let listener = UnixListener::bind(path).map_err(refuse)?;
-    Ok((listener, SocketFile(path.to_path_buf())))
+    Ok((UnixListenerStream::new(listener), SocketFile(path.to_path_buf())))
 }
 
 fn listen_error(setting: &'static str, address: impl ToString, error: io::Error) -> ServeError {

@@ -28,7 +28,7 @@ pub struct Bsm {
 
 impl Bsm {
     /// Refuses what no option can be, naming field and rule.
-    pub(super) fn check(&self, computation: &'static str) -> Result<()> {
+    pub(crate) fn check(&self, computation: &'static str) -> Result<()> {
         positive(computation, "spot", self.spot)?;
         positive(computation, "strike", self.strike)?;
         non_negative(computation, "years", self.years)?;

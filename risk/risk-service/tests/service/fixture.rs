@@ -12,12 +12,13 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Channel;
+use tonic::transport::{Channel, Uri};
 use tonic::{Status, Streaming};
 
 /// A service on a free port, stopped when dropped.
 pub struct Running {
     pub channel: Channel,
+    pub origin: Uri,
     stop: CancellationToken,
     task: JoinHandle<Result<(), ServeError>>,
 }
@@ -27,11 +28,11 @@ impl Running {
     pub async fn start(dotenv: &str) -> Self {
         let config = Config::parse([], &format!("AETHERION_RISK_LISTEN=127.0.0.1:0\n{dotenv}")).unwrap();
         let server = Server::bind(&config).await.unwrap();
-        let address = format!("http://{}", server.address());
+        let origin: Uri = format!("http://{}", server.address().unwrap()).parse().unwrap();
         let stop = CancellationToken::new();
         let task = tokio::spawn(server.run(stop.clone().cancelled_owned()));
-        let channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
-        Self { channel, stop, task }
+        let channel = Channel::builder(origin.clone()).connect().await.unwrap();
+        Self { channel, origin, stop, task }
     }
 
     /// Tells it to stop, and waits until it has.

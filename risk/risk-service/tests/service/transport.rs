@@ -29,7 +29,7 @@ async fn a_message_beyond_the_limit_is_refused_by_its_size() {
 async fn every_service_is_healthy() {
     let service = Running::start("").await;
     let mut health = HealthClient::new(service.channel.clone());
-    for name in ["", "aetherion.v1.PretradeService"] {
+    for name in ["", "aetherion.v1.PretradeService", "aetherion.v1.RiskService"] {
         let request = HealthCheckRequest { service: name.into() };
         assert_eq!(health.check(request).await.unwrap().into_inner().status, 1, "{name:?} is serving");
     }

@@ -1,0 +1,236 @@
+"""`aetherion run` and `aetherion client`: a strategy over data, from start to report."""
+
+from __future__ import annotations
+
+import gc
+import json
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from aetherion.backtest.files import write_files
+from aetherion.backtest.result import RunResult
+from aetherion.backtest.runner import RunConfig, run_backtest
+from aetherion.backtest.var import VarSettings
+from aetherion.cli.live import LiveView
+from aetherion.cli.loop import run_until_done
+from aetherion.cli.summary import print_summary
+from aetherion.client import RiskClient, ServiceError, ServiceUnavailableError, TradingClient
+from aetherion.config import Settings, load_settings
+from aetherion.data import DataSet, prepare
+from aetherion.errors import AetherionError
+from aetherion.exact import to_decimal
+from aetherion.instrument import Instrument
+from aetherion.risk import RiskLimit, RiskLimits
+from aetherion.services import running_services
+from aetherion.strategy import Strategy
+from aetherion.strategy.load import BUILT_IN, load_strategy
+
+_DAY_NS = 86_400 * 10**9
+# Of data finer than bars, when --latency-ms does not say: a retail connection's order of magnitude.
+_TICK_LATENCY_MS = 5.0
+# A connection breaks a moment before the kernel reports its process as ended.
+_GONE_WITHIN_S = 0.5
+
+Limit = Annotated[str | None, typer.Option(metavar="NUMBER", rich_help_panel="Risk limits")]
+
+
+def run(
+    ctx: typer.Context,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="CSV or Parquet of bars, quotes or trades, or a data set's name."),
+    ] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(help=f"FILE.py:Class, or one of {', '.join(BUILT_IN)}; chosen by the data."),
+    ] = None,
+    param: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE of the strategy; repeat.")
+    ] = None,
+    instrument: Annotated[
+        list[str] | None, typer.Option(help="SYMBOL.VENUE to use; repeat; all without.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the result files.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    speed: Annotated[
+        float, typer.Option(min=0, help="Virtual seconds a second; 0: as fast as it goes.")
+    ] = 0.0,
+    cash: Annotated[str, typer.Option(metavar="NUMBER", help="Cash at the start.")] = "1000000",
+    latency_ms: Annotated[
+        float | None,
+        typer.Option(min=0, max=86_400_000, help="From decision to venue; bars 0, ticks 5."),
+    ] = None,
+    max_volume_share_bps: Annotated[
+        int, typer.Option(min=1, max=10_000, help="Most of a bar's volume or a quote's size.")
+    ] = 1_000,
+    max_order_qty: Limit = None,
+    max_order_notional: Limit = None,
+    max_position_qty: Limit = None,
+    market_order_band_bps: Annotated[
+        int, typer.Option(min=0, max=100_000, rich_help_panel="Risk limits")
+    ] = 100,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, rich_help_panel="Value at risk")] = 1,
+    scenarios: Annotated[
+        int, typer.Option(min=1_000, max=10_000_000, rich_help_panel="Value at risk")
+    ] = 10_000,
+    var_window: Annotated[
+        int, typer.Option(min=20, max=10_000, rich_help_panel="Value at risk")
+    ] = 250,
+    confidence_bp: Annotated[
+        list[int] | None,
+        typer.Option(min=5001, max=9999, rich_help_panel="Value at risk", help="Repeat."),
+    ] = None,
+    batch_rows: Annotated[int, typer.Option(min=0, max=65_536, hidden=True)] = 0,
+) -> None:
+    """Trade recorded data: the Trading Service runs it, the Risk Service checks every order."""
+    settings = load_settings()
+    data_set = prepare(data, settings.data_dir)
+    chosen = load_strategy(strategy or suggested_strategy(data_set))(**_parameters(param or []))
+    start_cash = _positive("cash", cash)
+    config = RunConfig(
+        name=data_set.name,
+        data_set=data_set.name,
+        initial_cash=start_cash,
+        risk_limits=RiskLimits(
+            limits=(
+                RiskLimit(
+                    max_order_qty=_limit("max-order-qty", max_order_qty),
+                    max_order_notional=_limit("max-order-notional", max_order_notional, start_cash),
+                    max_position_qty=_limit("max-position-qty", max_position_qty),
+                ),
+            ),
+            market_order_band_bps=market_order_band_bps,
+        ),
+        max_volume_share_bps=max_volume_share_bps,
+        order_latency_ns=round(1e6 * _latency_ms(latency_ms, data_set)),
+        max_batch_rows=batch_rows,
+        speed=speed,
+        instrument_ids=tuple(instrument or ()),
+        var=VarSettings(
+            confidence_bp=tuple(sorted(set(confidence_bp or (9500, 9900)))),
+            window=var_window,
+            n_scenarios=scenarios,
+            seed=seed,
+        ),
+        notes=data_set.notes,
+    )
+    job = _Job(
+        settings=settings,
+        strategy=chosen,
+        instruments=_instruments(data_set, config.instrument_ids),
+        config=config,
+        folder=(out or settings.runs_dir / data_set.name).absolute(),
+        console=Console(stderr=as_json),
+        own_services=ctx.info_name == "run",
+    )
+    # Rows are made by the million and have no cycles: with the collector at its default pace it
+    # takes a third of the time of a run (2.2 against 3.6 million rows a second).
+    gc.freeze()
+    gc.set_threshold(200_000, 50, 50)
+    begun = time.perf_counter()
+    result = run_until_done(job.run())
+    elapsed_s = time.perf_counter() - begun
+    content = write_files(result, job.folder)
+    if as_json:
+        typer.echo(json.dumps(content, indent=2))
+    else:
+        print_summary(job.console, result, content, job.folder, elapsed_s)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One run from the services to the result."""
+
+    settings: Settings
+    strategy: Strategy
+    instruments: tuple[Instrument, ...]
+    config: RunConfig
+    folder: Path
+    console: Console
+    own_services: bool
+
+    async def run(self) -> RunResult:
+        timeout_s = self.settings.call_timeout_s
+        async with (
+            LiveView(self.console) as view,
+            self._addresses(view) as (trading_address, risk_address),
+            TradingClient(trading_address, timeout_s=timeout_s) as trading,
+            RiskClient(risk_address, timeout_s=timeout_s) as risk,
+        ):
+            return await run_backtest(
+                trading,
+                risk,
+                self.strategy,
+                self.instruments,
+                self.config,
+                started=view.started,
+                notice=view.notice,
+            )
+
+    @asynccontextmanager
+    async def _addresses(self, view: LiveView) -> AsyncIterator[tuple[str, str]]:
+        if not self.own_services:
+            yield self.settings.trading_address, self.settings.risk_address
+            return
+        data_dir = self.settings.data_dir.absolute()
+        async with running_services(self.settings, data_dir, self.folder, view.notice) as stack:
+            try:
+                yield stack.trading.spec.address, stack.risk.spec.address
+            except ServiceUnavailableError:
+                how = await stack.trading.ended(_GONE_WITHIN_S)
+                if how is None:
+                    raise
+                raise ServiceError(f"Trading Service {how}: the run is lost") from None
+
+
+def suggested_strategy(data_set: DataSet) -> str:
+    """Return the example that fits the data: a portfolio for daily bars, else mean reversion."""
+    span_ns = data_set.last_time_ns - data_set.first_time_ns
+    spacing_ns = span_ns * len(data_set.instruments) / max(1, data_set.rows)
+    daily = set(data_set.kinds) == {"bar"} and spacing_ns > _DAY_NS / 2
+    return "inverse-volatility" if daily else "mean-reversion"
+
+
+def _instruments(data_set: DataSet, wanted: Sequence[str]) -> tuple[Instrument, ...]:
+    known = {i.instrument_id: i for i in data_set.instruments}
+    for instrument_id in wanted:
+        if instrument_id not in known:
+            raise AetherionError(
+                f"instrument: {data_set.name} has no {instrument_id}; it has {', '.join(known)}"
+            )
+    return tuple(known[i] for i in wanted) or data_set.instruments
+
+
+def _parameters(pairs: Sequence[str]) -> dict[str, str]:
+    parameters = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise AetherionError(f"param: must be NAME=VALUE, got {pair!r}")
+        parameters[name.strip()] = value.strip()
+    return parameters
+
+
+def _latency_ms(given: float | None, data_set: DataSet) -> float:
+    if given is not None:
+        return given
+    return 0.0 if set(data_set.kinds) == {"bar"} else _TICK_LATENCY_MS
+
+
+def _limit(name: str, text: str | None, default: Decimal | None = None) -> Decimal | None:
+    return default if text is None else _positive(name, text)
+
+
+def _positive(name: str, text: str) -> Decimal:
+    value = to_decimal(text, name)
+    if value <= 0:
+        raise AetherionError(f"{name}: must be positive, got {text}")
+    return value

@@ -1,0 +1,112 @@
+//! The inputs that the methods share, from the contract's form into checked ones.
+
+use risk_core::covariance::{Covariance, sample_covariance};
+use risk_core::matrix::{Matrix, MatrixRef};
+use risk_core::units::{Confidence, DegreesOfFreedom, Distribution, HorizonDays};
+use risk_core::{Result, RiskError};
+
+use crate::proto;
+use crate::proto::return_model::{self, Source};
+
+/// More levels than anybody asks for, and few enough that an answer stays within a message.
+const MAX_LEVELS: usize = 100;
+
+/// The levels that are asked for.
+pub(super) fn levels(name: &'static str, request: &proto::CalculateRiskRequest) -> Result<Vec<Confidence>> {
+    let sent = &request.confidence_bp;
+    if sent.is_empty() || sent.len() > MAX_LEVELS {
+        let why = format!("must be 1 to {MAX_LEVELS} levels");
+        return Err(RiskError::invalid(name, "confidence_bp", why, sent.len()));
+    }
+    sent.iter().map(|&confidence_bp| Confidence::from_bp(name, confidence_bp)).collect()
+}
+
+/// The portfolio, which has at least one exposure.
+pub(super) fn exposures<'a>(name: &'static str, request: &'a proto::CalculateRiskRequest) -> Result<&'a [f64]> {
+    if request.exposures.is_empty() {
+        return Err(RiskError::invalid(name, "x", "must have at least one value", 0));
+    }
+    Ok(&request.exposures)
+}
+
+pub(super) fn horizon(name: &'static str, request: &proto::CalculateRiskRequest) -> Result<HorizonDays> {
+    HorizonDays::new(name, request.horizon_days)
+}
+
+/// Refuses another horizon than one day, which only a closed form can be scaled to.
+pub(super) fn require_one_day(name: &'static str, request: &proto::CalculateRiskRequest) -> Result<()> {
+    if request.horizon_days == 1 {
+        return Ok(());
+    }
+    Err(RiskError::invalid(name, "horizon_days", "must be 1 for this method", request.horizon_days))
+}
+
+/// A matrix that must be there.
+pub(super) fn matrix<'a>(
+    name: &'static str,
+    what: &'static str,
+    sent: Option<&'a proto::Matrix>,
+) -> Result<MatrixRef<'a>> {
+    let sent = sent.ok_or_else(|| not_set(name, what))?;
+    MatrixRef::new(name, what, sent.rows as usize, sent.cols as usize, &sent.values)
+}
+
+pub(super) fn not_set(name: &'static str, what: &'static str) -> RiskError {
+    RiskError::invalid(name, what, "must be set", "nothing")
+}
+
+/// Mean, covariance and distribution of one-day returns.
+pub(super) struct Model<'a> {
+    pub(super) mean: &'a [f64],
+    pub(super) distribution: Distribution,
+    estimate: Estimate<'a>,
+}
+
+/// Where the covariance comes from.
+enum Estimate<'a> {
+    Given(MatrixRef<'a>),
+    Sampled { covariance: Matrix, n_returns: usize },
+}
+
+impl<'a> Model<'a> {
+    /// Reads the model of a portfolio of `dimension` exposures; past returns become their sample covariance.
+    pub(super) fn new(name: &'static str, dimension: usize, sent: Option<&'a proto::ReturnModel>) -> Result<Self> {
+        let sent = sent.ok_or_else(|| not_set(name, "model"))?;
+        let estimate = match sent.source.as_ref().ok_or_else(|| not_set(name, "covariance or returns"))? {
+            Source::Covariance(covariance) => Estimate::Given(matrix(name, "cov", Some(covariance))?),
+            Source::Returns(returns) => sample(name, dimension, matrix(name, "returns", Some(returns))?)?,
+        };
+        let distribution = match sent.distribution.as_ref().ok_or_else(|| not_set(name, "distribution"))? {
+            return_model::Distribution::Normal(_) => Distribution::Normal,
+            return_model::Distribution::StudentT(student_t) => {
+                Distribution::StudentT(DegreesOfFreedom::new(name, student_t.nu)?)
+            }
+        };
+        Ok(Self { mean: &sent.mean, distribution, estimate })
+    }
+
+    /// The covariance, checked to be one of `dimension` factors.
+    pub(super) fn covariance(&self, name: &'static str, dimension: usize) -> Result<Covariance<'_>> {
+        let matrix = match &self.estimate {
+            Estimate::Given(matrix) => *matrix,
+            Estimate::Sampled { covariance, .. } => covariance.as_ref(),
+        };
+        Covariance::new(name, dimension, matrix)
+    }
+
+    /// How many past returns it was estimated from; none when the covariance was given.
+    pub(super) fn n_returns(&self) -> usize {
+        match &self.estimate {
+            Estimate::Given(_) => 0,
+            Estimate::Sampled { n_returns, .. } => *n_returns,
+        }
+    }
+}
+
+fn sample<'a>(name: &'static str, dimension: usize, returns: MatrixRef<'_>) -> Result<Estimate<'a>> {
+    if returns.cols() != dimension {
+        let why = format!("must have {dimension} columns to match x");
+        return Err(RiskError::shape(name, "returns", why, returns.cols()));
+    }
+    Ok(Estimate::Sampled { covariance: sample_covariance(returns)?, n_returns: returns.rows() })
+}
