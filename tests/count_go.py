@@ -14,43 +14,34 @@ VERDICTS = ("pass", "fail", "skip")
 def main(lines: Iterable[str], out: TextIO) -> int:
     """Return the exit status: 0 only when some test ran and none failed."""
     counts: Counter[str] = Counter()
-    broken = False
-    # Output of tests that still run, by package and test; a package's own has no test.
+    failed: set[str] = set()  # packages in which a test failed
+    # What tests and packages that still run have written; a package's own text has no test.
     output: dict[tuple[str, str], list[str]] = {}
     for line in lines:
         event = parse(line)
         if event is None:
-            # Not of the test runner: the compiler, or go itself.
-            out.write(line)
+            out.write(line)  # of the go command itself
             continue
-        action = event["Action"]
+        action, test = event["Action"], event.get("Test", "")
         # A build that fails is an event of an import path and not of a package.
         package = event.get("Package") or event.get("ImportPath", "")
-        test = event.get("Test", "")
-        key = (package, test)
         if action in ("output", "build-output"):
-            output.setdefault(key, []).append(event.get("Output", ""))
+            output.setdefault((package, test), []).append(event.get("Output", ""))
         elif action == "build-fail":
-            broken = True
-            out.writelines(output.pop(key, []))
+            out.writelines(output.pop((package, test), []))
         elif action in VERDICTS:
-            text = output.pop(key, [])
-            if test:
+            text = output.pop((package, test), [])
+            out.writelines(text if action == "fail" else [] if test else text[-1:])
+            # A package that fails without a test of it, because it does not build or dies, counts as one.
+            if test or action == "fail" and package not in failed:
                 counts[action] += 1
-                # A subtest counts, and so does the test that holds it.
-                if action == "fail":
-                    out.writelines(text)
-            else:
-                broken = broken or action == "fail"
-                out.writelines(text if action == "fail" else text[-1:])
+            if action == "fail":
+                failed.add(package)
     for text in output.values():
-        # Tests that never ended: the process died.
-        out.writelines(text)
-        broken = True
-    ran = counts["pass"] + counts["fail"]
+        out.writelines(text)  # of tests that never ended
     summary = f"{counts['pass']} passed, {counts['fail']} failed"
     out.write(summary + (f", {counts['skip']} skipped" if counts["skip"] else "") + "\n")
-    return 1 if broken or counts["fail"] or not ran else 0
+    return 1 if output or counts["fail"] or not counts["pass"] else 0
 
 
 def parse(line: str) -> dict[str, str] | None:
