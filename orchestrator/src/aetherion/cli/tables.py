@@ -26,7 +26,7 @@ def amount(value: Decimal | float | None) -> str:
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     """Return a table whose first column is words and whose others are figures."""
-    made = Table(title=title, title_justify="left", box=None, padding=(0, 2), header_style="dim")
+    made = Table(title=title, title_justify="left", box=None, padding=(0, 1), header_style="dim")
     for index, column in enumerate(columns):
         made.add_column(column, justify="left" if index == 0 else "right", no_wrap=True)
     for row in rows:
