@@ -11,6 +11,7 @@ pub mod delta_gamma;
 pub mod error;
 pub mod filtered;
 pub mod historical;
+pub mod margin;
 pub mod matrix;
 pub mod montecarlo;
 pub mod parametric;
@@ -20,6 +21,7 @@ pub mod pricing;
 pub mod quantile;
 pub mod rng;
 pub mod special;
+pub mod stress;
 pub mod units;
 pub mod volatility;
 
