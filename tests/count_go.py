@@ -32,8 +32,8 @@ def main(lines: Iterable[str], out: TextIO) -> int:
         elif action in VERDICTS:
             text = output.pop((package, test), [])
             out.writelines(text if action == "fail" else [] if test else text[-1:])
-            # A package that fails without a test of it, because it does not build or dies, counts as one.
-            if test or action == "fail" and package not in failed:
+            # A package that fails without a test of its own (no build, or it died) counts as one.
+            if test or (action == "fail" and package not in failed):
                 counts[action] += 1
             if action == "fail":
                 failed.add(package)

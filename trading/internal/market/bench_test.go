@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
+
+	"aetherion/trading/internal/market/markettest"
 )
 
 const benchRows = 1 << 18
@@ -13,11 +15,12 @@ var importerLayout = []parquet.WriterOption{
 	parquet.MaxRowsPerRowGroup(65_536), parquet.PageBufferSize(1 << 20), parquet.Compression(&parquet.Zstd),
 }
 
-func benchQuotes() []quoteRow {
-	rows := make([]quoteRow, benchRows)
+func benchQuotes() []markettest.Quote {
+	rows := make([]markettest.Quote, benchRows)
 	for i := range rows {
 		at := 1_700_000_000_000_000_000 + int64(i)*1_000_003
-		rows[i] = quoteRow{int32(i & 1), at, at + 17, pointer(60_000_00 + int64(i%977)), pointer(int64(i % 89)), pointer(60_001_00 + int64(i%977)), pointer(int64(i % 83))}
+		px := 60_000_00 + int64(i%977)
+		rows[i] = quote(int32(i&1), at, pointer(px), pointer(int64(i%89)), pointer(px+100), pointer(int64(i%83)))
 	}
 	return rows
 }
@@ -25,30 +28,32 @@ func benchQuotes() []quoteRow {
 func BenchmarkReader(b *testing.B) {
 	for _, c := range []struct {
 		name    string
-		dataset func(*folder)
+		dataset func(*markettest.Folder)
 	}{
-		{"quotes", func(f *folder) { add(f, "quotes.parquet", "quote", benchQuotes(), importerLayout...) }},
-		{"bars", func(f *folder) {
-			rows := make([]barRow, benchRows)
+		{"quotes", func(f *markettest.Folder) {
+			markettest.Add(f, "quotes.parquet", "quote", benchQuotes(), importerLayout...)
+		}},
+		{"bars", func(f *markettest.Folder) {
+			rows := make([]markettest.Bar, benchRows)
 			for i := range rows {
 				rows[i] = bar(int32(i&1), int64(1000+i))
 			}
-			add(f, "bars.parquet", "bar", rows, importerLayout...)
+			markettest.Add(f, "bars.parquet", "bar", rows, importerLayout...)
 		}},
-		{"quotes and trades", func(f *folder) {
+		{"quotes and trades", func(f *markettest.Folder) {
 			quotes := benchQuotes()
-			trades := make([]tradeRow, len(quotes)/4)
+			trades := make([]markettest.Trade, len(quotes)/4)
 			for i := range trades {
-				trades[i] = tradeRow{0, quotes[4*i].TransactTime + 1, 0, 60_000_00, 5, 1}
+				trades[i] = trade(0, quotes[4*i].TransactTime+1, 60_000_00, 5, 1)
 			}
-			add(f, "quotes.parquet", "quote", quotes, importerLayout...)
-			add(f, "trades.parquet", "trade", trades, importerLayout...)
+			markettest.Add(f, "quotes.parquet", "quote", quotes, importerLayout...)
+			markettest.Add(f, "trades.parquet", "trade", trades, importerLayout...)
 		}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			f := newFolder(b)
 			c.dataset(f)
-			dataset := f.open()
+			dataset := open(b, f)
 			rows := make([]Row, 4096)
 			for b.Loop() {
 				reader, err := dataset.Read(Window{})

@@ -11,17 +11,19 @@ import (
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
+
+	"aetherion/trading/internal/market/markettest"
 )
 
 func TestRowsOfAllKindsInOrder(t *testing.T) {
 	f := newFolder(t)
-	add(f, "bars.parquet", "bar", []barRow{bar(0, 20), bar(1, 20), bar(0, 30)})
-	add(f, "quotes.parquet", "quote", []quoteRow{
-		{0, 20, 21, pointer(99), pointer(5), nil, nil},
-		{1, 25, 0, nil, nil, pointer(101), nil},
+	markettest.Add(f, "bars.parquet", "bar", []markettest.Bar{bar(0, 20), bar(1, 20), bar(0, 30)})
+	markettest.Add(f, "quotes.parquet", "quote", []markettest.Quote{
+		quote(0, 20, pointer(99), pointer(5), nil, nil),
+		quote(1, 25, nil, nil, pointer(101), nil),
 	})
-	add(f, "trades.parquet", "trade", []tradeRow{{1, 20, 22, 100, 7, 2}, {0, 31, 0, 100, 1, 0}})
-	got, err := readAll(t, f.open(), Window{}, 2)
+	markettest.Add(f, "trades.parquet", "trade", []markettest.Trade{trade(1, 20, 100, 7, 2), trade(0, 31, 100, 1, 0)})
+	got, err := readAll(t, open(t, f), Window{}, 2)
 	if !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
@@ -30,9 +32,9 @@ func TestRowsOfAllKindsInOrder(t *testing.T) {
 		{Kind: Trade, Instrument: 1, MdSequence: 1, TransactTime: 20, ReceiveTime: 22, TradePx: 100, TradeQty: 7, AggressorSide: 2},
 		{Kind: Bar, Instrument: 0, MdSequence: 2, TransactTime: 20, OpenTime: 10, OpenPx: 100, HighPx: 110, LowPx: 90, ClosePx: 105, Volume: 1000},
 		{Kind: Bar, Instrument: 1, MdSequence: 2, TransactTime: 20, OpenTime: 10, OpenPx: 100, HighPx: 110, LowPx: 90, ClosePx: 105, Volume: 1000},
-		{Kind: Quote, Instrument: 1, MdSequence: 3, TransactTime: 25, AskPx: 101, HasAsk: true},
+		{Kind: Quote, Instrument: 1, MdSequence: 3, TransactTime: 25, ReceiveTime: 26, AskPx: 101, HasAsk: true},
 		{Kind: Bar, Instrument: 0, MdSequence: 3, TransactTime: 30, OpenTime: 20, OpenPx: 100, HighPx: 110, LowPx: 90, ClosePx: 105, Volume: 1000},
-		{Kind: Trade, Instrument: 0, MdSequence: 4, TransactTime: 31, TradePx: 100, TradeQty: 1},
+		{Kind: Trade, Instrument: 0, MdSequence: 4, TransactTime: 31, ReceiveTime: 33, TradePx: 100, TradeQty: 1},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -41,9 +43,9 @@ func TestRowsOfAllKindsInOrder(t *testing.T) {
 
 func TestFilesOfOneKindAreMerged(t *testing.T) {
 	f := newFolder(t)
-	add(f, "a.parquet", "bar", []barRow{bar(1, 10), bar(1, 20), bar(1, 40)})
-	add(f, "b.parquet", "bar", []barRow{bar(0, 10), bar(1, 20), bar(0, 30)})
-	got, err := readAll(t, f.open(), Window{}, 100)
+	markettest.Add(f, "a.parquet", "bar", []markettest.Bar{bar(1, 10), bar(1, 20), bar(1, 40)})
+	markettest.Add(f, "b.parquet", "bar", []markettest.Bar{bar(0, 10), bar(1, 20), bar(0, 30)})
+	got, err := readAll(t, open(t, f), Window{}, 100)
 	if !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
@@ -59,8 +61,8 @@ func TestFilesOfOneKindAreMerged(t *testing.T) {
 
 func TestWindow(t *testing.T) {
 	f := newFolder(t)
-	add(f, "bars.parquet", "bar", []barRow{bar(0, 10), bar(1, 10), bar(0, 20), bar(1, 20), bar(0, 30)})
-	dataset := f.open()
+	markettest.Add(f, "bars.parquet", "bar", []markettest.Bar{bar(0, 10), bar(1, 10), bar(0, 20), bar(1, 20), bar(0, 30)})
+	dataset := open(t, f)
 	for _, c := range []struct {
 		name   string
 		window Window
@@ -96,11 +98,11 @@ func TestWindow(t *testing.T) {
 func TestEveryEncodingReadsTheSame(t *testing.T) {
 	const rows = 20_000
 	random := rand.New(rand.NewPCG(1, 2))
-	var quotes []quoteRow
+	var quotes []markettest.Quote
 	at := int64(1_700_000_000_000_000_000)
 	for range rows {
 		at += random.Int64N(3)
-		q := quoteRow{TransactTime: at, ReceiveTime: at + 7}
+		q := markettest.Quote{TransactTime: at, ReceiveTime: at + 7}
 		if random.IntN(10) > 0 {
 			q.BidPx, q.BidQty = pointer(1+random.Int64N(1000)), pointer(random.Int64())
 		}
@@ -121,7 +123,7 @@ func TestEveryEncodingReadsTheSame(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFolder(t)
-			got, err := readAll(t, add(f, "quotes.parquet", "quote", quotes, c.options...).open(), Window{}, 1+random.IntN(5000))
+			got, err := readAll(t, open(t, markettest.Add(f, "quotes.parquet", "quote", quotes, c.options...)), Window{}, 1+random.IntN(5000))
 			if !errors.Is(err, io.EOF) || len(got) != rows {
 				t.Fatalf("%d rows, %v", len(got), err)
 			}
@@ -142,47 +144,53 @@ func TestEveryEncodingReadsTheSame(t *testing.T) {
 }
 
 func TestBadRows(t *testing.T) {
-	changed := func(change func(*barRow)) []barRow {
-		rows := []barRow{bar(0, 20), bar(1, 20), bar(0, 30)}
+	changed := func(change func(*markettest.Bar)) []markettest.Bar {
+		rows := []markettest.Bar{bar(0, 20), bar(1, 20), bar(0, 30)}
 		change(&rows[2])
 		return rows
 	}
-	quotes := func(q quoteRow) []quoteRow { q.TransactTime = 1; return []quoteRow{q} }
+	quotes := func(q markettest.Quote) []markettest.Quote { q.TransactTime = 1; return []markettest.Quote{q} }
 	for _, c := range []struct {
 		name string
-		add  func(*folder)
+		add  func(*markettest.Folder)
 		want string
 	}{
-		{"time", bars(changed(func(b *barRow) { b.OpenTime, b.TransactTime = 1, 19 })),
+		{"time", bars(changed(func(b *markettest.Bar) { b.OpenTime, b.TransactTime = 1, 19 })),
 			"bars.parquet: row 3: transact_time_ns: must not step back, got 19 after 20"},
-		{"instrument order", bars(changed(func(b *barRow) { b.TransactTime = 20 })),
+		{"instrument order", bars(changed(func(b *markettest.Bar) { b.TransactTime = 20 })),
 			"bars.parquet: row 3: instrument: must not step back at one transact_time_ns, got 0 after 1"},
-		{"instrument", bars(changed(func(b *barRow) { b.Instrument = 2 })),
+		{"instrument", bars(changed(func(b *markettest.Bar) { b.Instrument = 2 })),
 			"bars.parquet: row 3: instrument: must be from 0 to 1, got 2"},
-		{"negative instrument", bars(changed(func(b *barRow) { b.Instrument = -1 })),
+		{"negative instrument", bars(changed(func(b *markettest.Bar) { b.Instrument = -1 })),
 			"bars.parquet: row 3: instrument: must be from 0 to 1, got -1"},
-		{"open time", bars(changed(func(b *barRow) { b.OpenTime = 30 })),
+		{"open time", bars(changed(func(b *markettest.Bar) { b.OpenTime = 30 })),
 			"bars.parquet: row 3: open_time_ns: must be before transact_time_ns 30, got 30"},
-		{"high", bars(changed(func(b *barRow) { b.High = 104 })), "row 3: high_px: must not be below open_px 100 or close_px 105, got 104"},
-		{"low", bars(changed(func(b *barRow) { b.Low = 101 })), "row 3: low_px: must not be above open_px 100 or close_px 105, got 101"},
-		{"price", bars(changed(func(b *barRow) { b.Low = 0 })), "row 3: low_px: must be positive, got 0"},
-		{"volume", bars(changed(func(b *barRow) { b.Volume = -1 })), "row 3: volume: must not be negative, got -1"},
-		{"bid", func(f *folder) {
-			add(f, "quotes.parquet", "quote", quotes(quoteRow{BidPx: pointer(-5)}))
+		{"high", bars(changed(func(b *markettest.Bar) { b.High = 104 })), "row 3: high_px: must not be below open_px 100 or close_px 105, got 104"},
+		{"low", bars(changed(func(b *markettest.Bar) { b.Low = 101 })), "row 3: low_px: must not be above open_px 100 or close_px 105, got 101"},
+		{"price", bars(changed(func(b *markettest.Bar) { b.Low = 0 })), "row 3: low_px: must be positive, got 0"},
+		{"volume", bars(changed(func(b *markettest.Bar) { b.Volume = -1 })), "row 3: volume: must not be negative, got -1"},
+		{"bid", func(f *markettest.Folder) {
+			markettest.Add(f, "quotes.parquet", "quote", quotes(markettest.Quote{BidPx: pointer(-5)}))
 		}, "quotes.parquet: row 1: bid_px: must be positive, got -5"},
-		{"ask quantity", func(f *folder) {
-			add(f, "quotes.parquet", "quote", quotes(quoteRow{AskPx: pointer(5), AskQty: pointer(-1)}))
+		{"ask quantity", func(f *markettest.Folder) {
+			markettest.Add(f, "quotes.parquet", "quote", quotes(markettest.Quote{AskPx: pointer(5), AskQty: pointer(-1)}))
 		}, "row 1: ask_qty: must not be negative, got -1"},
-		{"quantity without price", func(f *folder) {
-			add(f, "quotes.parquet", "quote", quotes(quoteRow{BidQty: pointer(1)}))
+		{"quantity without price", func(f *markettest.Folder) {
+			markettest.Add(f, "quotes.parquet", "quote", quotes(markettest.Quote{BidQty: pointer(1)}))
 		}, "row 1: bid_qty: must be null or 0 where bid_px is null, got 1"},
-		{"side", func(f *folder) { add(f, "trades.parquet", "trade", []tradeRow{{0, 1, 1, 1, 1, 3}}) },
+		{"side", func(f *markettest.Folder) {
+			markettest.Add(f, "trades.parquet", "trade", []markettest.Trade{trade(0, 1, 1, 1, 3)})
+		},
 			"trades.parquet: row 1: aggressor_side: must be from 0 to 2, got 3"},
-		{"trade price", func(f *folder) { add(f, "trades.parquet", "trade", []tradeRow{{0, 1, 1, 0, 1, 1}}) },
+		{"trade price", func(f *markettest.Folder) {
+			markettest.Add(f, "trades.parquet", "trade", []markettest.Trade{trade(0, 1, 0, 1, 1)})
+		},
 			"row 1: trade_px: must be positive, got 0"},
-		{"trade quantity", func(f *folder) { add(f, "trades.parquet", "trade", []tradeRow{{0, 1, 1, 1, -1, 1}}) },
+		{"trade quantity", func(f *markettest.Folder) {
+			markettest.Add(f, "trades.parquet", "trade", []markettest.Trade{trade(0, 1, 1, -1, 1)})
+		},
 			"row 1: trade_qty: must not be negative, got -1"},
-		{"null", func(f *folder) {
+		{"null", func(f *markettest.Folder) {
 			type loose struct {
 				Instrument    int32  `parquet:"instrument"`
 				TransactTime  *int64 `parquet:"transact_time_ns,optional"`
@@ -191,23 +199,23 @@ func TestBadRows(t *testing.T) {
 				TradeQty      int64  `parquet:"trade_qty"`
 				AggressorSide int32  `parquet:"aggressor_side"`
 			}
-			add(f, "trades.parquet", "trade", []loose{{0, pointer(1), 1, 1, 1, 1}, {0, nil, 1, 1, 1, 1}})
+			markettest.Add(f, "trades.parquet", "trade", []loose{{0, pointer(1), 1, 1, 1, 1}, {0, nil, 1, 1, 1, 1}})
 		}, "trades.parquet: row 2: transact_time_ns: must not be null"},
-		{"missing column", func(f *folder) {
-			add(f, "bars.parquet", "bar", []tradeRow{{0, 1, 1, 1, 1, 1}})
+		{"missing column", func(f *markettest.Folder) {
+			markettest.Add(f, "bars.parquet", "bar", []markettest.Trade{trade(0, 1, 1, 1, 1)})
 		}, "bars.parquet: column open_time_ns: is missing"},
-		{"floating point", func(f *folder) {
+		{"floating point", func(f *markettest.Folder) {
 			type floats struct {
 				Instrument   int32   `parquet:"instrument"`
 				TransactTime float64 `parquet:"transact_time_ns"`
 			}
-			add(f, "bars.parquet", "bar", []floats{{0, 1}})
+			markettest.Add(f, "bars.parquet", "bar", []floats{{0, 1}})
 		}, "bars.parquet: column transact_time_ns: must hold integers"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFolder(t)
 			c.add(f)
-			rows, err := readAll(t, f.open(), Window{}, 10)
+			rows, err := readAll(t, open(t, f), Window{}, 10)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %s", err, c.want)
 			}
@@ -218,8 +226,8 @@ func TestBadRows(t *testing.T) {
 	}
 }
 
-func bars(rows []barRow) func(*folder) {
-	return func(f *folder) { add(f, "bars.parquet", "bar", rows) }
+func bars(rows []markettest.Bar) func(*markettest.Folder) {
+	return func(f *markettest.Folder) { markettest.Add(f, "bars.parquet", "bar", rows) }
 }
 
 func TestBadManifests(t *testing.T) {
@@ -231,10 +239,12 @@ func TestBadManifests(t *testing.T) {
 	}{
 		{"format", func(m map[string]any) { m["format"] = "x" }, `format: must be "aetherion.dataset/1", got "x"`},
 		{"no instruments", func(m map[string]any) { m["instruments"] = nil }, "instruments: must name at least one"},
-		{"same instrument", func(m map[string]any) { m["instruments"] = []any{instrument("A.B"), instrument("A.B")} },
+		{"same instrument", func(m map[string]any) {
+			m["instruments"] = []any{markettest.Instrument("A.B"), markettest.Instrument("A.B")}
+		},
 			`instruments[1]: instrument_id: must be unique, got "A.B" again`},
 		{"unknown field", func(m map[string]any) { m["instruments"] = []any{map[string]any{"tick": 1}} }, "instruments[0]: definition"},
-		{"bad definition", func(m map[string]any) { m["instruments"] = []any{instrument("AB")} },
+		{"bad definition", func(m map[string]any) { m["instruments"] = []any{markettest.Instrument("AB")} },
 			`instruments[0]: instrument_id: must be SYMBOL.VENUE, got "AB"`},
 		{"no files", func(m map[string]any) { m["files"] = nil }, "files: must name at least one"},
 		{"path out of the folder", func(m map[string]any) { first(m)["path"] = "../bars.parquet" },
@@ -248,9 +258,10 @@ func TestBadManifests(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFolder(t)
-			manifest := add(f, "bars.parquet", "bar", []barRow{bar(0, 20)}).manifest()
+			manifest := markettest.Add(f, "bars.parquet", "bar", []markettest.Bar{bar(0, 20)}).Manifest()
 			c.change(manifest)
-			if _, err := Open(f.write(manifest)); err == nil || !strings.Contains(err.Error(), c.want) {
+			f.Write(manifest)
+			if _, err := Open(f.Dir); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %s", err, c.want)
 			}
 		})
@@ -259,9 +270,10 @@ func TestBadManifests(t *testing.T) {
 
 func TestCountOfRowsMustBeThatOfTheManifest(t *testing.T) {
 	f := newFolder(t)
-	manifest := add(f, "bars.parquet", "bar", []barRow{bar(0, 20)}).manifest()
-	f.files[0]["rows"] = 2
-	dataset, err := Open(f.write(manifest))
+	manifest := markettest.Add(f, "bars.parquet", "bar", []markettest.Bar{bar(0, 20)}).Manifest()
+	f.Files[0]["rows"] = 2
+	f.Write(manifest)
+	dataset, err := Open(f.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,8 +285,8 @@ func TestCountOfRowsMustBeThatOfTheManifest(t *testing.T) {
 // A file that is damaged in one byte gives an error or rows that keep to the rules, and no panic.
 func TestDamagedFiles(t *testing.T) {
 	f := newFolder(t)
-	add(f, "quotes.parquet", "quote", []quoteRow{{0, 1, 2, pointer(1), nil, nil, nil}, {0, 2, 2, nil, nil, pointer(3), nil}})
-	path := filepath.Join(f.dir, "quotes.parquet")
+	markettest.Add(f, "quotes.parquet", "quote", []markettest.Quote{quote(0, 1, pointer(1), nil, nil, nil), quote(0, 2, nil, nil, pointer(3), nil)})
+	path := filepath.Join(f.Dir, "quotes.parquet")
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -285,8 +297,8 @@ func TestDamagedFiles(t *testing.T) {
 		if err := os.WriteFile(path, damaged, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		f.files[0]["sha256"] = hashFile(t, path)
-		if _, err := readAll(t, f.open(), Window{}, 10); err == nil {
+		f.Files[0]["sha256"] = markettest.Hash(t, path)
+		if _, err := readAll(t, open(t, f), Window{}, 10); err == nil {
 			t.Fatalf("byte %d: neither an error nor the end", i)
 		}
 	}
@@ -297,12 +309,8 @@ func TestCatalog(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(dir, "empty"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	f := newFolder(t)
-	f.dir = filepath.Join(dir, "demo")
-	if err := os.Mkdir(f.dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	add(f, "bars.parquet", "bar", []barRow{bar(0, 20)}).open()
+	f := markettest.New(t, filepath.Join(dir, "demo"))
+	open(t, markettest.Add(f, "bars.parquet", "bar", []markettest.Bar{bar(0, 20)}))
 	catalog := Catalog{dir}
 	if names, err := catalog.List(); err != nil || !reflect.DeepEqual(names, []string{"demo"}) {
 		t.Errorf("got %v, %v", names, err)
