@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from aetherion.config import load_settings
 from aetherion.data import catalog
 from aetherion.data.dataset import DataSet
 from aetherion.data.demo import prepare_demo
@@ -24,7 +25,7 @@ from aetherion.instrument import InstrumentClass
 app = typer.Typer(help="Import market data, and see what there is.", no_args_is_help=True)
 
 DataDir = Annotated[
-    Path, typer.Option(envvar="AETHERION_DATA_DIR", help="Where the data sets lie.")
+    Path | None, typer.Option(help="Where the data sets lie, instead of where the settings say.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
@@ -32,9 +33,9 @@ _INTERVAL_NS = {"s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86_400 * 10
 
 
 @app.command("prepare-demo")
-def prepare_demo_command(data_dir: DataDir = Path("data"), as_json: AsJson = False) -> None:
+def prepare_demo_command(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Make the demo data set: real daily bars of five US stocks."""
-    _print(prepare_demo(data_dir), as_json)
+    _print(prepare_demo(_folder(data_dir)), as_json)
 
 
 @app.command("import")
@@ -70,7 +71,7 @@ def import_command(
         bool, typer.Option("--round", help="Round prices to --price-scale, halves to even.")
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse crossed quotes.")] = False,
-    data_dir: DataDir = Path("data"),
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Import bars, quotes or trades as one data set."""
@@ -95,13 +96,14 @@ def import_command(
         round=round_prices,
         strict=strict,
     )
-    _print(import_files(paths, data_dir, name, options), as_json)
+    _print(import_files(paths, _folder(data_dir), name, options), as_json)
 
 
 @app.command("list")
-def list_command(data_dir: DataDir = Path("data"), as_json: AsJson = False) -> None:
+def list_command(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List the data sets."""
-    sets = [catalog.find(name, data_dir) for name in catalog.names(data_dir)]
+    folder = _folder(data_dir)
+    sets = [catalog.find(name, folder) for name in catalog.names(folder)]
     if as_json:
         typer.echo(json.dumps([_summary(s) for s in sets], indent=2))
         return
@@ -116,11 +118,15 @@ def list_command(data_dir: DataDir = Path("data"), as_json: AsJson = False) -> N
 @app.command("show")
 def show_command(
     name: Annotated[str, typer.Argument(help="Name of the data set.")],
-    data_dir: DataDir = Path("data"),
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Show one data set: its instruments, where it is from, and what to know of it."""
-    _print(catalog.find(name, data_dir), as_json)
+    _print(catalog.find(name, _folder(data_dir)), as_json)
+
+
+def _folder(data_dir: Path | None) -> Path:
+    return load_settings().data_dir if data_dir is None else data_dir
 
 
 def _class(name: str | None) -> InstrumentClass | None:
@@ -199,7 +205,7 @@ def _print(s: DataSet, as_json: bool) -> None:
         return
     console = Console()
     console.print(
-        f"[bold]{s.name}[/bold]  {s.rows:,} rows of {', '.join(s.kinds)}, "
+        f"[bold]{s.name}[/bold]  {s.rows:,} rows of {', '.join(f'{kind}s' for kind in s.kinds)}, "
         f"{summary['first_time'][:19]} to {summary['last_time'][:19]} UTC",
         highlight=False,
     )

@@ -128,7 +128,7 @@ def _exceptions(series: VarSeries, days: Sequence[str], number: int) -> dict[str
         "marker": {
             "color": f"series{number}",
             "symbol": ("circle", "x", "diamond")[number % 3],
-            "size": 7 + 3 * number,
+            "size": 6 + 2 * number,
             "line": {"width": 1, "color": "loss"},
         },
         "hovertemplate": "%{x|%Y-%m-%d}  %{y:,.2f}",
@@ -170,7 +170,7 @@ def _chart(
     # The legend lies above the plot, so that it never covers a line.
     common: dict[str, Any] = {
         "height": height,
-        "margin": {"l": 72, "r": 12, "t": 36 if legend else 12, "b": 36},
+        "margin": {"l": 72, "r": 12, "t": 36 if legend else 12, "b": 28},
         "showlegend": legend,
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         "hovermode": "x unified",

@@ -23,6 +23,7 @@ function themed(layout) {
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { color: colour("soft"), size: 12, family: "system-ui, sans-serif" },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("muted"), activecolor: colour("ink") },
     hoverlabel: { bgcolor: colour("panel"), font: { color: colour("ink") } },
   };
   for (const axis of ["xaxis", "yaxis", "yaxis2"]) {

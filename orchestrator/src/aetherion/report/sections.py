@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from html import escape
 
@@ -212,7 +212,7 @@ def _fills(result: RunResult) -> Section:
             fill.instrument_id,
             fill.side,
             exact(fill.last_qty),
-            exact(fill.last_px),
+            f"{fill.last_px:,f}",  # in full: a column of one scale
             money(notional),
             exact(fill.commission),
             fill.liquidity.lower(),
@@ -227,7 +227,7 @@ def _manifest(result: RunResult) -> Section:
     pairs = [
         ("Strategy", result.strategy),
         *((f"Parameter {name}", str(value)) for name, value in sorted(result.parameters.items())),
-        ("Data set", f"{result.data_set}: {result.rows:,} rows of {', '.join(result.kinds)}"),
+        ("Data set", f"{result.data_set}: {result.rows:,} rows of {_plurals(result.kinds)}"),
         ("Instruments", ", ".join(i.instrument_id for i in result.instruments)),
         ("From", utc(result.first_time_ns)),
         ("To", utc(result.last_time_ns)),
@@ -253,6 +253,10 @@ def _manifest(result: RunResult) -> Section:
 
 def _plot(name: str, label: str) -> str:
     return f'<div class="plot" id="{escape(name)}" role="img" aria-label="{escape(label)}"></div>'
+
+
+def _plurals(nouns: Iterable[str]) -> str:
+    return ", ".join(f"{noun}s" for noun in nouns)
 
 
 def _count(total: int, noun: str) -> str:
