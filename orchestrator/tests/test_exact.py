@@ -1,10 +1,11 @@
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aetherion.exact import GridError, Number, scaled, unscale
+from aetherion.exact import GridError, Number, divide_half_even, scaled, unscale
 from aetherion.instrument import Instrument, InstrumentClass
 
 AAPL = Instrument("AAPL.XNAS", InstrumentClass.EQUITY, "AAPL", "USD", price_scale=2, qty_scale=0)
@@ -60,3 +61,8 @@ def test_whole_lots_never_exceed(budget: Decimal) -> None:
 @pytest.mark.parametrize("nothing", [-1.0, 0.0, float("nan")])
 def test_no_lots_for_nothing(nothing: float) -> None:
     assert AAPL.whole_lots(nothing) == 0
+
+
+@given(st.integers(), st.integers().filter(bool))
+def test_division_rounds_half_even(numerator: int, denominator: int) -> None:
+    assert divide_half_even(numerator, denominator) == round(Fraction(numerator, denominator))

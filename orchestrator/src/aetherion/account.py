@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from aetherion.exact import EXACT, unscale
 
-_ATTOS_PER_CENT = 10**16
+ATTOS = 10**18  # in one unit of a currency
+_ATTOS_PER_CENT = ATTOS // 100
 
 
 @dataclass(frozen=True, slots=True)

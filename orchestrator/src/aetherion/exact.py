@@ -76,3 +76,12 @@ def scaled(value: Number, scale: int, increment: int, field: str) -> int:
     if abs(mantissa) > INT64_MAX:
         raise GridError(f"{field}: must fit 64 bits in units of 1e-{scale}, got {value}")
     return mantissa
+
+
+def divide_half_even(numerator: int, denominator: int) -> int:
+    """Return the quotient rounded to the nearest integer, a tie to the even one."""
+    quotient, rest = divmod(numerator, denominator)
+    twice = 2 * abs(rest)
+    if twice > abs(denominator) or (twice == abs(denominator) and quotient % 2):
+        return quotient + 1
+    return quotient

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -75,6 +77,18 @@ def report(
         "check_failures": (),
     }
     return ExecutionReport(**defaults | fields)
+
+
+def filled(kind: InstrumentClass) -> tuple[Strategy, Callable[..., None]]:
+    """A strategy that trades an instrument of a kind, and what fills its orders."""
+    strategy = Sized()
+    host = Host(strategy, [replace(BTC, instrument_class=kind)], "main", "USD", Decimal(1000))
+
+    def fill(side: Side, qty: str, px: str, commission: Money | None = None) -> None:
+        fields = {"last_qty": Decimal(qty), "last_px": Decimal(px), "commission": commission}
+        host.report(report("x", ExecType.TRADE, OrdStatus.FILLED, side=side, **fields))
+
+    return strategy, fill
 
 
 class Sized(Strategy):
@@ -196,26 +210,42 @@ class TestHost:
         host.report(report(name, ExecType.CANCELED, OrdStatus.CANCELED, leaves_qty=Decimal(0)))
         assert name not in strategy.orders
 
-    def test_portfolio_is_what_the_fills_add_up_to(self) -> None:
-        strategy = Sized()
-        host = host_of(strategy)
-        fee = Money("USD", 10**16)
-        host.report(
-            report("x", ExecType.TRADE, OrdStatus.FILLED, last_qty=Decimal(3),
-                   last_px=Decimal("10.01"), commission=fee)
-        )  # fmt: skip
+    def test_spot_moves_cash_by_the_whole_price(self) -> None:
+        strategy, fill = filled(InstrumentClass.SPOT)
         portfolio = strategy.portfolio
+        fill(Side.BUY, "3", "10.01", Money("USD", 10**16))
         assert portfolio.cash == Decimal("1000") - Decimal("10.01") * 3 / 2 - Decimal("0.01")
         assert portfolio.equity is None  # held, and no price seen
-        host.rows([bar(1, 2000)], 0, 1)
+        strategy._running().rows([bar(1, 2000)], 0, 1)
         assert portfolio.mark("BTC.X") == 20
         assert portfolio.equity == portfolio.cash + 30
-        host.report(
-            report("y", ExecType.TRADE, OrdStatus.FILLED, side=Side.SELL, last_qty=Decimal(3),
-                   last_px=Decimal("20"))
-        )  # fmt: skip
+        fill(Side.SELL, "3", "20")
         assert portfolio.positions == {}
         assert portfolio.equity == portfolio.cash == Decimal("1014.975")
+
+    def test_future_moves_cash_by_what_it_realises(self) -> None:
+        strategy, fill = filled(InstrumentClass.FUTURE)
+        portfolio = strategy.portfolio
+        strategy._running().rows([bar(1, 2000)], 0, 1)
+        fill(Side.BUY, "1", "10")
+        fill(Side.BUY, "2", "16", Money("USD", 10**18))
+        assert portfolio.cash == 999
+        assert portfolio.cost("BTC.X") == 21
+        assert portfolio.market_value("BTC.X") == 30
+        assert portfolio.equity == 999 + 30 - 21
+        fill(Side.SELL, "4", "20")  # closes three at a cost of 7 each, and opens one short
+        assert portfolio.cash == 999 + 3 * (10 - 7)
+        assert portfolio.position("BTC.X") == -1
+        assert portfolio.cost("BTC.X") == -10
+
+    def test_cost_is_removed_pro_rata_and_rounded_half_even_once(self) -> None:
+        strategy, fill = filled(InstrumentClass.FUTURE)
+        fill(Side.BUY, "3", "0.01")
+        fill(Side.BUY, "4", "0.02")
+        fill(Side.SELL, "1", "0.03")  # a seventh of 0.055
+        cost = strategy.portfolio.cost("BTC.X")
+        assert cost == Decimal("0.055") - Decimal("0.007857142857142857")
+        assert strategy.portfolio.cash == 1000 + Decimal("0.015") - (Decimal("0.055") - cost)
 
     def test_rows_stop_at_the_row_that_commands(self) -> None:
         class Second(Strategy):

@@ -6,13 +6,12 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import TypeVar
 
-from aetherion.account import Money
+from aetherion.account import ATTOS, Money
 from aetherion.client.channel import ProtocolError
 from aetherion.exact import GridError, unscale
 from aetherion.instrument import Instrument, InstrumentClass
 from aetherion.v1 import account_pb2, instrument_pb2
 
-_ATTOS = 10**18
 E = TypeVar("E", bound=IntEnum)
 
 
@@ -32,7 +31,7 @@ def enum_of(kind: type[E], value: int) -> E:
 
 def money_of(message: account_pb2.Money) -> Money:
     """Return the contract's money as one integer of 10^-18."""
-    return Money(message.currency, message.units * _ATTOS + message.attos)
+    return Money(message.currency, message.units * ATTOS + message.attos)
 
 
 def optional_money(holder: object, field: str) -> Money | None:
@@ -48,10 +47,10 @@ def money_message(currency: str, amount: Decimal, field: str) -> account_pb2.Mon
         GridError: finer than 10^-18 or out of 64 bits of units.
     """
     numerator, denominator = amount.as_integer_ratio()
-    attos, rest = divmod(abs(numerator) * _ATTOS, denominator)
+    attos, rest = divmod(abs(numerator) * ATTOS, denominator)
     if rest:
         raise GridError(f"{field}: must have at most 18 decimals, got {amount}")
-    units, attos = divmod(attos, _ATTOS)
+    units, attos = divmod(attos, ATTOS)
     if units >= 2**63:
         raise GridError(f"{field}: must fit 64 bits of whole units, got {amount}")
     sign = -1 if amount < 0 else 1
