@@ -123,17 +123,19 @@ impl PortfolioVar {
     pub fn fill(&mut self, factor: usize, d: f64) -> Result<()> {
         let (change, own) = self.change(factor, d)?;
         let after = self.variance + change;
-        if !(after.is_finite() && (self.peak + own).is_finite()) {
+        let position = self.exposures.get(factor).map_or(0.0, |x| x + d);
+        // The covariance is symmetric to the bit: its row is its column.
+        let row = self.covariance.as_ref().row(factor);
+        let gradient_stays_finite = self.gradient.iter().zip(row).all(|(g, c)| (g + d * c).is_finite());
+        if !(gradient_stays_finite && [after, position, self.variance + own].iter().all(|v| v.is_finite())) {
             return Err(overflow(d));
         }
         self.peak = self.peak.max(self.variance + own);
         self.variance = after.max(0.0);
         self.fills += 1;
         if let Some(x) = self.exposures.get_mut(factor) {
-            *x += d;
+            *x = position;
         }
-        // The covariance is symmetric to the bit: its row is its column.
-        let row = self.covariance.as_ref().row(factor);
         self.gradient.iter_mut().zip(row).for_each(|(g, c)| *g += d * c);
         if self.fills >= FILLS_A_REBUILD || self.variance < CANCELLED * self.peak {
             self.rebuild();
@@ -158,12 +160,13 @@ impl PortfolioVar {
     /// An order that may change exposure `factor` by `d` is open from now on.
     pub fn open_order(&mut self, factor: usize, d: f64) -> Result<()> {
         self.change(factor, d)?;
-        self.open.add(factor, d.abs());
-        if self.open.worst.is_finite() {
-            return Ok(());
+        let gross = self.open.gross.get(factor).map_or(0.0, |gross| gross + d.abs());
+        let sigma = self.open.sigma.get(factor).copied().unwrap_or(0.0);
+        if !(gross.is_finite() && (self.open.worst + sigma * gross).is_finite()) {
+            return Err(overflow(d));
         }
-        self.open.add(factor, -d.abs());
-        Err(overflow(d))
+        self.open.add(factor, d.abs());
+        Ok(())
     }
 
     /// An order, or a filled part of one, is no longer open.

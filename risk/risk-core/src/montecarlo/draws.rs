@@ -89,6 +89,8 @@ fn check_replications(computation: &'static str, n: u32, replications: u32) -> R
 /// The draws of one block.
 pub(crate) struct Draws<'a>(Source<'a>);
 
+// One a block, on the stack: a box would cost more than the bytes.
+#[allow(clippy::large_enum_variant)]
 enum Source<'a> {
     Pseudo(BlockStream),
     Sobol { sobol: &'a Sobol, first: u32, scramble: Philox4x64 },
