@@ -16,6 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 ROOT = Path(__file__).parent.parent
 BIN = ROOT / "bin"
+AETHERION = Path(sys.executable).with_name("aetherion")
 START_TIMEOUT_S = 20.0
 
 
@@ -117,7 +118,7 @@ def aetherion(
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line in a folder, as a user would."""
     return subprocess.run(
-        [sys.executable, "-m", "aetherion.cli", *arguments],
+        [AETHERION, *arguments],
         cwd=folder,
         env=client_environment(folder),
         capture_output=True,

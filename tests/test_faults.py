@@ -7,14 +7,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from processes import BIN, clean_environment, client_environment, services_of
+from processes import AETHERION, BIN, clean_environment, client_environment, services_of
 
 # About nine years of daily bars in twelve seconds, an order at every bar.
 SPEED = "25000000"
@@ -41,7 +40,7 @@ def run(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     arguments = ["run", "--json", "--out", "out", "--speed", SPEED]
     arguments += ["--strategy", "every.py:EveryBar", "--instrument", "IBM.XNYS"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "aetherion.cli", *arguments],
+        [AETHERION, *arguments],
         cwd=tmp_path,
         env=client_environment(tmp_path),
         stdout=subprocess.PIPE,
