@@ -133,6 +133,9 @@ func encodeOrder(o *engine.Order) *pb.Order {
 }
 
 func decodeNewOrder(o *pb.NewOrder) (engine.Input, error) {
+	if o == nil {
+		return nil, errors.New("new_order: is missing")
+	}
 	order, err := contract.DecodeNewOrder(o)
 	if err != nil {
 		return nil, within("new_order", err)
@@ -141,6 +144,9 @@ func decodeNewOrder(o *pb.NewOrder) (engine.Input, error) {
 }
 
 func decodeCancelOrder(c *pb.CancelOrder) (engine.Input, error) {
+	if c == nil {
+		return nil, errors.New("cancel_order: is missing")
+	}
 	cancel, err := contract.DecodeCancelOrder(c)
 	if err != nil {
 		return nil, within("cancel_order", err)

@@ -36,6 +36,20 @@ type Risk struct {
 // test.
 func New(t testing.TB, engine *engine.Engine, decide Decide) (*gate.Gate, *Risk) {
 	t.Helper()
+	conn, r := Serve(t, decide)
+	g := gate.New(conn, engine.PretradeSnapshot, gate.Config{Deadline: 10 * time.Second})
+	t.Cleanup(g.Close)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := g.Ready(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return g, r
+}
+
+// Serve starts a Risk Service and a connection to it. Both end with the test.
+func Serve(t testing.TB, decide Decide) (*grpc.ClientConn, *Risk) {
+	t.Helper()
 	r := &Risk{decide: decide, server: grpc.NewServer()}
 	address := filepath.Join(t.TempDir(), "risk")
 	listener, err := net.Listen("unix", address)
@@ -52,14 +66,7 @@ func New(t testing.TB, engine *engine.Engine, decide Decide) (*gate.Gate, *Risk)
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	g := gate.New(conn, engine.PretradeSnapshot, gate.Config{Deadline: 10 * time.Second})
-	t.Cleanup(g.Close)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	if err := g.Ready(ctx); err != nil {
-		t.Fatal(err)
-	}
-	return g, r
+	return conn, r
 }
 
 // Stop ends the Risk Service, and returns when the gate has seen it.
