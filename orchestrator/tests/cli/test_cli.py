@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
+from aetherion.cli import app
+from aetherion.config import ConfigError
 from aetherion.services.stack import free_addresses
 
 GOOD_BARS = """\
@@ -18,31 +21,26 @@ date,symbol,open,high,low,close,volume
 """
 
 
-def aetherion(
-    folder: Path, *arguments: str, environment: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run the program in an empty folder."""
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("AETHERION_")}
-    return subprocess.run(
-        [str(Path(sys.executable).parent / "aetherion"), *arguments],
-        cwd=folder,
-        env={**inherited, **(environment or {})},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+@pytest.fixture(autouse=True)
+def _empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("AETHERION_")]:
+        monkeypatch.delenv(name)
 
 
-def check_error(folder: Path, arguments: Sequence[str], says: str, **environment: str) -> None:
+def aetherion(*arguments: str, **environment: str) -> Result:
+    return CliRunner().invoke(app, arguments, env=environment)
+
+
+def check_error(arguments: Sequence[str], says: str, **environment: str) -> None:
     """The program must fail with one line on stderr that says so, and nothing else."""
-    done = aetherion(folder, *arguments, environment=environment)
-    assert done.returncode == 1, done.stderr
+    done = aetherion(*arguments, **environment)
+    assert done.exit_code == 1, done.stderr
     assert done.stdout == ""
     assert done.stderr.startswith("aetherion: ")
     assert done.stderr.count("\n") == 1, done.stderr
     assert says in done.stderr
-    assert not (folder / "runs").exists() or not list((folder / "runs").rglob("*.json"))
+    assert not list(Path("runs").rglob("*.json"))
 
 
 @pytest.mark.parametrize(
@@ -59,52 +57,56 @@ def check_error(folder: Path, arguments: Sequence[str], says: str, **environment
         (["data", "show", "nothing"], "nothing"),
     ],
 )
-def test_bad_request_is_one_clear_line(tmp_path: Path, arguments: list[str], says: str) -> None:
-    (tmp_path / "bars.csv").write_text(GOOD_BARS)
-    check_error(tmp_path, arguments, says)
+def test_bad_request_is_one_clear_line(arguments: list[str], says: str) -> None:
+    Path("bars.csv").write_text(GOOD_BARS)
+    check_error(arguments, says)
 
 
-def test_bad_setting_is_one_clear_line(tmp_path: Path) -> None:
+def test_bad_setting_is_one_clear_line() -> None:
     says = "AETHERION_CLIENT_RUN_DIR: unknown variable in the environment; did you mean"
-    check_error(tmp_path, ["status"], says, AETHERION_CLIENT_RUN_DIR="x")
+    check_error(["status"], says, AETHERION_CLIENT_RUN_DIR="x")
 
 
 @pytest.mark.parametrize("view", ["status", "orders", "positions", "account", "limits", "client"])
-def test_service_that_is_not_there_is_one_clear_line(tmp_path: Path, view: str) -> None:
+def test_service_that_is_not_there_is_one_clear_line(view: str) -> None:
     (address,) = free_addresses(1)
     says = f"Trading Service at {address}: not reachable"
-    check_error(tmp_path, [view], says, AETHERION_CLIENT_TRADING_ADDRESS=address)
+    check_error([view], says, AETHERION_CLIENT_TRADING_ADDRESS=address)
 
 
-def test_programs_that_are_not_built_are_one_clear_line(tmp_path: Path) -> None:
+def test_programs_that_are_not_built_are_one_clear_line() -> None:
     says = "Risk Service: no program"
-    (tmp_path / "bars.csv").write_text(GOOD_BARS)
-    check_error(tmp_path, ["run", "--data", "bars.csv"], says, AETHERION_CLIENT_BIN_DIR="none")
+    Path("bars.csv").write_text(GOOD_BARS)
+    check_error(["run", "--data", "bars.csv"], says, AETHERION_CLIENT_BIN_DIR="none")
 
 
-def test_debug_shows_the_traceback(tmp_path: Path) -> None:
-    environment = {"AETHERION_CLIENT_DEBUG": "1", "AETHERION_CLIENT_RISK_ADDRESS": "x"}
-    done = aetherion(tmp_path, "status", environment=environment)
-    assert done.returncode == 1
-    assert "Traceback" in done.stderr
+def test_debug_shows_the_exception() -> None:
+    done = aetherion("status", AETHERION_CLIENT_DEBUG="1", AETHERION_CLIENT_RISK_ADDRESS="x")
+    assert isinstance(done.exception, ConfigError)
 
 
-def test_wrong_usage_exits_with_2(tmp_path: Path) -> None:
-    done = aetherion(tmp_path, "run", "--no-such-option")
-    assert done.returncode == 2
+def test_installed_program_fails_in_one_line_too() -> None:
+    program = Path(sys.executable).parent / "aetherion"
+    done = subprocess.run([program, "run", "--data", "no.csv"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+
+
+def test_wrong_usage_exits_with_2() -> None:
+    done = aetherion("run", "--no-such-option")
+    assert done.exit_code == 2
     assert "--no-such-option" in done.stderr
 
 
-def test_help_lists_every_command(tmp_path: Path) -> None:
-    done = aetherion(tmp_path, "--help")
-    assert done.returncode == 0
+def test_help_lists_every_command() -> None:
+    done = aetherion("--help")
+    assert done.exit_code == 0
     views = ("status", "orders", "positions", "account", "limits")
     for command in ("run", "client", *views, "data"):
         assert f" {command} " in done.stdout
 
 
-def test_data_commands_are_there(tmp_path: Path) -> None:
-    (tmp_path / "bars.csv").write_text(GOOD_BARS)
-    done = aetherion(tmp_path, "data", "import", "bars.csv", "--json")
-    assert done.returncode == 0, done.stderr
+def test_data_commands_are_there() -> None:
+    Path("bars.csv").write_text(GOOD_BARS)
+    done = aetherion("data", "import", "bars.csv", "--json")
+    assert done.exit_code == 0, done.stderr
     assert json.loads(done.stdout)["rows"] == 2

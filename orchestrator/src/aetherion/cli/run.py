@@ -24,7 +24,7 @@ from aetherion.cli.loop import run_until_done
 from aetherion.cli.summary import print_summary
 from aetherion.client import RiskClient, ServiceError, ServiceUnavailableError, TradingClient
 from aetherion.config import Settings, load_settings
-from aetherion.data import DataSet, prepare
+from aetherion.data import DataSet, ImportOptions, prepare
 from aetherion.errors import AetherionError
 from aetherion.exact import to_decimal
 from aetherion.instrument import Instrument
@@ -60,6 +60,12 @@ def run(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the result files.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    maker_fee_bps: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="Of --data FILE, for adding liquidity.")
+    ] = None,
+    taker_fee_bps: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="Of --data FILE, for taking liquidity.")
+    ] = None,
     speed: Annotated[
         float, typer.Option(min=0, help="Virtual seconds a second; 0: as fast as it goes.")
     ] = 0.0,
@@ -92,7 +98,7 @@ def run(
 ) -> None:
     """Trade recorded data: the Trading Service runs it, the Risk Service checks every order."""
     settings = load_settings()
-    data_set = prepare(data, settings.data_dir)
+    data_set = _prepare(data, settings.data_dir, maker_fee_bps, taker_fee_bps)
     chosen = load_strategy(strategy or suggested_strategy(data_set))(**_parameters(param or []))
     start_cash = _positive("cash", cash)
     config = RunConfig(
@@ -120,7 +126,7 @@ def run(
             n_scenarios=scenarios,
             seed=seed,
         ),
-        notes=data_set.notes,
+        notes=(*data_set.notes, *_warnings(data_set)),
     )
     job = _Job(
         settings=settings,
@@ -191,10 +197,37 @@ class _Job:
                 raise ServiceError(f"Trading Service {how}: the run is lost") from None
 
 
+def _prepare(
+    data: Path | None, data_dir: Path, maker_fee_bps: str | None, taker_fee_bps: str | None
+) -> DataSet:
+    if maker_fee_bps is None and taker_fee_bps is None:
+        return prepare(data, data_dir)
+    if data is None or not data.exists():
+        raise AetherionError("fees: a data set has its own; they can be set for --data FILE only")
+    options = ImportOptions(
+        maker_fee_bps=to_decimal(maker_fee_bps or "0", "maker-fee-bps"),
+        taker_fee_bps=to_decimal(taker_fee_bps or "0", "taker-fee-bps"),
+    )
+    return prepare(data, data_dir, options)
+
+
+def _warnings(data_set: DataSet) -> list[str]:
+    """Return what makes a run on this data better or worse than trading would be."""
+    warnings = []
+    if not any(i.maker_fee_ratio or i.taker_fee_ratio for i in data_set.instruments):
+        warnings.append("no fees: the data names none; set them with --taker-fee-bps")
+    if "quote" in data_set.kinds:
+        sizes = data_set.read("quote").select("bid_qty", "ask_qty").sum().row(0)
+        if not any(sizes):
+            warnings.append("the quotes have no sizes: no order can fill against them")
+    return warnings
+
+
 def suggested_strategy(data_set: DataSet) -> str:
     """Return the example that fits the data: a portfolio for daily bars, else mean reversion."""
     span_ns = data_set.last_time_ns - data_set.first_time_ns
-    spacing_ns = span_ns * len(data_set.instruments) / max(1, data_set.rows)
+    steps = max(1, data_set.rows - len(data_set.instruments))
+    spacing_ns = span_ns * len(data_set.instruments) / steps
     daily = set(data_set.kinds) == {"bar"} and spacing_ns > _DAY_NS / 2
     return "inverse-volatility" if daily else "mean-reversion"
 

@@ -128,6 +128,8 @@ class Channel:
     def error(self, error: aio.AioRpcError) -> ServiceError:
         """Return `error` as one clear line: which service, where, and what to do."""
         code, text = error.code(), error.details() or "no details given"
+        if "last error: " in text:  # of all addresses tried: ours is the only one
+            text = text.rpartition(": ")[2]
         where = f"{self.service} at {self.target}"
         if code is grpc.StatusCode.UNAVAILABLE:
             line = f"{where}: not reachable ({text}); is it running?"
