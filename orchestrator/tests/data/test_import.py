@@ -1,6 +1,7 @@
 """Imports: what comes out, and what is refused with file, row, field, rule and value."""
 
 import json
+import tempfile
 from decimal import Decimal
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 from google.protobuf import json_format
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aetherion.data import DataError, ImportOptions, import_files, load, prepare
 from aetherion.data import options as data_options
@@ -17,6 +20,13 @@ BARS = "date,open,high,low,close,volume\n"
 TRADES = "ts_recv_ns,ts_event_ns,price,size,aggressor\n"
 QUOTES = "ts_event_ns,bid_price,bid_size,ask_price,ask_size\n"
 T0 = 1_700_000_000_000_000_000
+
+HOSTILE = (
+    *("", " ", "0", "-1", "1.5", "nan", "inf", "1e400", "1e-400", "1e25", "1e-25", "-0", "1e5"),
+    *("9" * 18, "9" * 19, "9" * 120, "0." + "1" * 90, "9.9999999999999999", "0x1", "1_0"),
+    *("2024-01-02", "2024-01-02T12:00", "9999-12-31", "24:00", "12:00Z", "17000000", str(T0)),
+    *("é", '"', "\x00", "A.B", "a,b", "B", "\r"),
+)
 
 
 def _file(folder: Path, name: str, text: str) -> Path:
@@ -55,6 +65,14 @@ def test_intraday_bars_take_the_commonest_spacing_and_never_overlap(tmp_path: Pa
     bars = import_files([_file(tmp_path, "A.csv", text)], tmp_path / "out").read("bar")
     closes = [(t - T0) // 10**9 for t in bars["transact_time_ns"]]
     assert closes == [60, 120, 180, 240, 330, 390, 450]
+
+
+def test_a_day_and_a_time_of_day_may_be_two_columns(tmp_path: Path) -> None:
+    text = "Date,Time,Open,High,Low,Close,Volume\n"
+    text += "".join(f"2024-01-02,09:3{n}:00,5,5,5,5,1\n" for n in range(3))
+    bars = import_files([_file(tmp_path, "A.csv", text)], tmp_path / "out").read("bar")
+    seconds = [t // 10**9 - 1_704_153_600 for t in bars["transact_time_ns"]]
+    assert seconds == [9 * 3600 + (31 + n) * 60 for n in range(3)]
 
 
 def test_quotes_may_have_an_empty_side_or_no_sizes(tmp_path: Path) -> None:
@@ -131,6 +149,7 @@ def test_rows_of_equal_time_keep_the_order_of_the_file(tmp_path: Path) -> None:
         ("2024-01-02,1,1,2,1,5\n", "f.csv: row 2: high: must not be below low 2, got 1"),
         ("2024-01-02,3,2,1,1,5\n", "f.csv: row 2: open: must be between low 1 and high 2, got 3"),
         ("2024-01-02,1,2,1,1,-5\n", "f.csv: row 2: volume: must not be negative, got -5"),
+        (",1,1,1,1,1\n", "f.csv: row 2: date: must not be empty"),
         ("soon,1,1,1,1,1\n", "f.csv: row 2: date: must be a time"),
         ("1950-01-03,1,1,1,1,1\n", "f.csv: row 2: date: must be after 1970-01-01"),
         (
@@ -192,6 +211,45 @@ def test_what_is_not_a_file_of_data(tmp_path: Path) -> None:
     binary.write_bytes(b"a,b\n\xff\xfe,1\n")
     with pytest.raises(DataError, match=r"b\.csv: cannot be read"):
         import_files([binary], tmp_path / "out")
+
+
+@given(st.data())
+def test_no_input_does_more_than_be_refused(data: st.DataObject) -> None:
+    header, good = data.draw(
+        st.sampled_from(
+            [
+                (BARS, f"{T0},5,6,4,5,1"),
+                (TRADES, f"{T0},{T0},5,1,B"),
+                (QUOTES, f"{T0},5,1,6,1"),
+                ("symbol," + BARS, f"A,{T0},5,6,4,5,1"),
+            ]
+        )
+    )
+    rows = [good.replace(str(T0), str(T0 + n)).split(",") for n in range(3)]
+    for _ in range(data.draw(st.integers(1, 3))):
+        row = rows[data.draw(st.integers(0, 2))]
+        row[data.draw(st.integers(0, len(row) - 1))] = data.draw(st.sampled_from(HOSTILE))
+    text = header + "\n".join(",".join(row) for row in rows)
+    options = data.draw(
+        st.sampled_from(
+            [ImportOptions(), ImportOptions(price_scale=2, round=True), ImportOptions(strict=True)]
+        )
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = _file(Path(folder), "f.csv", text)
+        try:
+            made = import_files([path], Path(folder) / "out", options=options)
+        except DataError:
+            assert not (Path(folder) / "out").exists()
+        else:
+            assert load(made.path) == made
+
+
+def test_nested_columns_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "A.parquet"
+    pl.DataFrame({"time": [T0], "price": [[1.0, 2.0]], "size": [1]}).write_parquet(path)
+    with pytest.raises(DataError, match="column price: must be numbers, text or times"):
+        import_files([path], tmp_path / "out")
 
 
 def test_crossed_quotes_are_counted_or_refused(tmp_path: Path) -> None:

@@ -7,10 +7,11 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 
 import polars as pl
 
-_PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)$"
+_PLAIN = r"^[+-]?(\d{1,40}\.?\d{0,40}|\.\d{1,40})$"
 # Far outside 64 bits in any scale; written out, "1e999999999" would fill the memory.
 _WIDEST_EXPONENT = 30
-_WIDE = Context(prec=100)
+_LONGEST = 80
+_WIDE = Context(prec=300)
 
 _DOUBLE_DIGITS, _MEANT_DIGITS = 15, 13
 _DOUBLE = Context(prec=_DOUBLE_DIGITS, rounding=ROUND_HALF_EVEN)
@@ -82,7 +83,7 @@ def _without_exponent(text: str) -> str | None:
         return None
     if not number.is_finite() or "_" in text:
         return None
-    if number and abs(number.adjusted()) > _WIDEST_EXPONENT:
+    if len(text) > _LONGEST or (number and abs(number.adjusted()) > _WIDEST_EXPONENT):
         return None
     return f"{number:f}"
 

@@ -86,7 +86,7 @@ def recognise(file: str, header: Sequence[str], options: ImportOptions) -> Layou
     if "symbol" not in columns and options.symbol is None and (found := _first(names, _SYMBOL)):
         columns["symbol"] = found
     _require(file, kind, columns, header)
-    if "date" in names and columns.get("time") == names.get("time"):
+    if "date" in names and "time" in names and columns.get("time") == names["time"]:
         columns["date"] = names["date"]  # a day and a time of day in two columns
     used = set(columns.values())
     return Layout(kind, columns, tuple(name for name in header if name not in used))

@@ -114,7 +114,7 @@ def _scaled(
         names = [name for name, places_of in scales.items() if places_of == places]
         here = frame["instrument_id"].is_in(names)
         wrong = here & (decimals(numbers) > places)
-        rule = f"must have at most {places} decimals (see --round)"
+        rule = f"must have at most {places} decimals"
         problems.refuse(frame, wrong, field, rule, numbers)
         values = to_scaled(numbers, places)
         wide = here & ~wrong & values.is_null() & numbers.is_not_null()

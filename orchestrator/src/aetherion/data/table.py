@@ -14,7 +14,8 @@ from aetherion.data.options import ImportOptions, Kind
 from aetherion.data.problems import DataError, Problems
 from aetherion.data.source import ROW, Source, read
 
-_WIDE = Context(prec=60)
+_WIDE = Context(prec=300)
+_TIME_OF_DAY = r"^\d{2}:\d{2}"
 _BUY = ("b", "buy", "bid", "1")
 _SELL = ("s", "sell", "a", "ask", "2")
 _UNKNOWN = ("", "n", "none", "u", "unknown", "0")
@@ -48,6 +49,12 @@ def load(source: Source, options: ImportOptions, problems: Problems) -> Table:
     """
     raw = read(source)
     layout = recognise(source.name, [c for c in raw.columns if c != ROW], options)
+    for name in layout.columns.values():
+        if raw.schema[name].is_nested() or raw.schema[name] == pl.Binary:
+            raise DataError(
+                f"{source.name}: column {name}: must be numbers, text or times, "
+                f"got {raw.schema[name]}"
+            )
     frame = raw.select(
         pl.lit(source.name).alias("file"),
         pl.col(ROW).cast(pl.Int64).alias("row"),
@@ -104,24 +111,24 @@ class _Reader:
 
     def _time(self, field: str, time_format: str | None) -> tuple[pl.Series, bool]:
         name = self.layout.columns[field]
-        raw = self._joined_day() if field == "time" and "date" in self.layout.columns else None
-        values = self.raw[name] if raw is None else raw
+        values = self._with_day(self.raw[name]) if field == "time" else self.raw[name]
         empty = _empty(values)
+        if self.layout.kind == "bar":
+            self._refuse(empty, name, "must not be empty", values)
         if empty.all():  # a column that the source never fills
             return pl.Series([None] * len(values), dtype=pl.Int64), False
         ns, dates_only = times.to_ns(values, time_format)
         self._refuse(ns.is_null() & ~empty, name, times.RULE, values)
         self._refuse(ns <= 0, name, "must be after 1970-01-01", values)
-        if self.layout.kind == "bar":
-            self._refuse(empty, name, "must not be empty", values)
         return ns, dates_only
 
-    def _joined_day(self) -> pl.Series | None:
-        day, time = (self.raw[self.layout.columns[f]] for f in ("date", "time"))
-        if day.name == time.name:
-            return None
-        text = day.cast(pl.String) + "T" + time.cast(pl.String)
-        return text.alias(time.name)
+    def _with_day(self, time: pl.Series) -> pl.Series:
+        """Return times of day with the day that stands beside them, other times as they are."""
+        day = self.layout.columns.get("date")
+        text = time.cast(pl.String).str.strip_chars()
+        if day is None or not text.str.contains(_TIME_OF_DAY).any():
+            return time
+        return (self.raw[day].cast(pl.String) + "T" + text).alias(time.name)
 
     def numbers(self) -> list[pl.Series]:
         """Return prices and quantities as plain decimal text, null where the file says nothing."""
@@ -148,11 +155,11 @@ class _Reader:
             self._refuse(empty, name, "must not be empty", values)
         finite = "must be a finite decimal number"
         self._refuse(numbers.is_null() & ~empty, name, finite, values)
-        numbers, noisy = denoised(numbers)
+        clean, noisy = denoised(numbers)
         if noisy:
-            example = values.filter(numbers != values)[0]
+            example = numbers.filter(clean != numbers)[0]
             self.notes.append(f"{name}: {noisy:,} numbers lost the noise of floats, like {example}")
-        return numbers
+        return clean
 
     def _adjusted(self, columns: list[pl.Series]) -> list[pl.Series]:
         """Return bars with prices times adjusted close / close, as all sources adjust them."""
