@@ -27,8 +27,12 @@ const (
 	manifestBytes  = 64 << 20
 )
 
-// ErrNotFound says that there is no such data set.
-var ErrNotFound = errors.New("no such data set")
+var (
+	// ErrNotFound says that there is no such data set.
+	ErrNotFound = errors.New("no such data set")
+	// ErrName says that a data set cannot have that name.
+	ErrName = errors.New("must be the name of a folder")
+)
 
 // Catalog is a folder of data sets.
 type Catalog struct{ Dir string }
@@ -50,7 +54,7 @@ func (c Catalog) List() ([]string, error) {
 // Open opens one data set of the catalog. A name is one folder, never a path out of the catalog.
 func (c Catalog) Open(name string) (*Dataset, error) {
 	if name == "" || strings.HasPrefix(name, ".") || strings.ContainsAny(name, `/\`+"\x00") {
-		return nil, fmt.Errorf("data_set: must be the name of a folder in %s, got %q", c.Dir, name)
+		return nil, fmt.Errorf("data_set: %w in %s, got %q", ErrName, c.Dir, name)
 	}
 	dataset, err := Open(filepath.Join(c.Dir, name))
 	if errors.Is(err, fs.ErrNotExist) {

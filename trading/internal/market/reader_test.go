@@ -96,7 +96,7 @@ func TestWindow(t *testing.T) {
 
 // Many pages, row groups and encodings give what was written, in batches of any size.
 func TestEveryEncodingReadsTheSame(t *testing.T) {
-	const rows = 20_000
+	const rows = 5_000
 	random := rand.New(rand.NewPCG(1, 2))
 	var quotes []markettest.Quote
 	at := int64(1_700_000_000_000_000_000)
@@ -324,7 +324,7 @@ func TestCatalog(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"", "..", ".", "a/b", "../demo", `a\b`, "a\x00"} {
-		if _, err := catalog.Open(name); err == nil || errors.Is(err, ErrNotFound) {
+		if _, err := catalog.Open(name); !errors.Is(err, ErrName) {
 			t.Errorf("%q: got %v", name, err)
 		}
 	}

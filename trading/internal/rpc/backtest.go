@@ -77,6 +77,8 @@ func (s simulationService) openBacktest(ctx context.Context, c *pb.BacktestConfi
 	switch {
 	case errors.Is(err, market.ErrNotFound):
 		return nil, notFound("config.%v", err)
+	case errors.Is(err, market.ErrName):
+		return nil, invalidf("config.%v", err)
 	case err != nil:
 		return nil, status.Error(codes.FailedPrecondition, err.Error())
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/parquet-go/parquet-go"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
@@ -126,7 +127,8 @@ func writeBars(t *testing.T, catalog market.Catalog, n int) *market.Dataset {
 				Open: px, High: px + 1, Low: px, Close: px + 1, Volume: 1000})
 		}
 	}
-	f := markettest.Add(markettest.New(t, filepath.Join(catalog.Dir, "bars")), "bars.parquet", "bar", rows)
+	f := markettest.Add(markettest.New(t, filepath.Join(catalog.Dir, "bars")), "bars.parquet", "bar", rows,
+		parquet.MaxRowsPerRowGroup(65_536), parquet.PageBufferSize(1<<20))
 	f.Write(f.Manifest())
 	dataset, err := catalog.Open("bars")
 	if err != nil {

@@ -55,9 +55,17 @@ func (s orderService) GetOrder(ctx context.Context, r *pb.GetOrderRequest) (*pb.
 	case r.GetId() == nil:
 		return nil, invalidf("id: order_id or cl_ord_id must be set")
 	case found == nil:
-		return nil, notFound("id: account %q has no such order", r.GetAccount())
+		return nil, notFound("%s: account %q has no such order", idText(r), r.GetAccount())
 	}
 	return &pb.GetOrderResponse{Order: found}, nil
+}
+
+// idText names the order that was asked for, by whichever id was given.
+func idText(r *pb.GetOrderRequest) string {
+	if id, ours := r.GetId().(*pb.GetOrderRequest_OrderId); ours {
+		return fmt.Sprintf("order_id %d", id.OrderId)
+	}
+	return fmt.Sprintf("cl_ord_id %q", r.GetClOrdId())
 }
 
 func findOrder(e *engine.Engine, r *pb.GetOrderRequest) *engine.Order {

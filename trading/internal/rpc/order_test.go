@@ -368,5 +368,5 @@ func TestPagesOfOrders(t *testing.T) {
 	_, err = orders.GetOrder(t.Context(), &pb.GetOrderRequest{Account: account})
 	checkStatus(t, err, codes.InvalidArgument, "id: order_id or cl_ord_id must be set")
 	_, err = orders.GetOrder(t.Context(), &pb.GetOrderRequest{Account: "other", Id: &pb.GetOrderRequest_OrderId{OrderId: 5}})
-	checkStatus(t, err, codes.NotFound, `id: account "other" has no such order`)
+	checkStatus(t, err, codes.NotFound, `order_id 5: account "other" has no such order`)
 }
