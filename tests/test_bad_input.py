@@ -16,25 +16,25 @@ GOOD = "2024-01-02,10.0,10.5,9.9,10.4,1000\n2024-01-03,10.6,11.0,10.5,10.9,1000\
 FILES = {
     "unsorted rows": (
         HEADER + "2024-01-03,1,1,1,1,1\n2024-01-02,1,1,1,1,1\n",
-        ["bars.csv", "row 2", "date"],
+        ["bars.csv", "row 3", "time", "2024-01-03"],
     ),
-    "a NaN": (HEADER + "2024-01-02,1,1,NaN,1,1\n", ["bars.csv", "row 1", "low", "NaN"]),
-    "an empty cell": (HEADER + "2024-01-02,1,1,,1,1\n", ["bars.csv", "row 1", "low"]),
+    "a NaN": (HEADER + "2024-01-02,1,1,NaN,1,1\n", ["bars.csv", "row 2", "low", "NaN"]),
+    "an empty cell": (HEADER + "2024-01-02,1,1,,1,1\n", ["bars.csv", "row 2", "low"]),
     "a negative price": (
         HEADER + "2024-01-02,1,1,-1,1,1\n",
-        ["bars.csv", "row 1", "low", "-1", "positive"],
+        ["bars.csv", "row 2", "low", "-1", "positive"],
     ),
     "words for a number": (
         HEADER + "2024-01-02,1,1,one,1,1\n",
-        ["bars.csv", "row 1", "low", "one"],
+        ["bars.csv", "row 2", "low", "one"],
     ),
-    "high below low": (HEADER + "2024-01-02,10,9,10,10,1\n", ["bars.csv", "row 1", "high"]),
+    "high below low": (HEADER + "2024-01-02,10,9,10,10,1\n", ["bars.csv", "row 2", "high"]),
     "a missing column": (
         "date,open,high,low,volume\n2024-01-02,1,1,1,1\n",
         ["bars.csv", "close"],
     ),
     "no rows": (HEADER, ["bars.csv", "row"]),
-    "an empty file": ("", ["bars.csv", "empty"]),
+    "an empty file": ("", ["bars.csv", "rows"]),
     "no market data at all": ("a,b\n1,2\n", ["bars.csv"]),
 }
 
@@ -58,7 +58,7 @@ def test_files(name: str, tmp_path: Path) -> None:
         (["--data", "nowhere.csv"], ["nowhere.csv"]),
         (["--data", "good.csv", "--instrument", "NONE.SUCH"], ["instrument", "NONE.SUCH"]),
         (["--data", "good.csv", "--strategy", "no_such_strategy"], ["no_such_strategy"]),
-        (["--data", "good.csv", "--strategy", "broken.py:Broken"], ["broken.py", "line 6", "oops"]),
+        (["--data", "good.csv", "--strategy", "broken.py:Broken"], ["broken.py:6", "oops"]),
         (["--data", "good.csv", "--strategy", "floats.py:Floats"], ["price", "10.123", "10.12"]),
         (["--data", "good.csv", "--strategy", "zero.py:Zero"], ["qty", "0"]),
         (["--data", "good.csv", "--cash", "-5"], ["cash", "positive", "-5"]),

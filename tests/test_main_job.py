@@ -41,11 +41,6 @@ def test_the_demo_trades_and_measures(demo: tuple[Path, dict[str, Any]]) -> None
     """Five stocks, hundreds of fills, three VaR methods judged on about every day of the data."""
     folder, result = demo
     assert len(result["data"]["instruments"]) == 5
-    assert (
-        len(fills(folder)) == result["performance_counts"]["fills"]
-        if "performance_counts" in result
-        else True
-    )
     assert len(fills(folder)) > 200
     assert {figures["method"] for figures in result["var"]} == {
         "parametric",
@@ -78,7 +73,8 @@ def test_the_report_stands_alone(demo: tuple[Path, dict[str, Any]]) -> None:
     """One file, with charts, that loads nothing from anywhere."""
     folder, _ = demo
     report = (folder / "out" / "report.html").read_text()
-    assert "Plotly.newPlot" in report
+    assert "Plotly.react(" in report
+    assert len(report) > 1_000_000, "the plotting library is not inside"
     assert not re.search(r'<(?:script|link|img)[^>]+(?:src|href)="https?:', report)
 
 
