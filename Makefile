@@ -130,8 +130,11 @@ proto-breaking: $(STAMPS)/python ## Compare the contract with main
 bench: bench-stream bench-matching ## All benchmarks
 
 .PHONY: bench-stream
-bench-stream: build ## Rows a second from Go to a Python handler, beside the bare gRPC stream of the same bytes
+bench-stream: build $(BIN)/bench-bare-stream ## Rows a second from Go to a Python handler, beside the bare gRPC stream of the same bytes
 	@$(VENV)/bin/python bench/stream.py
+
+$(BIN)/bench-bare-stream: $(STAMPS)/generated trading/cmd/bench-bare-stream/main.go
+	cd trading && go build -o $@ ./cmd/bench-bare-stream
 
 .PHONY: bench-matching
 bench-matching: build ## Commands a second of the matching engine, beside an array book
