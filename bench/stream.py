@@ -13,8 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +94,7 @@ async def raw_messages(address: str) -> AsyncIterator[bytes]:
     """Yield the messages of a stream of all market data as the bytes they are."""
     options = [("grpc.max_receive_message_length", -1)]
     async with aio.insecure_channel(address, options=options) as channel:
-        call = channel.stream_stream(METHOD)()
+        call: aio.StreamStreamCall[bytes, bytes] = channel.stream_stream(METHOD)()
         await call.write(b"")
         await call.done_writing()
         async for message in call:
@@ -108,28 +108,25 @@ async def record(trading: Service, path: Path) -> None:
             file.write(struct.pack("<I", len(message)) + message)
 
 
-@asynccontextmanager
-async def bare_server(messages: Path) -> AsyncIterator[str]:
+async def bare(address: str) -> float:
+    """Return rows a second of the bare stream."""
+    size = 0
+    begin = time.perf_counter()
+    async for message in raw_messages(address):
+        size += len(message)
+    elapsed_s = time.perf_counter() - begin
+    assert size > ROWS
+    return ROWS / elapsed_s
+
+
+@contextmanager
+def bare_server(messages: Path) -> Iterator[str]:
     """Run the server that plays recorded messages; yield its address."""
-    program = BIN / "bench-bare-stream"
-    with subprocess.Popen(
-        [program, "-messages", messages], stdout=subprocess.PIPE, text=True
-    ) as process:
+    command = [BIN / "bench-bare-stream", "-messages", messages]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
         process.terminate()
-
-
-async def bare(messages: Path) -> float:
-    """Return rows a second of the bare stream."""
-    async with bare_server(messages) as address:
-        size = 0
-        begin = time.perf_counter()
-        async for message in raw_messages(address):
-            size += len(message)
-        elapsed_s = time.perf_counter() - begin
-    assert size > ROWS
-    return ROWS / elapsed_s
 
 
 async def measure(folder: Path) -> tuple[list[float], list[float], list[float]]:
@@ -155,7 +152,8 @@ async def measure(folder: Path) -> tuple[list[float], list[float], list[float]]:
             with trading(risk) as service:
                 handlers.append(await to_handler(data, service, risk))
                 columns.append(await to_columns(service))
-            floors.append(await bare(messages))
+            with bare_server(messages) as address:
+                floors.append(await bare(address))
     return handlers, columns, floors
 
 
