@@ -122,7 +122,7 @@ async def bare(address: str) -> float:
 @contextmanager
 def bare_server(messages: Path) -> Iterator[str]:
     """Run the server that plays recorded messages; yield its address."""
-    command = [BIN / "bench-bare-stream", "-messages", messages]
+    command = [str(BIN / "bench-bare-stream"), "-messages", str(messages)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
