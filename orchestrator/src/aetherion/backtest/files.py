@@ -24,14 +24,27 @@ class OutputError(AetherionError):
     """The result files cannot be written."""
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder of a run, before anything is done that would be lost without it.
+
+    Raises:
+        OutputError: it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written: {error.strerror}") from None
+
+
 def write_files(result: RunResult, folder: Path) -> dict[str, Any]:
-    """Write all files of a run into `folder`, replacing those of a run before; return result.json.
+    """Write the files of a run into its folder, in place of those there; return result.json.
 
     Raises:
         OutputError: the disk refuses; the files there are as they were.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder) as made:
             fills = fills_csv(result)
             content = result_json(result, fills)

@@ -12,7 +12,7 @@ from rich.console import Console
 from aetherion.account import Position
 from aetherion.backtest.files import plain
 from aetherion.cli.loop import run_until_done
-from aetherion.cli.tables import table, when
+from aetherion.cli.tables import console, table, when
 from aetherion.client import RiskClient, TradingClient
 from aetherion.config import load_settings
 from aetherion.errors import AetherionError
@@ -165,29 +165,29 @@ def _print_record(record: Record, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(record, indent=2))
         return
-    console = Console()
+    out = console()
     lists = {
         k: v for k, v in record.items() if isinstance(v, list) and v and isinstance(v[0], dict)
     }
     for name, value in record.items():
         if name not in lists:
-            console.print(f"{name.replace('_', ' '):<26} {_text(value)}", highlight=False)
+            out.print(f"{name.replace('_', ' '):<26} {_text(value)}", highlight=False)
     for name, rows in lists.items():
-        _print_table(console, name, rows)
+        _print_table(out, name, rows)
 
 
 def _print_records(records: Sequence[Record], as_json: bool, none: str) -> None:
     if as_json:
         typer.echo(json.dumps(records, indent=2))
     elif records:
-        _print_table(Console(), "", records)
+        _print_table(console(), "", records)
     else:
         typer.echo(none)
 
 
-def _print_table(console: Console, title: str, records: Sequence[Record]) -> None:
+def _print_table(out: Console, title: str, records: Sequence[Record]) -> None:
     rows = ([_text(v) for v in record.values()] for record in records)
-    console.print(table(title, [name.replace("_", " ") for name in records[0]], rows))
+    out.print(table(title, [name.replace("_", " ") for name in records[0]], rows))
 
 
 def _text(value: Any) -> str:
@@ -195,4 +195,6 @@ def _text(value: Any) -> str:
         return "-"
     if isinstance(value, dict):
         return ", ".join(f"{v} {k}" for k, v in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:.10g}" if isinstance(value, float) else str(value)

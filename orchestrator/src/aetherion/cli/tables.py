@@ -6,9 +6,19 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from rich.console import Console
 from rich.table import Table
 
 from aetherion.backtest.result import Fill
+
+# Of what goes into a file or a pipe: wide enough that no table is cut.
+_FILE_WIDTH = 200
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console as wide as its terminal, or wide enough where it is none."""
+    made = Console(stderr=stderr)
+    return made if made.is_terminal else Console(stderr=stderr, width=_FILE_WIDTH)
 
 
 def when(time_ns: int) -> str:
@@ -28,7 +38,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
     """Return a table whose first column is words and whose others are figures."""
     made = Table(title=title, title_justify="left", box=None, padding=(0, 1), header_style="dim")
     for index, column in enumerate(columns):
-        made.add_column(column, justify="left" if index == 0 else "right", no_wrap=True)
+        made.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
     for row in rows:
         made.add_row(*row)
     return made
