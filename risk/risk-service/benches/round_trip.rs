@@ -1,5 +1,6 @@
 //! Round trips of pre-trade checks through the whole service, as a gate makes them: one stream, batches of one and of
-//! 256, over TCP loopback and over a Unix socket. `cargo bench -p risk-service`.
+//! 256, over TCP loopback and over a Unix socket, idle and while simulations keep the pool busy.
+//! `cargo bench -p risk-service`.
 #![allow(clippy::expect_used, reason = "a benchmark stops at the first surprise")]
 
 use std::path::{Path, PathBuf};
@@ -7,11 +8,15 @@ use std::time::{Duration, Instant};
 
 use hyper_util::rt::TokioIo;
 use risk_service::config::Config;
+use risk_service::proto::calculate_risk_request::Method;
 use risk_service::proto::pretrade_event::Event;
 use risk_service::proto::pretrade_service_client::PretradeServiceClient;
+use risk_service::proto::return_model::{Distribution, Source};
+use risk_service::proto::risk_service_client::RiskServiceClient;
 use risk_service::proto::{
-    AccountOpened, CheckRequest, CheckResponse, Decimal, Instrument, InstrumentClass, NewOrder, OrdType, PretradeCheck,
-    PretradeEvent, PretradeSnapshot, RiskLimit, RiskLimits, Side, TimeInForce,
+    AccountOpened, CalculateRiskRequest, CheckRequest, CheckResponse, Decimal, Instrument, InstrumentClass, Matrix,
+    MonteCarloMethod, NewOrder, Normal, OrdType, PretradeCheck, PretradeEvent, PretradeSnapshot, ReturnModel,
+    RiskLimit, RiskLimits, Side, TimeInForce,
 };
 use risk_service::server::Server;
 use tokio::net::UnixStream;
@@ -34,8 +39,14 @@ async fn main() {
     let stop = CancellationToken::new();
     let running = tokio::spawn(server.run(stop.clone().cancelled_owned()));
     let tcp = Endpoint::from_shared(format!("http://{address}")).expect("an address").tcp_nodelay(true);
-    measure("tcp loopback", tcp.connect().await.expect("a connection")).await;
-    measure("unix socket", connect_unix(&socket).await).await;
+    let tcp = tcp.connect().await.expect("a connection");
+    let unix = connect_unix(&socket).await;
+    measure("tcp loopback", tcp.clone()).await;
+    measure("unix socket", unix.clone()).await;
+    let busy = tokio::spawn(simulate_for_ever(RiskServiceClient::new(tcp.clone())));
+    measure("tcp, pool busy", tcp).await;
+    measure("unix, pool busy", unix).await;
+    busy.abort();
     stop.cancel();
     running.await.expect("a server that ends").expect("a clean end");
 }
@@ -48,6 +59,24 @@ async fn connect_unix(socket: &Path) -> Channel {
     });
     let endpoint = Endpoint::from_static("http://unix.socket");
     endpoint.connect_with_connector(connect).await.expect("a connection")
+}
+
+async fn simulate_for_ever(mut client: RiskServiceClient<Channel>) {
+    let model = ReturnModel {
+        mean: vec![],
+        source: Some(Source::Covariance(Matrix { rows: 1, cols: 1, values: vec![4e-4] })),
+        distribution: Some(Distribution::Normal(Normal {})),
+    };
+    let method = MonteCarloMethod { model: Some(model), n_scenarios: 10_000_000, seed: 1 };
+    let request = CalculateRiskRequest {
+        exposures: vec![1e6],
+        confidence_bp: vec![9900],
+        horizon_days: 1,
+        method: Some(Method::MonteCarlo(method)),
+    };
+    loop {
+        client.calculate_risk(request.clone()).await.expect("a simulation");
+    }
 }
 
 async fn measure(transport: &str, channel: Channel) {
@@ -66,7 +95,7 @@ async fn measure(transport: &str, channel: Channel) {
         times.sort_unstable();
         let at = |per_mille: usize| times[rounds * per_mille / 1000].as_secs_f64() * 1e6;
         let (p50, p99) = (at(500), at(990));
-        println!("{transport:<13} batch {batch:>3}: p50 {p50:>7.1} us  p99 {p99:>7.1} us  {rate:>9.0} checks/s");
+        println!("{transport:<15} batch {batch:>3}: p50 {p50:>7.1} us  p99 {p99:>7.1} us  {rate:>9.0} checks/s");
     }
 }
 
@@ -108,7 +137,7 @@ impl Gate {
             account: "A1".into(),
             strategy_id: "bench".into(),
             instrument_id: "AAPL.XNAS".into(),
-            side: if self.sequence % 2 == 0 { Side::Buy } else { Side::Sell }.into(),
+            side: if self.sequence.is_multiple_of(2) { Side::Buy } else { Side::Sell }.into(),
             ord_type: OrdType::Limit.into(),
             time_in_force: TimeInForce::Day.into(),
             order_qty: 100,

@@ -11,6 +11,9 @@ use tonic::{Extensions, Request, Status};
 /// An answer must leave before the caller's deadline to be of any use.
 const ANSWER_MARGIN: Duration = Duration::from_millis(2);
 
+/// A tenth of the weight of a thread that answers checks.
+const NICENESS: i32 = 10;
+
 /// Runs calculations and admits only as many as may wait.
 pub struct Pool {
     threads: rayon::ThreadPool,
@@ -22,7 +25,8 @@ impl Pool {
     /// A pool of `threads` threads on which at most `max_queue` calculations wait or run.
     pub fn new(threads: usize, max_queue: usize) -> Result<Self, rayon::ThreadPoolBuildError> {
         let builder = rayon::ThreadPoolBuilder::new().num_threads(threads);
-        let threads = builder.thread_name(|i| format!("compute-{i}")).build()?;
+        let builder = builder.thread_name(|i| format!("compute-{i}")).start_handler(|_| give_way());
+        let threads = builder.build()?;
         Ok(Self { threads, admission: Arc::new(Semaphore::new(max_queue)), max_queue })
     }
 
@@ -63,6 +67,14 @@ impl Pool {
                 Err(Status::internal("the calculation failed; the log of the Risk Service says where"))
             }
         }
+    }
+}
+
+/// Makes way for the threads that answer checks: where cores are few, a check would wait for a calculation's time slice.
+fn give_way() {
+    // Linux keeps niceness by thread. It may always rise; where not, calculations are merely less polite.
+    if let Err(error) = rustix::process::nice(NICENESS) {
+        tracing::warn!(%error, "a thread that calculates keeps its priority");
     }
 }
 

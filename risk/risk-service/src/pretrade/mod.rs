@@ -3,6 +3,7 @@
 mod session;
 mod wire;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -74,10 +75,14 @@ impl Stream for Decisions {
                 Some(Err(status)) => return this.end(status),
                 None => return Poll::Ready(None),
             };
-            match this.session.answer(request) {
-                Ok(Some(response)) => return Poll::Ready(Some(Ok(response))),
-                Ok(None) => {}
-                Err(status) => return this.end(status),
+            // No input is known to panic. If one does, it ends this stream and its state, and nothing else.
+            match catch_unwind(AssertUnwindSafe(|| this.session.answer(request))) {
+                Ok(Ok(Some(response))) => return Poll::Ready(Some(Ok(response))),
+                Ok(Ok(None)) => {}
+                Ok(Err(status)) => return this.end(status),
+                Err(_) => {
+                    return this.end(Status::internal("the check failed; the log of the Risk Service says where"));
+                }
             }
         }
     }
