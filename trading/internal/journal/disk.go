@@ -41,20 +41,23 @@ var ErrLocked = errors.New("LOCKED")
 
 // directory is a Disk of the operating system.
 type directory struct {
-	path string
-	dir  *os.File
+	path     string
+	dir      *os.File
+	readOnly bool
 }
 
-// openDirectory makes the directory when it is missing.
-func openDirectory(path string) (*directory, error) {
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		return nil, fmt.Errorf("journal: %w", err)
+// openDirectory makes the directory when it is missing, unless it is only read.
+func openDirectory(path string, readOnly bool) (*directory, error) {
+	if !readOnly {
+		if err := os.MkdirAll(path, 0o700); err != nil {
+			return nil, fmt.Errorf("journal: %w", err)
+		}
 	}
 	dir, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	return &directory{path, dir}, nil
+	return &directory{path, dir, readOnly}, nil
 }
 
 func (d *directory) Lock(shared bool) error {
@@ -90,7 +93,12 @@ func (d *directory) Create(name string) (Handle, error) {
 	return d.open(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC)
 }
 
-func (d *directory) Open(name string) (Handle, error) { return d.open(name, os.O_RDWR) }
+func (d *directory) Open(name string) (Handle, error) {
+	if d.readOnly {
+		return d.open(name, os.O_RDONLY)
+	}
+	return d.open(name, os.O_RDWR)
+}
 
 func (d *directory) open(name string, flags int) (Handle, error) {
 	file, err := os.OpenFile(filepath.Join(d.path, name), flags, 0o600)

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -58,7 +59,7 @@ func parseMark(slot []byte) (mark, error) {
 		return mark{}, fmt.Errorf("version: must be %d, got %d", markVersion, got)
 	}
 	if !allZero(slot[markSize:]) {
-		return mark{}, fmt.Errorf("padding: must be zero")
+		return mark{}, errors.New("padding: must be zero")
 	}
 	return mark{journalID(slot[8:24]), le.Uint64(slot[24:]), le.Uint64(slot[32:])}, nil
 }

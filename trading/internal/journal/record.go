@@ -1,8 +1,10 @@
 package journal
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 )
@@ -146,7 +148,7 @@ func (h *header) checkPayload(padded []byte) error {
 		return fmt.Errorf("payload_crc: must be %08x, got %08x", h.payloadCRC, got)
 	}
 	if !allZero(padded[h.length:]) {
-		return fmt.Errorf("padding: must be zero")
+		return errors.New("padding: must be zero")
 	}
 	if h.kind == typeEvents {
 		return eachEvent(padded[:h.length], h.n, func(int, []byte) error { return nil })
@@ -187,17 +189,7 @@ func eachEvent(payload []byte, n uint32, visit func(i int, event []byte) error) 
 	return nil
 }
 
+// allZero compares the data with itself one byte on, which is as fast as memory is read.
 func allZero(data []byte) bool {
-	for len(data) >= 8 {
-		if binary.LittleEndian.Uint64(data) != 0 {
-			return false
-		}
-		data = data[8:]
-	}
-	for _, b := range data {
-		if b != 0 {
-			return false
-		}
-	}
-	return true
+	return len(data) == 0 || data[0] == 0 && bytes.Equal(data[1:], data[:len(data)-1])
 }

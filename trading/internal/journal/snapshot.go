@@ -2,6 +2,7 @@ package journal
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -106,13 +107,14 @@ func parseSnapshot(file []byte) (snapshot, []byte, error) {
 }
 
 // Snapshot keeps the state after the event of this sequence, then removes what no kept snapshot needs.
-// It may be called beside Append.
+// It may be called beside Append. When it fails, no more snapshots are taken until the journal is opened
+// again; appends go on, for none of them depends on it.
 func (f *File) Snapshot(sequence uint64, state []byte) error {
 	f.compacting.Lock()
 	defer f.compacting.Unlock()
 	visible := f.visible()
-	if visible.failed != nil {
-		return visible.failed
+	if err := errors.Join(visible.failed, f.snapshotFailed); err != nil {
+		return err
 	}
 	if n := len(f.snapshots); n > 0 && sequence <= f.snapshots[n-1].sequence {
 		return fmt.Errorf("snapshot: sequence must be above %d, got %d: %w", f.snapshots[n-1].sequence, sequence, ErrSequence)
@@ -122,22 +124,21 @@ func (f *File) Snapshot(sequence uint64, state []byte) error {
 		return err
 	}
 	if err := writeSnapshot(f.disk, anchored, state); err != nil {
-		return f.fail(fmt.Errorf("snapshot %d: %w", sequence, err))
+		f.snapshotFailed = fmt.Errorf("snapshot %d: %w", sequence, err)
+		return f.snapshotFailed
 	}
 	f.snapshots = append(f.snapshots, anchored)
 	if err := f.compact(visible.segments); err != nil {
-		return f.fail(fmt.Errorf("compact after snapshot %d: %w", sequence, err))
+		f.snapshotFailed = fmt.Errorf("compact after snapshot %d: %w", sequence, err)
 	}
-	return nil
+	return f.snapshotFailed
 }
 
 // anchor finds the record that holds the sequence.
 func (f *File) anchor(visible visible, sequence uint64) (snapshot, error) {
 	found := snapshot{id: f.id, sequence: sequence}
 	err := f.eachRecord(visible, sequence, func(r *record) error {
-		if found.index == 0 {
-			found.index, found.hash = r.index, hashOf(r.raw)
-		}
+		found.index, found.hash = r.index, hashOf(r.raw)
 		return errEnough
 	})
 	if err == nil && found.index == 0 {
@@ -158,7 +159,9 @@ func (f *File) compact(segments []segment) error {
 	for len(segments) > 1 && segments[1].index <= f.snapshots[0].index {
 		name := segments[0].name()
 		segments = segments[1:]
-		f.forget()
+		f.mu.Lock()
+		f.seen.segments = f.seen.segments[1:]
+		f.mu.Unlock()
 		if err := f.remove(name); err != nil {
 			return err
 		}
