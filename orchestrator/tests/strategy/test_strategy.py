@@ -279,6 +279,14 @@ class TestHost:
         host.rows([Trade(BTC, 1, 1, 0, 5, 1, 0), bar(2), Quote(BTC, 3, 2, 0, 1, 1, 2, 1)], 0, 3)
         assert strategy.seen == ["trade", "bar", "quote"]
 
+    def test_empty_quote_leaves_the_last_price(self) -> None:
+        strategy = Sized()
+        host = host_of(strategy)
+        quotes = [Quote(BTC, 1, 1, 0, None, 0, 2000, 1), Quote(BTC, 2, 2, 0, None, 0, None, 0)]
+        host.rows(quotes, 0, 2)
+        assert strategy.portfolio.mark("BTC.X") == 20
+        assert strategy.clock.now_ns == 2
+
     def test_bar_at_midnight_belongs_to_the_day_before(self) -> None:
         midnight = 86_400 * 10**9
         host = host_of(Sized())

@@ -41,7 +41,7 @@ _TICK_LATENCY_MS = 5.0
 # A connection breaks a moment before the kernel reports its process as ended.
 _GONE_WITHIN_S = 0.5
 
-Limit = Annotated[str | None, typer.Option(metavar="NUMBER", rich_help_panel="Risk limits")]
+_LIMITS, _VAR = "Risk limits", "Value at risk"
 
 
 def run(
@@ -79,22 +79,46 @@ def run(
     max_volume_share_bps: Annotated[
         int, typer.Option(min=1, max=10_000, help="Most of a bar's volume or a quote's size.")
     ] = 1_000,
-    max_order_qty: Limit = None,
-    max_order_notional: Limit = None,
-    max_position_qty: Limit = None,
+    max_order_qty: Annotated[
+        str | None,
+        typer.Option(metavar="NUMBER", rich_help_panel=_LIMITS, help="Of one order, in units."),
+    ] = None,
+    max_order_notional: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBER", rich_help_panel=_LIMITS, help="Of one order; without: the start cash."
+        ),
+    ] = None,
+    max_position_qty: Annotated[
+        str | None,
+        typer.Option(metavar="NUMBER", rich_help_panel=_LIMITS, help="Long or short, in units."),
+    ] = None,
     market_order_band_bps: Annotated[
-        int, typer.Option(min=0, max=100_000, rich_help_panel="Risk limits")
+        int,
+        typer.Option(
+            min=0,
+            max=100_000,
+            rich_help_panel=_LIMITS,
+            help="A market buy counts at the mark and so much.",
+        ),
     ] = 100,
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, rich_help_panel="Value at risk")] = 1,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, max=2**63 - 1, rich_help_panel=_VAR, help="Of Monte Carlo."),
+    ] = 1,
     scenarios: Annotated[
-        int, typer.Option(min=1_000, max=10_000_000, rich_help_panel="Value at risk")
+        int,
+        typer.Option(min=1_000, max=10_000_000, rich_help_panel=_VAR, help="Of Monte Carlo."),
     ] = 10_000,
     var_window: Annotated[
-        int, typer.Option(min=20, max=10_000, rich_help_panel="Value at risk")
+        int,
+        typer.Option(min=20, max=10_000, rich_help_panel=_VAR, help="Daily returns, the newest."),
     ] = 250,
     confidence_bp: Annotated[
         list[int] | None,
-        typer.Option(min=5001, max=9999, rich_help_panel="Value at risk", help="Repeat."),
+        typer.Option(
+            min=5001, max=9999, rich_help_panel=_VAR, help="9900 is 99 %; repeat; 9500 and 9900."
+        ),
     ] = None,
     batch_rows: Annotated[int, typer.Option(min=0, max=65_536, hidden=True)] = 0,
 ) -> None:

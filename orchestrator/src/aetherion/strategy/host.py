@@ -57,7 +57,7 @@ class Host:
         )
         self._account = account
         self._orders: dict[str, Order] = {}
-        self._last_rows: dict[str, Row] = {}
+        self._last_rows: dict[str, Row] = {}  # of those with a price
         self._commands: list[OrderCommand] = []
         self._ids_used = 0
         self._stopped = False
@@ -91,7 +91,10 @@ class Host:
             for row in islice(rows, begin, end):
                 index += 1
                 clock._row = row
-                last_rows[row[0].instrument_id] = row
+                # A quote with both sides empty is no price; the last one stays. Of a bar and a
+                # trade, field 4 is a price always.
+                if row[4] is not None or row[6] is not None:
+                    last_rows[row[0].instrument_id] = row
                 on_row[type(row)](row)  # type: ignore[operator]  # the handler of this very type
                 if commands:
                     break
