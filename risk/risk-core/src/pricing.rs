@@ -16,7 +16,7 @@ use crate::check::representable;
 use crate::error::Result;
 
 pub use bachelier::{Bachelier, bachelier};
-pub use batch::{BsmBatch, BsmColumns, bsm_batch};
+pub use batch::{BsmBatch, BsmColumns, bsm_batch, bsm_batch_into};
 pub use black76::{Black76, black76};
 pub use bsm::{Bsm, bsm};
 pub use implied_vol::{UndiscountedOption, implied_vol};

@@ -52,19 +52,27 @@ pub struct BsmBatch {
 ///
 /// Errors: those of [`bsm`] for the first bad row; `ShapeMismatch` when lengths differ.
 pub fn bsm_batch(columns: &BsmColumns<'_>) -> Result<BsmBatch> {
+    let mut out = BsmBatch::default();
+    bsm_batch_into(columns, &mut out)?;
+    Ok(out)
+}
+
+/// [`bsm_batch`] into columns that are used again: of a million options the memory costs more than the arithmetic.
+/// What `out` held is replaced; after an error it holds the rows before the bad block.
+pub fn bsm_batch_into(columns: &BsmColumns<'_>, out: &mut BsmBatch) -> Result<()> {
     columns.check_lengths()?;
-    let mut out = BsmBatch::with_rows(columns.kind.len());
+    out.clear(columns.kind.len());
     let arch = pulp::Arch::new();
     let mut block = Block::default();
     for start in (0..columns.kind.len()).step_by(BLOCK) {
         let rows = columns.load(start, &mut block);
-        arch.dispatch(|| block.price());
+        arch.dispatch(PriceBlock(&mut block));
         if !block.is_ordinary(rows) {
             columns.revalue(start, rows, &mut block)?;
         }
         out.append(&block, rows);
     }
-    Ok(out)
+    Ok(())
 }
 
 /// Inputs and outputs of one block.
@@ -84,6 +92,19 @@ struct Block {
     rho: [f64; BLOCK],
     /// 0 where the row was priced; otherwise it needs the plain formula, or is refused.
     odd: [f64; BLOCK],
+}
+
+/// The work of a block as `pulp` wants it, so that it is compiled once for each instruction set. A closure would not
+/// do: it is a function of its own, which need not be inlined into the one that may use the wide registers.
+struct PriceBlock<'a>(&'a mut Block);
+
+impl pulp::WithSimd for PriceBlock<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        self.0.price();
+    }
 }
 
 impl Default for Block {
@@ -220,20 +241,21 @@ fn at_row(error: &RiskError, row: usize) -> RiskError {
 }
 
 impl BsmBatch {
-    fn with_rows(rows: usize) -> Self {
-        let column = || Vec::with_capacity(rows);
-        Self { price: column(), delta: column(), gamma: column(), vega: column(), theta: column(), rho: column() }
+    fn columns(&mut self) -> [&mut Vec<f64>; 6] {
+        [&mut self.price, &mut self.delta, &mut self.gamma, &mut self.vega, &mut self.theta, &mut self.rho]
+    }
+
+    /// Empty, with room for so many rows.
+    fn clear(&mut self, rows: usize) {
+        for column in self.columns() {
+            column.clear();
+            column.reserve(rows);
+        }
     }
 
     fn append(&mut self, block: &Block, rows: usize) {
-        for (to, from) in [
-            (&mut self.price, &block.price),
-            (&mut self.delta, &block.delta),
-            (&mut self.gamma, &block.gamma),
-            (&mut self.vega, &block.vega),
-            (&mut self.theta, &block.theta),
-            (&mut self.rho, &block.rho),
-        ] {
+        let blocks = [&block.price, &block.delta, &block.gamma, &block.vega, &block.theta, &block.rho];
+        for (to, from) in self.columns().into_iter().zip(blocks) {
             to.extend(from.iter().take(rows));
         }
     }

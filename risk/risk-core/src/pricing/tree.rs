@@ -56,7 +56,7 @@ pub fn leisen_reimer(request: &TreeOption) -> Result<TreeValue> {
         return request.without_noise().check();
     }
     let tree = Tree::new(request, v)?;
-    pulp::Arch::new().dispatch(|| tree.roll_back(request.exercise)).check()
+    pulp::Arch::new().dispatch(RollBack { tree: &tree, exercise: request.exercise }).check()
 }
 
 impl TreeOption {
@@ -182,6 +182,21 @@ impl Tree {
             let payoff = w * (lowest * ratio - self.strike);
             *value = if payoff > *value { payoff } else { *value };
         }
+    }
+}
+
+/// The induction as `pulp` wants it, compiled once for each instruction set.
+struct RollBack<'a> {
+    tree: &'a Tree,
+    exercise: Exercise,
+}
+
+impl pulp::WithSimd for RollBack<'_> {
+    type Output = TreeValue;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> TreeValue {
+        self.tree.roll_back(self.exercise)
     }
 }
 
