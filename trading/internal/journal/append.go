@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -98,7 +99,7 @@ func (f *File) roll(firstSequence uint64) error {
 		durableUpto:   firstSequence - 1,
 		prevHash:      f.hash,
 	}
-	if err := createSegment(f.disk, f.id, f.options.SegmentSize, start); err != nil {
+	if err := f.takeSpare(start); err != nil {
 		return err
 	}
 	next := segment{start.index, firstSequence}
@@ -114,18 +115,70 @@ func (f *File) roll(firstSequence uint64) error {
 	f.seen.segments = append(slices.Clone(f.seen.segments), next)
 	f.seen.end = int64(len(record))
 	f.mu.Unlock()
+	f.prepareSpare()
 	return old.Close()
 }
 
-// createSegment makes a segment of zeros behind the record that starts it.
-func createSegment(disk Disk, id journalID, size int64, start header) error {
-	return writeWhole(disk, segmentName(start.index), func(w io.WriterAt) error {
-		record := segmentStart(id, size, start)
-		if _, err := w.WriteAt(record, 0); err != nil {
+// prepareSpare makes the next segment while this one is used: zeros take time. It also keeps that much
+// of a disk that fills up.
+func (f *File) prepareSpare() {
+	spare := make(chan error, 1)
+	f.spare = spare
+	f.options.background(func() {
+		spare <- writeSpare(f.disk, f.options.SegmentSize, func() bool { return f.visible().failed != nil })
+	})
+}
+
+// takeSpare waits for the spare, or makes one here if that had failed, and makes it a segment.
+func (f *File) takeSpare(start header) error {
+	if err := <-f.spare; err != nil {
+		if err := writeSpare(f.disk, f.options.SegmentSize, nil); err != nil {
 			return err
 		}
-		return writeZeros(w, int64(len(record)), size)
-	})
+	}
+	return nameSpare(f.disk, f.id, f.options.SegmentSize, start)
+}
+
+// writeSpare makes a file of zeros under a name that no journal begins with. It syncs as it goes, so
+// that appends do not queue behind all of it, and gives up when told to stop.
+func writeSpare(disk Disk, size int64, stop func() bool) (err error) {
+	handle, err := disk.Create(spareName)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, handle.Close()) }()
+	for at := int64(0); at < size; at += window {
+		if stop != nil && stop() {
+			return errClosed
+		}
+		if err := writeZeros(handle, at, min(at+window, size)); err != nil {
+			return err
+		}
+		if err := handle.Sync(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nameSpare starts the spare with its first record and then gives it its name: a segment is never seen
+// without.
+func nameSpare(disk Disk, id journalID, size int64, start header) (err error) {
+	handle, err := disk.Open(spareName)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, handle.Close()) }()
+	if _, err := handle.WriteAt(segmentStart(id, size, start), 0); err != nil {
+		return err
+	}
+	if err := handle.Sync(); err != nil {
+		return err
+	}
+	if err := disk.Rename(spareName, segmentName(start.index)); err != nil {
+		return err
+	}
+	return disk.SyncNames()
 }
 
 func segmentStart(id journalID, size int64, start header) []byte {

@@ -19,7 +19,7 @@ import (
 func image(t testing.TB, size, segmentSize int64) *simDisk {
 	t.Helper()
 	disk := newSimDisk(1)
-	f := mustOpen(t, disk, Options{SegmentSize: segmentSize, markDelay: time.Hour})
+	f := mustOpen(t, disk, stepwise(segmentSize))
 	for int64(len(f.visible().segments))*segmentSize < size || f.visible().end < segmentSize*3/4 {
 		mustAppend(t, f, strings.Repeat("one ", 20), "", strings.Repeat("two ", 30))
 	}
@@ -323,7 +323,7 @@ func contents(disk *simDisk) map[string]int {
 // A record that was acknowledged is not a torn tail, and neither is one that others follow.
 func TestOnlyAnUnacknowledgedLastRecordIsTorn(t *testing.T) {
 	disk := newSimDisk(1)
-	f := mustOpen(t, disk, Options{SegmentSize: 16 * MinSegmentSize, markDelay: time.Hour})
+	f := mustOpen(t, disk, stepwise(16*MinSegmentSize))
 	var offsets []int64
 	for range 4 {
 		offsets = append(offsets, f.visible().end)

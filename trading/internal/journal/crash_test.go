@@ -132,7 +132,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 // A disk that says a segment is durable and forgets it: the mark, which it kept, tells.
 func TestLyingDiskIsRefused(t *testing.T) {
 	disk := newSimDisk(1)
-	f := mustOpen(t, disk, Options{SegmentSize: 16 * MinSegmentSize, markDelay: time.Hour})
+	f := mustOpen(t, disk, stepwise(16*MinSegmentSize))
 	mustAppend(t, f, "kept")
 	disk.lies = func(name string) bool { return name == segmentName(1) }
 	mustAppend(t, f, "forgotten")

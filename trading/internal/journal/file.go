@@ -26,6 +26,8 @@ type Options struct {
 
 	// markDelay is how long after the last append the mark is made durable; 10 ms when zero.
 	markDelay time.Duration
+	// background runs what need not be waited for; on a goroutine when nil.
+	background func(func())
 }
 
 const (
@@ -77,6 +79,7 @@ type File struct {
 	handle    Handle
 	mark      Handle
 	buffer    []byte
+	spare     <-chan error // the next segment, once it is made
 
 	compacting     sync.Mutex
 	snapshots      []snapshot // oldest first
@@ -84,6 +87,8 @@ type File struct {
 
 	marking   sync.Mutex // held while the mark is synced
 	markTimer *time.Timer
+
+	running sync.WaitGroup // in the background
 
 	mu   sync.Mutex
 	seen visible
@@ -116,7 +121,12 @@ func OpenDisk(disk Disk, options Options) (*File, error) {
 		options.markDelay = defaultMarkDelay
 	}
 	f := &File{disk: disk, options: options}
+	if f.options.background == nil {
+		f.options.background = f.running.Go
+	}
 	if err := f.open(); err != nil {
+		_ = f.fail(err) // It stops what runs in the background.
+		f.running.Wait()
 		return nil, errors.Join(err, f.closeFiles(), disk.Close())
 	}
 	f.markTimer = time.AfterFunc(options.markDelay, f.syncMark)
@@ -157,7 +167,10 @@ func (f *File) create(names listing) (listing, error) {
 		return names, fmt.Errorf("journal: %w", err)
 	}
 	first := header{kind: typeSegment, index: 1, firstSequence: 1}
-	if err := createSegment(f.disk, id, f.options.SegmentSize, first); err != nil {
+	if err := writeSpare(f.disk, f.options.SegmentSize, nil); err != nil {
+		return names, fmt.Errorf("journal: create: %w", err)
+	}
+	if err := nameSpare(f.disk, id, f.options.SegmentSize, first); err != nil {
 		return names, fmt.Errorf("journal: create: %w", err)
 	}
 	return list(f.disk)
@@ -187,6 +200,7 @@ func (f *File) start(state *journalState, names listing) error {
 	if err := f.startMark(names.mark); err != nil {
 		return fmt.Errorf("journal: %s: %w", markName, err)
 	}
+	f.prepareSpare()
 	if err := f.makeRoom(headerSize, state.sequence+1); err != nil {
 		return err
 	}
@@ -289,6 +303,7 @@ func (f *File) Close() error {
 	f.mu.Lock()
 	f.seen.failed = errClosed
 	f.mu.Unlock()
+	f.running.Wait()
 	return errors.Join(failed, f.closeFiles(), f.disk.Close())
 }
 

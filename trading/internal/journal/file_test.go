@@ -14,8 +14,14 @@ import (
 	"time"
 )
 
-// small options roll often, and sync the mark only when closed, so that a test decides every step.
-var small = Options{SegmentSize: MinSegmentSize, markDelay: time.Hour}
+// stepwise options sync the mark only when closed and have nothing in the background, so that the same
+// test takes the same steps.
+func stepwise(segmentSize int64) Options {
+	return Options{SegmentSize: segmentSize, markDelay: time.Hour, background: func(run func()) { run() }}
+}
+
+// small segments roll often.
+var small = stepwise(MinSegmentSize)
 
 func mustOpen(t testing.TB, disk Disk, options Options) *File {
 	t.Helper()
@@ -127,7 +133,7 @@ func TestSegmentsOfAnotherSizeAreReadOn(t *testing.T) {
 	f := mustOpen(t, disk, small)
 	fill(t, f, 3, 500)
 	mustClose(t, f)
-	f = mustOpen(t, disk, Options{SegmentSize: 3 * MinSegmentSize})
+	f = mustOpen(t, disk, stepwise(3*MinSegmentSize))
 	fill(t, f, 5, 500)
 	want := readAll(t, f, 1)
 	mustClose(t, f)
@@ -212,6 +218,16 @@ func TestOpenNamesWhatIsWrongWithTheDirectory(t *testing.T) {
 	}
 }
 
+// A spare that could not be made is made again when it is needed.
+func TestFailedSpareIsMadeAgain(t *testing.T) {
+	disk := newSimDisk(1)
+	f := mustOpen(t, disk, small)
+	disk.fault = failing(opSync, spareName, 2, syscall.EIO) // 1: the start of the second segment
+	fill(t, f, 2, 500)
+	disk.fault = nil
+	fill(t, f, 4, 500)
+}
+
 // After a fault nothing more is taken, the same error is given again, and what was acknowledged is
 // there in the next process.
 func TestFaultsAreSticky(t *testing.T) {
@@ -229,9 +245,10 @@ func TestFaultsAreSticky(t *testing.T) {
 		{"write", failing(opWrite, first, 3, syscall.ENOSPC), syscall.ENOSPC},
 		{"fsync", failing(opSync, first, 3, syscall.EIO), syscall.EIO},
 		{"mark", failing(opWrite, markName, 3, syscall.EIO), syscall.EIO},
-		{"create of the next segment", failing(opCreate, second+tmpSuffix, 1, syscall.ENOSPC), syscall.ENOSPC},
-		{"zeros of the next segment", failing(opWrite, second+tmpSuffix, 2, syscall.ENOSPC), syscall.ENOSPC},
-		{"fsync of the next segment", failing(opSync, second+tmpSuffix, 1, syscall.EIO), syscall.EIO},
+		{"create of the next segment", failing(opCreate, spareName, 1, syscall.ENOSPC), syscall.ENOSPC},
+		{"zeros of the next segment", failing(opWrite, spareName, 1, syscall.ENOSPC), syscall.ENOSPC},
+		{"start of the next segment", failing(opWrite, spareName, 2, syscall.ENOSPC), syscall.ENOSPC},
+		{"fsync of the next segment", failing(opSync, spareName, 1, syscall.EIO), syscall.EIO},
 		{"rename of the next segment", failing(opRename, second, 1, syscall.EIO), syscall.EIO},
 	} {
 		t.Run(c.name, func(t *testing.T) {

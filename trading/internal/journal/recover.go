@@ -15,6 +15,7 @@ const (
 	snapshotSuffix = ".snapshot"
 	brokenSuffix   = ".broken"
 	tmpSuffix      = ".tmp"
+	spareName      = "spare" + tmpSuffix
 	segmentPayload = 24 // of the record that starts a segment: id, size
 )
 

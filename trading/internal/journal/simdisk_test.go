@@ -255,13 +255,13 @@ func (h *simHandle) Sync() error {
 
 func (h *simHandle) Close() error { return nil }
 
-// failing is a fault that strikes the nth time this is done to a file of this name.
+// failing is a fault that strikes from the nth time on that this is done to a file of this name.
 func failing(op simOp, name string, n int, fault syscall.Errno) func(simOp, string) error {
 	return func(gotOp simOp, gotName string) error {
 		if gotOp != op || gotName != name {
 			return nil
 		}
-		if n--; n == 0 {
+		if n--; n <= 0 {
 			return fault
 		}
 		return nil
