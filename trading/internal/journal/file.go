@@ -285,7 +285,7 @@ func (f *File) syncMark() {
 	}
 }
 
-// Close makes the mark durable and gives the directory back. It returns ErrFailed if that had
+// Close makes all of it durable and gives the directory back. It returns ErrFailed if that had
 // happened before.
 func (f *File) Close() error {
 	f.appending.Lock()
@@ -293,6 +293,11 @@ func (f *File) Close() error {
 	f.compacting.Lock()
 	defer f.compacting.Unlock()
 	f.markTimer.Stop()
+	if f.options.Sync == SyncOS && f.visible().failed == nil {
+		if err := f.handle.Sync(); err != nil {
+			_ = f.fail(fmt.Errorf("close: %w", err))
+		}
+	}
 	f.syncMark()
 	f.marking.Lock()
 	defer f.marking.Unlock()

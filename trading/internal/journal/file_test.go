@@ -289,6 +289,24 @@ func TestFaultsAreSticky(t *testing.T) {
 	}
 }
 
+// What SyncOS leaves to the operating system is durable once the journal is closed.
+func TestCloseMakesAllDurable(t *testing.T) {
+	disk := newSimDisk(1)
+	options := small
+	options.Sync = SyncOS
+	f := mustOpen(t, disk, options)
+	mustAppend(t, f, "a")
+	if segment := disk.files[segmentName(1)]; len(segment.pending) == 0 {
+		t.Error("SyncOS waits for the disk")
+	}
+	mustClose(t, f)
+	for name, file := range disk.files {
+		if len(file.pending) > 0 && name != spareName {
+			t.Errorf("%s is not durable", name)
+		}
+	}
+}
+
 func TestMarkIsSyncedWhenIdle(t *testing.T) {
 	disk := newSimDisk(1)
 	f := mustOpen(t, disk, Options{SegmentSize: MinSegmentSize, markDelay: time.Millisecond})
