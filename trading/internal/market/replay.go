@@ -11,7 +11,8 @@ import (
 const replayRows = 4096
 
 // Replay plays the rows of a data set to its subscribers, none of which misses a row: it waits for the
-// slowest. It begins with the first subscriber. One that is gone must close its subscription.
+// slowest, and is ahead of it by no more than two of its batches. It begins with the first subscriber.
+// One that is gone must close its subscription.
 type Replay struct {
 	first chan struct{} // closed when the first subscriber comes
 	once  sync.Once
@@ -39,16 +40,17 @@ type Subscription struct {
 	Rows <-chan []Row
 
 	replay *Replay
+	most   int // rows at once
 	rows   chan []Row
 	done   chan struct{}
 	close  sync.Once
 	err    error
 }
 
-// Subscribe joins at the rows that come next.
-func (r *Replay) Subscribe() *Subscription {
-	rows := make(chan []Row, 1)
-	s := &Subscription{Rows: rows, replay: r, rows: rows, done: make(chan struct{})}
+// Subscribe joins at the rows that come next, at most so many at once.
+func (r *Replay) Subscribe(most int) *Subscription {
+	rows := make(chan []Row)
+	s := &Subscription{Rows: rows, replay: r, most: most, rows: rows, done: make(chan struct{})}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.ended {
@@ -59,6 +61,13 @@ func (r *Replay) Subscribe() *Subscription {
 	r.subscribers[s] = struct{}{}
 	r.once.Do(func() { close(r.first) })
 	return s
+}
+
+// Limit changes how many rows come at once.
+func (s *Subscription) Limit(most int) {
+	s.replay.mu.Lock()
+	defer s.replay.mu.Unlock()
+	s.most = most
 }
 
 // Close leaves the replay, which then no longer waits for this subscriber.
@@ -101,12 +110,13 @@ func (r *Replay) play(ctx context.Context, source Source, pacer *Pacer, apply fu
 			if err := pacer.Wait(ctx, rows[0].TransactTime); err != nil {
 				return err
 			}
-			due := max(1, pacer.Due(rows))
-			if err := apply(rows[:due]); err != nil {
+			subscribers, most := r.audience()
+			now := min(max(1, pacer.Due(rows)), most)
+			if err := apply(rows[:now]); err != nil {
 				return err
 			}
-			r.publish(ctx, rows[:due:due])
-			rows = rows[due:]
+			publish(ctx, subscribers, rows[:now:now])
+			rows = rows[now:]
 		}
 		if err != nil {
 			return err
@@ -114,24 +124,25 @@ func (r *Replay) play(ctx context.Context, source Source, pacer *Pacer, apply fu
 	}
 }
 
-func (r *Replay) publish(ctx context.Context, rows []Row) {
-	for _, s := range r.snapshot() {
+// audience is who subscribes now, and the least of their most rows at once.
+func (r *Replay) audience() ([]*Subscription, int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	subscribers, most := make([]*Subscription, 0, len(r.subscribers)), replayRows
+	for s := range r.subscribers {
+		subscribers, most = append(subscribers, s), min(most, s.most)
+	}
+	return subscribers, most
+}
+
+func publish(ctx context.Context, subscribers []*Subscription, rows []Row) {
+	for _, s := range subscribers {
 		select {
 		case s.rows <- rows:
 		case <-s.done:
 		case <-ctx.Done():
 		}
 	}
-}
-
-func (r *Replay) snapshot() []*Subscription {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	subscribers := make([]*Subscription, 0, len(r.subscribers))
-	for s := range r.subscribers {
-		subscribers = append(subscribers, s)
-	}
-	return subscribers
 }
 
 func (r *Replay) end(err error) {

@@ -47,7 +47,7 @@ func drain(s *Subscription) (rows int64, gap bool) {
 func TestEverySubscriberGetsEveryRow(t *testing.T) {
 	const n = 50_000
 	replay := NewReplay()
-	subscriptions := []*Subscription{replay.Subscribe(), replay.Subscribe(), replay.Subscribe()}
+	subscriptions := []*Subscription{replay.Subscribe(replayRows), replay.Subscribe(replayRows), replay.Subscribe(replayRows)}
 	var applied int64
 	done := make(chan error, 1)
 	go func() {
@@ -71,11 +71,43 @@ func TestEverySubscriberGetsEveryRow(t *testing.T) {
 	if err := <-done; err != nil || applied != n {
 		t.Errorf("applied %d, %v", applied, err)
 	}
-	if late := replay.Subscribe(); late.Err() != nil {
+	if late := replay.Subscribe(replayRows); late.Err() != nil {
 		t.Error(late.Err())
 	} else if rows, _ := drain(late); rows != 0 {
 		t.Errorf("%d rows after the end", rows)
 	}
+}
+
+// A reader that takes few rows at once is never far behind the venue.
+func TestReplayIsNoFurtherAheadThanTwoBatches(t *testing.T) {
+	const most = 3
+	replay := NewReplay()
+	s, other := replay.Subscribe(most), replay.Subscribe(replayRows)
+	ctx, cancel := context.WithCancel(t.Context())
+	applied, done := make(chan int, 1000), make(chan error, 1)
+	go func() {
+		done <- replay.Run(ctx, &numbered{n: 1000}, NewPacer(clock.System{}, 0), func(rows []Row) error {
+			applied <- len(rows)
+			return nil
+		})
+	}()
+	go drain(other)
+	for range 5 {
+		if rows := <-s.Rows; len(rows) > most {
+			t.Errorf("%d rows at once, want at most %d", len(rows), most)
+		}
+	}
+	time.Sleep(20 * time.Millisecond) // In which it could run ahead.
+	if batches := len(applied); batches > 6 {
+		t.Errorf("%d batches were applied while 5 were read", batches)
+	}
+	s.Limit(100)
+	<-s.Rows // was on its way
+	if rows := <-s.Rows; len(rows) != 100 {
+		t.Errorf("%d rows at once, want 100", len(rows))
+	}
+	cancel()
+	<-done
 }
 
 func TestReplayWaitsForItsFirstSubscriber(t *testing.T) {
@@ -98,7 +130,7 @@ func TestReplayWaitsForItsFirstSubscriber(t *testing.T) {
 func TestClosedSubscriberBlocksNobody(t *testing.T) {
 	const n = 10 * replayRows
 	replay := NewReplay()
-	gone, stays := replay.Subscribe(), replay.Subscribe()
+	gone, stays := replay.Subscribe(replayRows), replay.Subscribe(replayRows)
 	done := make(chan error, 1)
 	go func() { done <- replay.Run(t.Context(), &numbered{n: n}, NewPacer(clock.System{}, 0), ignore) }()
 	<-gone.Rows
@@ -121,15 +153,17 @@ func TestFaultEndsTheReplayForAll(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			replay := NewReplay()
-			s := replay.Subscribe()
-			if err := replay.Run(t.Context(), c.source, NewPacer(clock.System{}, 0), c.apply); err == nil {
+			s := replay.Subscribe(replayRows)
+			done := make(chan error, 1)
+			go func() { done <- replay.Run(t.Context(), c.source, NewPacer(clock.System{}, 0), c.apply) }()
+			drain(s)
+			if err := <-done; err == nil {
 				t.Error("no error")
 			}
-			drain(s)
 			if s.Err() == nil || !strings.Contains(s.Err().Error(), "row 6") {
 				t.Errorf("got %v", s.Err())
 			}
-			if late := replay.Subscribe(); late.Err() == nil {
+			if late := replay.Subscribe(replayRows); late.Err() == nil {
 				t.Error("a late subscriber sees no error")
 			}
 		})

@@ -86,13 +86,14 @@ func (s marketDataService) StreamMarketData(stream pb.MarketDataService_StreamMa
 	if err != nil {
 		return err
 	}
-	replay := s.session.Replay.Subscribe()
+	replay := s.session.Replay.Subscribe(wanted.batchRows)
 	defer replay.Close()
 	out := &marketDataSender{server: s.Server, stream: stream, encoder: market.NewEncoder(s.session.Instruments)}
 	changes, failed := s.receiveChanges(stream)
 	for {
 		select {
 		case wanted = <-changes:
+			replay.Limit(wanted.batchRows)
 		case err := <-failed:
 			return err
 		case rows, more := <-replay.Rows:
