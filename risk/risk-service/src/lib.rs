@@ -9,6 +9,9 @@ pub mod config;
 pub mod pretrade;
 pub mod server;
 
+#[cfg(test)]
+mod fuzz;
+
 /// The contract, generated from `protos/`.
 #[allow(missing_docs, reason = "generated")]
 #[allow(clippy::all, reason = "generated")]

@@ -15,7 +15,7 @@ use crate::proto::{
 };
 
 /// Answers a request, or says what is wrong with it.
-pub(super) fn calculate(request: &CalculateRiskRequest) -> Result<CalculateRiskResponse> {
+pub(crate) fn calculate(request: &CalculateRiskRequest) -> Result<CalculateRiskResponse> {
     match &request.method {
         Some(Method::Parametric(method)) => parametric(request, method),
         Some(Method::Historical(method)) => historical(request, method),

@@ -1,6 +1,6 @@
 //! `RiskService`: takes a request to the pool and its answer back.
 
-mod figures;
+pub(crate) mod figures;
 mod model;
 
 use risk_core::RiskError;

@@ -1,6 +1,6 @@
 //! `PretradeService`: one pre-trade state a stream.
 
-mod session;
+pub(crate) mod session;
 mod wire;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -8,7 +8,7 @@ use crate::proto::{CheckRequest, CheckResponse, PretradeDecision, PretradeEvent}
 
 /// One stream's state. There is none before its first snapshot.
 #[derive(Default)]
-pub(super) struct Session {
+pub(crate) struct Session {
     epoch: u64,
     state: Option<State>,
 }
@@ -21,7 +21,7 @@ struct State {
 impl Session {
     /// Applies a batch and answers its checks; a batch without checks has no answer. After an error the state is
     /// uncertain: the stream ends.
-    pub(super) fn answer(&mut self, request: CheckRequest) -> Result<Option<CheckResponse>, Status> {
+    pub(crate) fn answer(&mut self, request: CheckRequest) -> Result<Option<CheckResponse>, Status> {
         if request.epoch < self.epoch {
             tracing::warn!(epoch = request.epoch, highest = self.epoch, "batch of an earlier epoch dropped");
             return Ok(None);
