@@ -47,7 +47,7 @@ type options struct {
 	speed  float64
 }
 
-func start(t *testing.T, o options) *service {
+func start(t testing.TB, o options) *service {
 	t.Helper()
 	if o.decide == nil {
 		o.decide = gatetest.Approve
@@ -76,7 +76,7 @@ func start(t *testing.T, o options) *service {
 	return s
 }
 
-func (s *service) serve(t *testing.T) {
+func (s *service) serve(t testing.TB) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -117,7 +117,7 @@ func (s *service) serve(t *testing.T) {
 
 // writeBars records a bar a second of two instruments, as the data set "bars". Bar n opens at 100 + n
 // cents and closes one cent higher.
-func writeBars(t *testing.T, catalog market.Catalog, n int) *market.Dataset {
+func writeBars(t testing.TB, catalog market.Catalog, n int) *market.Dataset {
 	t.Helper()
 	var rows []markettest.Bar
 	for i := range n {
@@ -137,7 +137,7 @@ func writeBars(t *testing.T, catalog market.Catalog, n int) *market.Dataset {
 	return dataset
 }
 
-func dollars(t *testing.T, units int64) engine.Money {
+func dollars(t testing.TB, units int64) engine.Money {
 	t.Helper()
 	amount, err := engine.NewAmount(units, 0)
 	if err != nil {
@@ -163,7 +163,7 @@ func cancelOf(name, original string) *pb.OrderCommand {
 	}}}
 }
 
-func checkStatus(t *testing.T, err error, code codes.Code, text string) {
+func checkStatus(t testing.TB, err error, code codes.Code, text string) {
 	t.Helper()
 	if got := status.Convert(err); got.Code() != code || !strings.Contains(got.Message(), text) {
 		t.Errorf("got %v %q, want %v %q", got.Code(), got.Message(), code, text)
@@ -171,7 +171,7 @@ func checkStatus(t *testing.T, err error, code codes.Code, text string) {
 }
 
 // checkNoLeaks says that what the test started is gone at its end. It must be called first.
-func checkNoLeaks(t *testing.T) {
+func checkNoLeaks(t testing.TB) {
 	before := runtime.NumGoroutine()
 	t.Cleanup(func() {
 		for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
@@ -184,7 +184,7 @@ func checkNoLeaks(t *testing.T) {
 }
 
 // eventually polls for what happens soon.
-func eventually(t *testing.T, what string, is func() bool) {
+func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !is(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {

@@ -46,7 +46,7 @@ func read(stream pb.MarketDataService_StreamMarketDataClient) (received, error) 
 	}
 }
 
-func subscribe(t *testing.T, s *service, request *pb.StreamMarketDataRequest) pb.MarketDataService_StreamMarketDataClient {
+func subscribe(t testing.TB, s *service, request *pb.StreamMarketDataRequest) pb.MarketDataService_StreamMarketDataClient {
 	t.Helper()
 	stream, err := pb.NewMarketDataServiceClient(s).StreamMarketData(t.Context())
 	if err != nil {
