@@ -103,6 +103,9 @@ func serve(ctx context.Context, session *live.Session, server *rpc.Server, liste
 		return server.Serve(ctx, listeners...)
 	})
 	for _, listener := range listeners {
+		if address, ok := listener.Addr().(*net.TCPAddr); ok && !address.IP.IsLoopback() {
+			slog.Warn("anyone who reaches this address can trade: there is no authentication", "address", address.String())
+		}
 		slog.Info("listening", "network", listener.Addr().Network(), "address", listener.Addr().String())
 	}
 	err := group.Wait()

@@ -68,12 +68,6 @@ func (s marketDataService) GetInstrument(ctx context.Context, r *pb.GetInstrumen
 	return &pb.GetInstrumentResponse{Instrument: contract.EncodeInstrument(&instrument)}, nil
 }
 
-type marketDataStream = interface {
-	Context() context.Context
-	Send(*pb.StreamMarketDataResponse) error
-	Recv() (*pb.StreamMarketDataRequest, error)
-}
-
 func (s marketDataService) StreamMarketData(stream pb.MarketDataService_StreamMarketDataServer) error {
 	if s.session.Replay == nil {
 		return status.Errorf(codes.FailedPrecondition,
@@ -110,7 +104,7 @@ func (s marketDataService) StreamMarketData(stream pb.MarketDataService_StreamMa
 }
 
 // receiveChanges gives the subscriptions that replace the first. A client that sends no more still reads.
-func (s marketDataService) receiveChanges(stream marketDataStream) (<-chan *subscription, <-chan error) {
+func (s marketDataService) receiveChanges(stream pb.MarketDataService_StreamMarketDataServer) (<-chan *subscription, <-chan error) {
 	changes, failed := make(chan *subscription), make(chan error, 1)
 	s.calls.Go(func() {
 		for {
@@ -139,7 +133,7 @@ type subscription struct {
 	batchRows   int
 }
 
-func (s marketDataService) receiveSubscription(stream marketDataStream) (*subscription, error) {
+func (s marketDataService) receiveSubscription(stream pb.MarketDataService_StreamMarketDataServer) (*subscription, error) {
 	r, err := stream.Recv()
 	if err != nil {
 		return nil, err
@@ -199,7 +193,7 @@ func (w *subscription) wants(row *market.Row) bool {
 // marketDataSender sends what of the rows is wanted.
 type marketDataSender struct {
 	server  *Server
-	stream  marketDataStream
+	stream  pb.MarketDataService_StreamMarketDataServer
 	encoder *market.Encoder
 	wanted  []market.Row
 }
