@@ -103,7 +103,7 @@ test: lint test-go test-rust test-python test-cross ## Lint, then all suites; ea
 test-go: build ## Go tests
 	@cd trading && go test -count=1 -race ./... -json | $(CURDIR)/$(VENV)/bin/python $(CURDIR)/tests/count_go.py
 test-rust: build ## Rust tests
-	@cd risk && cargo test --release --locked --quiet --workspace
+	@cd risk && cargo test --locked --quiet --workspace
 test-python: build ## Python tests
 	@cd orchestrator && $(CURDIR)/$(VENV)/bin/pytest -q tests
 test-cross: build ## Tests that span services, with real processes
@@ -123,6 +123,10 @@ lint: build ## buf, gofmt, go vet, staticcheck, rustfmt, clippy, ruff, mypy
 .PHONY: proto-breaking
 proto-breaking: $(STAMPS)/python ## Compare the contract with main
 	buf breaking --against '.git#ref=refs/heads/main'
+
+.PHONY: soak-bitflips
+soak-bitflips: build ## Every single-bit flip of a 1 MiB journal, all 8,388,608 (a few minutes)
+	@cd trading && AETHERION_SOAK=1 go test -count=1 -timeout 60m -v -run 'TestBitFlips$$' ./internal/journal
 
 ##@ Measure
 

@@ -126,7 +126,7 @@ func TestTwin(t *testing.T) {
 		commands = 100_000
 	}
 	g := &generator{Rand: rand.New(rand.NewPCG(seed(t), 1))}
-	const maxOrders = 60
+	const maxOrders = 50
 	exchange := NewExchange(3, maxOrders)
 	twins := []*twin{newTwin(0, maxOrders), newTwin(1, maxOrders), newTwin(2, maxOrders)}
 	generators := []*generator{{Rand: g.Rand}, {Rand: g.Rand}, {Rand: g.Rand}}
@@ -152,12 +152,12 @@ func TestTwin(t *testing.T) {
 		}
 	}
 	for kind := Accepted; kind <= StateChanged; kind++ {
-		if kinds[kind] < 100 {
+		if kinds[kind] < commands/10_000 {
 			t.Errorf("the random commands caused event kind %d only %d times", kind, kinds[kind])
 		}
 	}
 	for reason := InvalidField; reason <= TooLateToReduce; reason++ {
-		if reasons[reason] < 20 {
+		if reasons[reason] < commands/50_000 {
 			t.Errorf("the random commands caused reason %d only %d times", reason, reasons[reason])
 		}
 	}
