@@ -5,15 +5,20 @@
 //! on the rayon pool of the caller.
 //! Sources: Glasserman, *Monte Carlo Methods in Financial Engineering*, 2003, ch. 5 and 9; Owen 1995.
 
+mod delta_gamma;
 mod draws;
 mod estimate;
 mod linear;
 mod mixing;
+mod revaluation;
 
+pub use delta_gamma::{DeltaGammaSampling, delta_gamma_monte_carlo};
 pub use estimate::MonteCarloLevel;
 pub use linear::{LinearForm, MonteCarloRisk, linear_monte_carlo};
+pub use revaluation::{BookPosition, Revaluation, Shock, full_revaluation_monte_carlo};
 
-pub(crate) use draws::Simulation;
+use crate::matrix::Matrix;
+use draws::Simulation;
 
 /// Where the random numbers come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,4 +41,16 @@ pub struct MonteCarloSettings {
     pub seed: u64,
     /// Pseudo-random or Sobol.
     pub sampler: Sampler,
+}
+
+/// Adds `B_ij z_j` to the returns of every factor i: columns of one block of scenarios, one factor after the other.
+///
+/// Called for each j, it makes `r = B z` for all scenarios of the block.
+pub fn add_loadings(loadings: &Matrix, j: usize, normals: &[f64], returns: &mut [f64]) {
+    for (i, column) in returns.chunks_exact_mut(normals.len().max(1)).enumerate().take(loadings.rows()) {
+        let weight = if j < loadings.cols() { loadings.at(i, j) } else { 0.0 };
+        if weight != 0.0 {
+            column.iter_mut().zip(normals).for_each(|(r, z)| *r += weight * z);
+        }
+    }
 }

@@ -8,4 +8,4 @@ pub use normals::{FILL_BLOCK, normals_from_words};
 pub use philox::{BlockStream, Philox4x64};
 pub use sobol::{MAX_DIMENSION, Sobol, owen_scramble};
 
-pub(crate) use normals::normals_from_offsets;
+pub(crate) use normals::{normals_from_points, normals_from_stream};

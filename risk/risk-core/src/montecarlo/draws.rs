@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::{MonteCarloSettings, Sampler};
 use crate::error::{Result, RiskError};
-use crate::rng::{BlockStream, FILL_BLOCK, Philox4x64, Sobol, normals_from_offsets, normals_from_words, owen_scramble};
+use crate::rng::{BlockStream, FILL_BLOCK, Philox4x64, Sobol, normals_from_points, normals_from_stream};
 
 /// Least number of scenarios.
 const MIN_SCENARIOS: u32 = 1_000;
@@ -101,24 +101,13 @@ impl Draws<'_> {
     /// for once, in ascending order.
     pub fn normals(&mut self, dimension: usize, out: &mut [f64]) {
         match &mut self.0 {
-            Source::Pseudo(stream) => {
-                let mut words = [0; FILL_BLOCK];
-                let words = &mut words[..out.len().min(FILL_BLOCK)];
-                pulp::Arch::new().dispatch(|| stream.fill(words));
-                normals_from_words(words, out);
-            }
+            Source::Pseudo(stream) => normals_from_stream(stream, out),
             Source::Sobol { sobol, first, scramble } => {
                 let mut points = [0; FILL_BLOCK];
                 let points = &mut points[..out.len().min(FILL_BLOCK)];
                 sobol.fill(dimension, *first, points);
                 let seed = scramble.block([dimension as u64, 0, 0, 1])[0] as u32;
-                pulp::Arch::new().dispatch(|| {
-                    for (q, point) in out.iter_mut().zip(points.iter()) {
-                        // u = (k + ½) 2^-32 is never 0 or 1.
-                        *q = (f64::from(owen_scramble(*point, seed)) + 0.5) / 4_294_967_296.0 - 0.5;
-                    }
-                    normals_from_offsets(out);
-                });
+                normals_from_points(points, seed, out);
             }
         }
     }

@@ -90,6 +90,116 @@ fn replicated_level(
     })
 }
 
+/// Estimates of one level from scenarios drawn under a twist, each with the weight that undoes it.
+///
+/// The mean over the replications for Sobol; otherwise errors from the sample: `sd(w 1{L > VaR}) / (f √N)`, the density
+/// replaced by a difference quotient, and `sd(w (L - VaR)⁺) / (p √N)`.
+/// Source: Glasserman 2003 §9.2.3.
+pub(super) fn weighted_level(
+    computation: &'static str,
+    simulation: &Simulation,
+    losses: &[f64],
+    log_weight: impl Fn(f64) -> f64,
+    confidence: Confidence,
+) -> Result<MonteCarloLevel> {
+    require_finite(computation, "losses", losses)?;
+    let tails: Vec<WeightedTail> = losses
+        .chunks_exact(simulation.replication_len())
+        .map(|losses| WeightedTail::new(losses, &log_weight))
+        .collect();
+    let p = confidence.tail().get();
+    let var: Vec<f64> = tails.iter().map(|t| t.quantile(p)).collect();
+    let es: Vec<f64> = tails.iter().map(|t| t.tail_mean(p)).collect();
+    let few_tail_scenarios = tails.iter().zip(&var).any(|(t, var)| t.beyond(*var) < 10);
+    let (mut var_and_error, mut es_and_error) = (mean_and_error(&var), mean_and_error(&es));
+    let mut width = t_ppf(0.975, tails.len() as f64 - 1.0);
+    if let [tail] = tails.as_slice() {
+        width = 1.96;
+        var_and_error = (var_and_error.0, tail.quantile_error(p));
+        es_and_error = (es_and_error.0, tail.tail_mean_error(p));
+    }
+    let ((var, var_se), (es, es_se)) = (var_and_error, es_and_error);
+    require_finite(computation, "estimates", &[var, var_se, es, es_se])?;
+    Ok(MonteCarloLevel {
+        confidence,
+        var,
+        var_se,
+        var_ci95: around(var, width * var_se),
+        es,
+        es_se,
+        es_ci95: around(es, width * es_se),
+        few_tail_scenarios,
+    })
+}
+
+/// Losses from the worst down, each with its weight over N.
+struct WeightedTail(Vec<(f64, f64)>);
+
+impl WeightedTail {
+    fn new(losses: &[f64], log_weight: &impl Fn(f64) -> f64) -> Self {
+        let n = losses.len() as f64;
+        let mut descending: Vec<f64> = losses.to_vec();
+        descending.sort_unstable_by(|a, b| b.total_cmp(a));
+        Self(descending.into_iter().map(|loss| (loss, log_weight(loss).exp() / n)).collect())
+    }
+
+    /// The loss that is exceeded with probability p; each scenario stands for the middle of its weight.
+    fn quantile(&self, p: f64) -> f64 {
+        let mut cumulated = 0.0;
+        let mut last: Option<(f64, f64)> = None;
+        for &(loss, weight) in &self.0 {
+            let place = cumulated + 0.5 * weight;
+            if place >= p {
+                return match last {
+                    Some((above, before)) => loss + (above - loss) * ((place - p) / (place - before)).min(1.0),
+                    None => loss,
+                };
+            }
+            cumulated += weight;
+            last = Some((loss, place));
+        }
+        last.map_or(f64::NAN, |(loss, _)| loss)
+    }
+
+    /// Weighted mean of the losses in the tail of probability p, the last of them in part.
+    fn tail_mean(&self, p: f64) -> f64 {
+        let (mut left, mut sum, mut lowest) = (p, 0.0, f64::NAN);
+        for &(loss, weight) in &self.0 {
+            let part = weight.min(left);
+            sum += part * loss;
+            left -= part;
+            lowest = loss;
+            if left <= 0.0 {
+                break;
+            }
+        }
+        (sum + left * lowest) / p
+    }
+
+    fn quantile_error(&self, p: f64) -> f64 {
+        let var = self.quantile(p);
+        let error = self.deviation(|loss| f64::from(u8::from(loss > var)));
+        0.5 * (self.quantile((p - error).max(0.5 * p)) - self.quantile(p + error)).abs()
+    }
+
+    fn tail_mean_error(&self, p: f64) -> f64 {
+        let var = self.quantile(p);
+        self.deviation(|loss| (loss - var).max(0.0)) / p
+    }
+
+    /// Standard error of the weighted mean of f over the scenarios.
+    fn deviation(&self, f: impl Fn(f64) -> f64) -> f64 {
+        let n = self.0.len() as f64;
+        let values = self.0.iter().map(|&(loss, weight)| n * weight * f(loss));
+        let mean = values.clone().sum::<f64>() / n;
+        (values.map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0) / n).sqrt()
+    }
+
+    fn beyond(&self, var: f64) -> usize {
+        self.0.partition_point(|(loss, _)| *loss > var)
+    }
+}
+
 /// Mean, and standard error `sd / √R`.
 fn mean_and_error(values: &[f64]) -> (f64, f64) {
     let r = values.len() as f64;
@@ -99,5 +209,7 @@ fn mean_and_error(values: &[f64]) -> (f64, f64) {
 }
 
 fn around(centre: f64, half_width: f64) -> Interval {
-    Interval { lower: Some(centre - half_width), upper: Some(centre + half_width) }
+    // An end past the largest double is unbounded.
+    let end = |value: f64| Some(value).filter(|v| v.is_finite());
+    Interval { lower: end(centre - half_width), upper: end(centre + half_width) }
 }

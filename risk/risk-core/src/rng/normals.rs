@@ -3,6 +3,9 @@
 //! AS 241 in two passes: the centre (85 % of the draws) for all without a branch, then the tails, gathered, for themselves.
 //! Every product and sum is a `mul_add`, which has one answer: the bits do not depend on the instruction set.
 
+use pulp::{Simd, WithSimd};
+
+use super::{BlockStream, owen_scramble};
 use crate::special::{AS241_A, AS241_B, AS241_C, AS241_D, AS241_E, AS241_F};
 
 /// Draws that one call handles at a time.
@@ -17,17 +20,77 @@ const FAR_OFFSET: f64 = 0.5 - 1.388_794_386_496_402e-11;
 ///
 /// As many as the shorter of the two slices.
 pub fn normals_from_words(words: &[u64], out: &mut [f64]) {
-    pulp::Arch::new().dispatch(|| {
-        for (words, out) in words.chunks(FILL_BLOCK).zip(out.chunks_mut(FILL_BLOCK)) {
+    pulp::Arch::new().dispatch(FromWords { words, out });
+}
+
+/// Normals of the next words of a stream, at most [`FILL_BLOCK`].
+pub(crate) fn normals_from_stream(stream: &mut BlockStream, out: &mut [f64]) {
+    pulp::Arch::new().dispatch(FromStream { stream, out });
+}
+
+/// Normals of Sobol points, scrambled by `seed`: `u = (k + ½) 2⁻³²` is never 0 or 1. At most [`FILL_BLOCK`].
+pub(crate) fn normals_from_points(points: &[u32], seed: u32, out: &mut [f64]) {
+    pulp::Arch::new().dispatch(FromPoints { points, seed, out });
+}
+
+// Types and not closures: `with_simd` is inlined into code for the instruction set that was found, a closure need not be,
+// and then each `mul_add` is a call.
+struct FromWords<'a> {
+    words: &'a [u64],
+    out: &'a mut [f64],
+}
+
+struct FromStream<'a> {
+    stream: &'a mut BlockStream,
+    out: &'a mut [f64],
+}
+
+struct FromPoints<'a> {
+    points: &'a [u32],
+    seed: u32,
+    out: &'a mut [f64],
+}
+
+impl WithSimd for FromWords<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (words, out) in self.words.chunks(FILL_BLOCK).zip(self.out.chunks_mut(FILL_BLOCK)) {
             offsets_from_words(words, out);
             normals_from_offsets(out);
         }
-    });
+    }
+}
+
+impl WithSimd for FromStream<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let mut words = [0; FILL_BLOCK];
+        let words = &mut words[..self.out.len().min(FILL_BLOCK)];
+        self.stream.fill_inlined(words);
+        offsets_from_words(words, self.out);
+        normals_from_offsets(self.out);
+    }
+}
+
+impl WithSimd for FromPoints<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (q, point) in self.out.iter_mut().zip(self.points) {
+            *q = (f64::from(owen_scramble(*point, self.seed)) + 0.5) / 4_294_967_296.0 - 0.5;
+        }
+        normals_from_offsets(self.out);
+    }
 }
 
 /// `q = u - ½`, exact: with the top bit flipped the word is a signed number of half-open steps.
 #[inline(always)]
-pub(crate) fn offsets_from_words(words: &[u64], out: &mut [f64]) {
+fn offsets_from_words(words: &[u64], out: &mut [f64]) {
     const STEP: f64 = 1.0 / (1_u64 << 53) as f64;
     for (q, word) in out.iter_mut().zip(words) {
         let steps = ((word ^ (1 << 63)) as i64) >> 11;
@@ -35,28 +98,39 @@ pub(crate) fn offsets_from_words(words: &[u64], out: &mut [f64]) {
     }
 }
 
-/// Turns `q = u - ½` into `Φ⁻¹(u)` in place, at most [`FILL_BLOCK`] of them. Call it inside a dispatch.
+/// Turns `q = u - ½` into `Φ⁻¹(u)` in place, at most [`FILL_BLOCK`] of them.
 #[inline(always)]
-pub(crate) fn normals_from_offsets(values: &mut [f64]) {
-    let mut tail = [0.0; FILL_BLOCK];
+fn normals_from_offsets(values: &mut [f64]) {
     let mut place = [0_u16; FILL_BLOCK];
     let mut count = 0;
     for (i, q) in values.iter().enumerate().take(FILL_BLOCK) {
-        tail[count] = *q;
         place[count] = i as u16;
         count += usize::from(q.abs() > CENTRE);
+    }
+    let place = &place[..count];
+    let mut tail = [0.0; FILL_BLOCK];
+    let tail = &mut tail[..count];
+    for (q, place) in tail.iter_mut().zip(place) {
+        *q = values[usize::from(*place)];
     }
     for q in values.iter_mut() {
         *q = centre(*q);
     }
-    let tail = &mut tail[..count];
-    if tail.iter().filter(|q| q.abs() > FAR_OFFSET).count() == 0 {
-        tail.iter_mut().for_each(|q| *q = near_tail(*q));
+    let mut far = 0;
+    for q in tail.iter() {
+        far += u32::from(q.abs() > FAR_OFFSET);
+    }
+    if far == 0 {
+        for q in tail.iter_mut() {
+            *q = near_tail(*q);
+        }
     } else {
         // Three draws in 10^11.
-        tail.iter_mut().for_each(|q| *q = any_tail(*q));
+        for q in tail.iter_mut() {
+            *q = any_tail(*q);
+        }
     }
-    for (z, place) in tail.iter().zip(&place) {
+    for (z, place) in tail.iter().zip(place) {
         values[usize::from(*place)] = *z;
     }
 }

@@ -1,5 +1,7 @@
 //! Counter-based Philox, and the fast streams it seeds.
 
+use pulp::{Simd, WithSimd};
+
 /// Weyl increments of the two key words.
 const WEYL: [u64; 2] = [0x9E37_79B9_7F4A_7C15, 0xBB67_AE85_84CA_A73B];
 /// Multipliers of the two halves.
@@ -36,6 +38,20 @@ impl Philox4x64 {
     }
 }
 
+struct Fill<'a> {
+    stream: &'a mut BlockStream,
+    words: &'a mut [u64],
+}
+
+impl WithSimd for Fill<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        self.stream.fill_inlined(self.words);
+    }
+}
+
 /// The words of one block of scenarios: eight interleaved xoshiro256++ generators, whose states are the Philox words of
 /// key (seed, block).
 ///
@@ -62,17 +78,26 @@ impl BlockStream {
     }
 
     /// The next words, eight lanes at a time; a last part of fewer than eight uses up a whole step.
-    #[inline(always)]
     pub fn fill(&mut self, words: &mut [u64]) {
+        pulp::Arch::new().dispatch(Fill { stream: self, words });
+    }
+
+    #[inline(always)]
+    pub(super) fn fill_inlined(&mut self, words: &mut [u64]) {
+        // A copy of the state cannot overlap the words: it stays in registers.
+        let mut stream = self.clone();
         let mut steps = words.chunks_exact_mut(LANES);
         for step in steps.by_ref() {
-            step.copy_from_slice(&self.next());
+            step.copy_from_slice(&stream.next());
         }
         let rest = steps.into_remainder();
         if !rest.is_empty() {
-            let last = self.next();
-            rest.iter_mut().zip(last).for_each(|(slot, word)| *slot = word);
+            let last = stream.next();
+            for (slot, word) in rest.iter_mut().zip(last) {
+                *slot = word;
+            }
         }
+        *self = stream;
     }
 
     #[inline(always)]

@@ -1,0 +1,160 @@
+//! Simulation beside the floor of the machine, in one run: random words, normals and multiply-adds a second, then what is
+//! made of them. One thread, unless a name says otherwise.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use risk_core::covariance::Covariance;
+use risk_core::delta_gamma::QuadraticForm;
+use risk_core::historical::historical_risk;
+use risk_core::matrix::{Matrix, MatrixRef};
+use risk_core::montecarlo::{
+    DeltaGammaSampling, LinearForm, MonteCarloSettings, Sampler, delta_gamma_monte_carlo, linear_monte_carlo,
+};
+use risk_core::pretrade_var::PortfolioVar;
+use risk_core::quantile::{OrderedLosses, QuantileRule};
+use risk_core::rng::{BlockStream, FILL_BLOCK, normals_from_words};
+use risk_core::units::{Confidence, DegreesOfFreedom, Distribution, HorizonDays};
+
+const SCENARIOS: u32 = 1_000_000;
+const FACTORS: usize = 50;
+
+fn c99() -> [Confidence; 1] {
+    [Confidence::from_bp("bench", 9900).unwrap()]
+}
+
+fn normals(n: usize) -> Vec<f64> {
+    let (mut words, mut z) = (vec![0; n], vec![0.0; n]);
+    BlockStream::new(1, 1).fill(&mut words);
+    normals_from_words(&words, &mut z);
+    z
+}
+
+fn on_threads<T: Send>(threads: usize, run: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(run)
+}
+
+/// Sixteen registers of eight lanes, 64 times.
+struct MultiplyAdds<'a>(&'a mut [f64; 16 * 8]);
+
+impl pulp::WithSimd for MultiplyAdds<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        let mut lanes = *self.0;
+        for _ in 0..64 {
+            for v in &mut lanes {
+                *v = v.mul_add(0.999_999, 1e-7);
+            }
+        }
+        *self.0 = lanes;
+    }
+}
+
+/// What nothing here can beat.
+fn floor(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("floor");
+    group.throughput(Throughput::Elements(FILL_BLOCK as u64));
+    let mut stream = BlockStream::new(1, 0);
+    let mut words = vec![0; FILL_BLOCK];
+    group.bench_function("words", |b| b.iter(|| stream.fill(black_box(&mut words))));
+    let mut z = vec![0.0; FILL_BLOCK];
+    group.bench_function("normals_of_words", |b| b.iter(|| normals_from_words(black_box(&words), &mut z)));
+    group.throughput(Throughput::Elements(16 * 8 * 64));
+    let mut lanes = [1.0; 16 * 8];
+    group.bench_function("multiply_adds", |b| {
+        b.iter(|| pulp::Arch::new().dispatch(MultiplyAdds(black_box(&mut lanes))));
+    });
+    let sample = normals(SCENARIOS as usize);
+    group.throughput(Throughput::Elements(u64::from(SCENARIOS)));
+    group.sample_size(20);
+    group.bench_function("select_tail", |b| {
+        let lowest = OrderedLosses::lowest_rank(sample.len(), c99()[0]);
+        b.iter_batched(
+            || sample.clone(),
+            |losses| OrderedLosses::select("bench", losses, lowest).unwrap(),
+            criterion::BatchSize::LargeInput,
+        );
+    });
+    group.finish();
+}
+
+fn simulations(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("simulation");
+    group.sample_size(10);
+    let settings = MonteCarloSettings { n_scenarios: SCENARIOS, seed: 1, sampler: Sampler::Pseudo };
+    let form = |factors: usize| {
+        let z = normals(2 * factors);
+        QuadraticForm::new(0.0, z[..factors].to_vec(), z[factors..].iter().map(|v| 0.2 * v).collect()).unwrap()
+    };
+    let t = Distribution::StudentT(DegreesOfFreedom::new("bench", 5.0).unwrap());
+    for (name, factors, distribution, threads) in [
+        ("delta_gamma_50", FACTORS, Distribution::Normal, 1),
+        ("delta_gamma_50_student_t", FACTORS, t, 1),
+        ("delta_gamma_50_two_threads", FACTORS, Distribution::Normal, 2),
+    ] {
+        let form = form(factors);
+        group.throughput(Throughput::Elements(u64::from(SCENARIOS) * factors as u64));
+        let run = || delta_gamma_monte_carlo(&form, distribution, DeltaGammaSampling::Plain, settings, &c99()).unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        group.bench_function(name, |b| b.iter(|| pool.install(run)));
+    }
+    let form = form(FACTORS);
+    let sobol = MonteCarloSettings { n_scenarios: 16 << 10, sampler: Sampler::Sobol { replications: 16 }, ..settings };
+    group.throughput(Throughput::Elements(u64::from(sobol.n_scenarios) * FACTORS as u64));
+    group.bench_function("delta_gamma_50_importance_sobol_16k", |b| {
+        let importance = DeltaGammaSampling::ImportanceSampling;
+        b.iter(|| {
+            on_threads(1, || delta_gamma_monte_carlo(&form, Distribution::Normal, importance, sobol, &c99()).unwrap())
+        });
+    });
+    report_efficiency(&form, settings, sobol);
+    group.bench_function("delta_gamma_50_exact", |b| b.iter(|| form.var_es(c99()[0].tail()).unwrap()));
+    group.throughput(Throughput::Elements(u64::from(SCENARIOS)));
+    let cov = Matrix::from_fn(FACTORS, FACTORS, |i, j| 1e-4 * 0.5_f64.powi(i.abs_diff(j) as i32));
+    let cov = Covariance::new("bench", FACTORS, cov.as_ref()).unwrap();
+    let x = normals(FACTORS);
+    group.bench_function("linear_one_dimensional", |b| {
+        let one = LinearForm::OneDimensional;
+        b.iter(|| {
+            on_threads(1, || linear_monte_carlo(&x, &[], &cov, Distribution::Normal, one, settings, &c99()).unwrap())
+        });
+    });
+    group.finish();
+}
+
+/// Scenarios that plain sampling would need for the standard error of importance sampling with Sobol points.
+fn report_efficiency(form: &QuadraticForm, plain: MonteCarloSettings, sobol: MonteCarloSettings) {
+    let error = |sampling, settings| {
+        delta_gamma_monte_carlo(form, Distribution::Normal, sampling, settings, &c99()).unwrap()[0]
+    };
+    let (plain_level, level) =
+        (error(DeltaGammaSampling::Plain, plain), error(DeltaGammaSampling::ImportanceSampling, sobol));
+    println!(
+        "relative standard error of VaR: plain {:.2e} from {}, importance and Sobol {:.2e} from {}",
+        plain_level.var_se / plain_level.var,
+        plain.n_scenarios,
+        level.var_se / level.var,
+        sobol.n_scenarios
+    );
+}
+
+fn small(criterion: &mut Criterion) {
+    let (n, k) = (500, 50);
+    let returns: Vec<f64> = normals(n * k).iter().map(|z| 0.01 * z).collect();
+    let returns = MatrixRef::new("bench", "returns", n, k, &returns).unwrap();
+    let x = normals(k);
+    criterion.bench_function("historical_500x50_with_components", |b| {
+        b.iter(|| historical_risk(black_box(&x), returns, QuantileRule::InvertedCdf, &c99()).unwrap());
+    });
+    let cov = Matrix::from_fn(k, k, |i, j| 1e-4 * 0.5_f64.powi(i.abs_diff(j) as i32));
+    let cov = Covariance::new("bench", k, cov.as_ref()).unwrap();
+    let portfolio = PortfolioVar::new(&x, &cov, Distribution::Normal, c99()[0], HorizonDays::ONE).unwrap();
+    criterion
+        .bench_function("pretrade_var_check", |b| b.iter(|| portfolio.check(black_box(7), black_box(0.5)).unwrap()));
+}
+
+criterion_group!(benches, floor, simulations, small);
+criterion_main!(benches);

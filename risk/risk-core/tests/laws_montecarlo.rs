@@ -1,0 +1,139 @@
+//! Laws of the simulations: bits that do not depend on threads, honest refusals, no NaN and no panic from any input.
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+use risk_core::covariance::Covariance;
+use risk_core::delta_gamma::QuadraticForm;
+use risk_core::matrix::{Matrix, MatrixRef};
+use risk_core::montecarlo::{
+    BookPosition, DeltaGammaSampling, LinearForm, MonteCarloLevel, MonteCarloSettings, Revaluation, Sampler, Shock,
+    delta_gamma_monte_carlo, full_revaluation_monte_carlo, linear_monte_carlo,
+};
+use risk_core::pricing::{Bsm, OptionKind};
+use risk_core::stress::Holding;
+use risk_core::units::{Confidence, DegreesOfFreedom, Distribution};
+
+const PSEUDO: MonteCarloSettings = MonteCarloSettings { n_scenarios: 20_000, seed: 2024, sampler: Sampler::Pseudo };
+const SOBOL: MonteCarloSettings =
+    MonteCarloSettings { n_scenarios: 16 << 11, seed: 2024, sampler: Sampler::Sobol { replications: 16 } };
+
+fn confidences() -> [Confidence; 2] {
+    [9900, 9990].map(|bp| Confidence::from_bp("t", bp).unwrap())
+}
+
+fn student_t() -> Distribution {
+    Distribution::StudentT(DegreesOfFreedom::new("t", 4.0).unwrap())
+}
+
+fn straddle() -> [BookPosition; 2] {
+    [OptionKind::Call, OptionKind::Put].map(|kind| {
+        let option = Bsm { kind, spot: 100.0, strike: 95.0, years: 0.2, rate: 0.03, dividend_yield: 0.0, vol: 0.3 };
+        BookPosition { factor: 1, qty: -50.0, holding: Holding::Option(option) }
+    })
+}
+
+/// Every simulation, on a pool of so many threads.
+fn simulate(threads: usize, settings: MonteCarloSettings) -> Vec<MonteCarloLevel> {
+    let values = [4e-4, 1e-4, 1e-4, 9e-4];
+    let cov = Covariance::new("t", 2, MatrixRef::new("t", "cov", 2, 2, &values).unwrap()).unwrap();
+    let form = QuadraticForm::new(3.0, vec![100.0, -50.0, 20.0], vec![-10.0, 5.0, 1.0]).unwrap();
+    let (c, years) = (confidences(), 0.01);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    pool.install(|| {
+        let mut levels = Vec::new();
+        for form in [LinearForm::OneDimensional, LinearForm::AllFactors] {
+            let risk = linear_monte_carlo(&[1e6, -5e5], &[1e-3, 0.0], &cov, student_t(), form, settings, &c);
+            levels.extend(risk.unwrap().levels);
+        }
+        let importance = DeltaGammaSampling::ImportanceSampling;
+        levels.extend(delta_gamma_monte_carlo(&form, Distribution::Normal, importance, settings, &c).unwrap());
+        levels.extend(delta_gamma_monte_carlo(&form, student_t(), DeltaGammaSampling::Plain, settings, &c).unwrap());
+        let revaluation = Revaluation { shock: Shock::Simple, years };
+        let risk = full_revaluation_monte_carlo(&straddle(), &cov, student_t(), revaluation, settings, &c);
+        levels.extend(risk.unwrap().levels);
+        levels
+    })
+}
+
+#[test]
+fn the_bits_do_not_depend_on_the_number_of_threads() {
+    for settings in [PSEUDO, SOBOL, MonteCarloSettings { n_scenarios: 1000, ..PSEUDO }] {
+        let one = simulate(1, settings);
+        for threads in [2, 3, 16] {
+            assert_eq!(simulate(threads, settings), one, "{threads} threads");
+        }
+        let other = simulate(2, MonteCarloSettings { seed: 1, ..settings });
+        assert!(other.iter().zip(&one).all(|(a, b)| a.var != b.var && a.es != b.es), "the seed matters");
+    }
+}
+
+fn ordinary(level: &MonteCarloLevel) -> bool {
+    [level.var, level.var_se, level.es, level.es_se].iter().all(|v| v.is_finite())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_input_gives_an_answer_or_an_error(
+        x in prop::collection::vec(any::<f64>(), 1..3), variance in any::<f64>(), nu in any::<f64>(),
+        b in prop::collection::vec(any::<f64>(), 0..3), lambda in prop::collection::vec(any::<f64>(), 0..3),
+        numbers in prop::array::uniform8(any::<f64>()), sobol in any::<bool>(), normal in any::<bool>(),
+    ) {
+        let settings = if sobol { MonteCarloSettings { n_scenarios: 1024, ..SOBOL } } else { MonteCarloSettings { n_scenarios: 1000, ..PSEUDO } };
+        let c = confidences();
+        let t = DegreesOfFreedom::new("t", nu).map(Distribution::StudentT);
+        let distribution = if normal { Distribution::Normal } else { t.unwrap_or(Distribution::Normal) };
+        if let Ok(form) = QuadraticForm::new(numbers[0], b, lambda) {
+            for sampling in [DeltaGammaSampling::Plain, DeltaGammaSampling::ImportanceSampling] {
+                if let Ok(levels) = delta_gamma_monte_carlo(&form, distribution, sampling, settings, &c) {
+                    prop_assert!(levels.iter().all(ordinary));
+                }
+            }
+        }
+        let n = x.len();
+        let m = Matrix::from_fn(n, n, |i, j| if i == j { variance } else { 0.0 });
+        let Ok(m) = MatrixRef::new("t", "cov", n, n, m.values()) else { return Ok(()) };
+        let Ok(cov) = Covariance::new("t", n, m) else { return Ok(()) };
+        for form in [LinearForm::OneDimensional, LinearForm::AllFactors] {
+            if let Ok(risk) = linear_monte_carlo(&x, &[], &cov, distribution, form, settings, &c) {
+                prop_assert!(risk.levels.iter().all(ordinary) && risk.sigma_1d.is_finite());
+            }
+        }
+        let [spot, strike, years, rate, dividend_yield, vol, qty, horizon] = numbers;
+        let option = Bsm { kind: OptionKind::Put, spot, strike, years, rate, dividend_yield, vol };
+        let book = [BookPosition { factor: 0, qty, holding: Holding::Option(option) }];
+        for shock in [Shock::Log, Shock::Simple] {
+            let revaluation = Revaluation { shock, years: horizon };
+            if let Ok(risk) = full_revaluation_monte_carlo(&book, &cov, distribution, revaluation, settings, &c) {
+                prop_assert!(risk.levels.iter().all(ordinary) && risk.sigma_1d.is_finite());
+            }
+        }
+    }
+}
+
+#[test]
+fn refusals_name_the_input() {
+    let cov = Covariance::new("t", 1, MatrixRef::new("t", "cov", 1, 1, &[1e-4]).unwrap()).unwrap();
+    let c = [Confidence::from_bp("t", 9900).unwrap()];
+    let refused = |x: &[f64], settings| {
+        linear_monte_carlo(x, &[], &cov, Distribution::Normal, LinearForm::OneDimensional, settings, &c)
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(
+        refused(&[1.0], MonteCarloSettings { n_scenarios: 999, ..PSEUDO }),
+        "monte_carlo_var: n_scenarios must be within 1000..=10000000, got 999"
+    );
+    assert_eq!(
+        refused(&[1.0], MonteCarloSettings { sampler: Sampler::Sobol { replications: 1 }, ..PSEUDO }),
+        "monte_carlo_var: replications must be at least 16 and at most n_scenarios, got 1"
+    );
+    assert_eq!(
+        refused(&[1.0], MonteCarloSettings { sampler: Sampler::Sobol { replications: 16 }, ..PSEUDO }),
+        "monte_carlo_var: n_scenarios must be a power of two times the 16 replications, got 20000"
+    );
+    assert_eq!(refused(&[f64::INFINITY], PSEUDO), "monte_carlo_var: x[0] must be finite, got inf");
+    assert!(refused(&[f64::MAX], PSEUDO).starts_with("monte_carlo_var: factor weights[0] must be finite"));
+    assert_eq!(refused(&[1.0, 2.0], PSEUDO), "monte_carlo_var: cov must be 2x2 to match x, got 1x1");
+}
