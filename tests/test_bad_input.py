@@ -138,6 +138,14 @@ class TestServices:
         assert f"{prefix}LISTENN" in errors
         assert f"{prefix}LISTEN" in errors.replace(f"{prefix}LISTENN", "")
 
+    def test_mistyped_prefix(self, program: str, prefix: str, tmp_path: Path) -> None:
+        """A variable of no program of ours is refused; one of another program is let be."""
+        others = {"AETHERION_CLIENT_NONSENSE": "1", prefix[:-2] + "_LISTEN": "127.0.0.1:1"}
+        code, errors = self.start(program, tmp_path, **others)
+        assert code == 2
+        assert prefix[:-2] + "_LISTEN" in errors
+        assert "NONSENSE" not in errors
+
     def test_bad_value(self, program: str, prefix: str, tmp_path: Path) -> None:
         """A bad value is refused with its name and the rule."""
         code, errors = self.start(program, tmp_path, **{f"{prefix}LOG_LEVEL": "loud"})

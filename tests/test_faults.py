@@ -32,6 +32,15 @@ class EveryBar(Strategy):
             self.buy(bar.instrument_id, 1)
 '''
 
+LOOPS = '''
+class Loops(Strategy):
+    """Never comes back."""
+
+    def on_bar(self, bar: Bar) -> None:
+        while True:
+            pass
+'''
+
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
@@ -123,3 +132,24 @@ def test_interrupt(run: subprocess.Popen[str], tmp_path: Path) -> None:
     assert "Traceback" not in errors
     assert services_of(tmp_path) == {}
     assert not (tmp_path / "out" / "result.json").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_strategy_that_never_returns_can_be_stopped(number: int, tmp_path: Path) -> None:
+    """The line it hangs in is named, and nothing is left behind."""
+    (tmp_path / "loops.py").write_text(STRATEGY.split("class")[0] + LOOPS)
+    with subprocess.Popen(
+        [AETHERION, "run", "--out", "out", "--strategy", "loops.py:Loops"],
+        cwd=tmp_path,
+        env=client_environment(tmp_path),
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        running(tmp_path)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "loops.py:" in errors
+    assert "did not return" in errors
+    assert "Traceback" not in errors
+    assert services_of(tmp_path) == {}

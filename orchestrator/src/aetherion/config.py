@@ -15,6 +15,8 @@ from aetherion.client.channel import is_target
 from aetherion.errors import AetherionError
 
 PREFIX = "AETHERION_CLIENT_"
+# The settings of the two services, which share the environment and the .env file with ours.
+_OTHERS = ("AETHERION_TRADING_", "AETHERION_RISK_")
 ENV_FILE = Path(".env")
 
 
@@ -67,6 +69,11 @@ def load_settings() -> Settings:
 def _refuse_unknown(names: Iterable[str], where: str) -> None:
     known = [PREFIX + name.upper() for name in Settings.model_fields]
     for name in names:
-        if name.startswith(PREFIX) and name not in known:
+        if _is_ours(name) and name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
             raise ConfigError(f"{name}: unknown variable in {where}; did you mean {near}?")
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a variable is a client's, or would be if it were spelled right."""
+    return name.startswith("AETHERION_") and not name.startswith(_OTHERS)

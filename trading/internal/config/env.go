@@ -22,11 +22,18 @@ func environment(path string, process []string) (map[string]variable, error) {
 		return nil, err
 	}
 	for _, line := range process {
-		if name, value, ok := strings.Cut(line, "="); ok && strings.HasPrefix(name, prefix) {
+		if name, value, ok := strings.Cut(line, "="); ok && isOurs(name) {
 			variables[name] = variable{value, ""}
 		}
 	}
 	return variables, nil
+}
+
+// isOurs says whether a variable is this service's, or would be if it were spelled right. The other two programs share
+// the environment and the file.
+func isOurs(name string) bool {
+	return strings.HasPrefix(name, "AETHERION_") &&
+		!strings.HasPrefix(name, "AETHERION_RISK_") && !strings.HasPrefix(name, "AETHERION_CLIENT_")
 }
 
 // readFile reads lines of NAME=VALUE. A value may stand in quotes; a # after a space begins a comment.
@@ -53,7 +60,7 @@ func readFile(path string) (map[string]variable, error) {
 		if value, err = unquote(strings.TrimSpace(value)); err != nil {
 			return nil, fmt.Errorf("%s line %d: %s: %w", path, number, name, err)
 		}
-		if strings.HasPrefix(name, prefix) {
+		if isOurs(name) {
 			variables[name] = variable{value, fmt.Sprintf("%s line %d: ", path, number)}
 		}
 	}

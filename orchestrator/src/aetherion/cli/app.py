@@ -27,8 +27,8 @@ class _OneLine(TyperGroup):
             return super().invoke(ctx)
         except AetherionError as error:
             line, code = str(error), 1
-        except KeyboardInterrupt:
-            line, code = "interrupted", _INTERRUPTED
+        except KeyboardInterrupt as error:
+            line, code = ": ".join(filter(None, ("interrupted", str(error)))), _INTERRUPTED
         except (typer.Exit, typer.Abort):
             raise
         except Exception as error:
