@@ -94,7 +94,7 @@ impl Config {
         let mut settings = parse_dotenv(dotenv)?;
         for (name, value) in environment {
             let Ok(name) = name.into_string() else { continue };
-            if !name.starts_with(PREFIX) {
+            if !is_ours(&name) {
                 continue;
             }
             match value.into_string() {
@@ -187,7 +187,7 @@ fn parse_dotenv(text: &str) -> Result<BTreeMap<String, String>, ConfigError> {
             return Err(ConfigError::Malformed { line: i + 1, text: line.into() });
         };
         let name = name.strip_prefix("export ").unwrap_or(name).trim();
-        if name.starts_with(PREFIX) {
+        if is_ours(name) {
             settings.insert(name.to_owned(), unquote(value.trim()).to_owned());
         }
     }
@@ -202,6 +202,13 @@ fn unquote(value: &str) -> &str {
         }
     }
     value.split_once(" #").map_or(value, |(value, _)| value.trim_end())
+}
+
+/// Whether a variable is this service's, or would be if it were spelled right. The other two programs share the
+/// environment and the file.
+fn is_ours(name: &str) -> bool {
+    let others = ["AETHERION_TRADING_", "AETHERION_CLIENT_"];
+    name.starts_with("AETHERION_") && !others.iter().any(|other| name.starts_with(other))
 }
 
 fn nearest(name: &str) -> &'static str {

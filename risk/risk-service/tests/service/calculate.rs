@@ -242,6 +242,11 @@ async fn a_deadline_is_kept_while_a_calculation_runs() {
     let mut request = Request::new(slow());
     request.metadata_mut().insert("grpc-timeout", "20m".parse().unwrap());
     let status = client.calculate_risk(request).await.unwrap_err();
-    assert_eq!(status.code(), Code::DeadlineExceeded);
-    assert_eq!(status.message(), "the calculation did not end before the deadline");
+    // On a busy machine the deadline may pass before the request has arrived; then tonic itself answers.
+    let expected = match status.code() {
+        Code::Cancelled => "Timeout expired",
+        _ => "the calculation did not end before the deadline",
+    };
+    assert!(matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled), "{status:?}");
+    assert_eq!(status.message(), expected);
 }
