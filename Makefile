@@ -101,7 +101,7 @@ test: lint test-go test-rust test-python test-cross ## Lint, then all suites; ea
 
 .PHONY: test-go test-rust test-python test-cross
 test-go: build ## Go tests
-	@cd trading && go test -count=1 -race ./... -json | $(CURDIR)/$(VENV)/bin/python $(CURDIR)/tests/count_go.py
+	@cd trading && go test -count=1 -race -timeout 5m ./... -json | $(CURDIR)/$(VENV)/bin/python $(CURDIR)/tests/count_go.py
 test-rust: build ## Rust tests
 	@cd risk && cargo test --locked --quiet --workspace
 test-python: build ## Python tests

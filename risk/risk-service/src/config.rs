@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use tracing_subscriber::filter::LevelFilter;
 
-const PREFIX: &str = "AETHERION_RISK_";
 /// Name of the TCP address.
 pub const LISTEN: &str = "AETHERION_RISK_LISTEN";
 /// Name of the path of the Unix socket.

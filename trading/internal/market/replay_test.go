@@ -133,8 +133,11 @@ func TestClosedSubscriberBlocksNobody(t *testing.T) {
 	gone, stays := replay.Subscribe(replayRows), replay.Subscribe(replayRows)
 	done := make(chan error, 1)
 	go func() { done <- replay.Run(t.Context(), &numbered{n: n}, NewPacer(clock.System{}, 0), ignore) }()
-	<-gone.Rows
-	time.AfterFunc(20*time.Millisecond, gone.Close) // While the replay waits for it.
+	go func() {
+		<-gone.Rows
+		time.Sleep(20 * time.Millisecond) // In which the replay waits for it.
+		gone.Close()
+	}()
 	if rows, gap := drain(stays); rows != n || gap {
 		t.Errorf("%d rows, gap %v", rows, gap)
 	}
