@@ -159,3 +159,12 @@ def test_real_data(path: str, shared: Path, tmp_path: Path) -> None:
     """Quotes, trades and minute bars of real venues run through; every row is handed over."""
     result = run(tmp_path, "--data", str(shared / "data" / path))
     assert result["data"]["rows"] == REAL[path]
+
+
+def test_a_year_of_real_minutes(shared: Path, tmp_path: Path) -> None:
+    """A year of BTCUSD bars, two orders: exact fills at the opens after the decisions."""
+    arguments = write_case(tmp_path)
+    arguments[1] = str(shared / "data" / "bars_1m" / "bitfinex_btcusd_2016_1m.csv.gz")
+    result = run(tmp_path, *arguments)
+    assert result["data"]["rows"] == 293_230
+    assert {fill["side"] for fill in fills(tmp_path)} == {"BUY", "SELL"}
