@@ -162,7 +162,9 @@ impl PortfolioVar {
         self.change(factor, d)?;
         let gross = self.open.gross.get(factor).map_or(0.0, |gross| gross + d.abs());
         let sigma = self.open.sigma.get(factor).copied().unwrap_or(0.0);
-        if !(gross.is_finite() && (self.open.worst + sigma * gross).is_finite()) {
+        // As `check` adds it up, so that no order that is taken makes every later check overflow.
+        let worst_case = self.multiplier * self.variance.sqrt() + self.multiplier * (self.open.worst + sigma * gross);
+        if !(gross.is_finite() && worst_case.is_finite()) {
             return Err(overflow(d));
         }
         self.open.add(factor, d.abs());

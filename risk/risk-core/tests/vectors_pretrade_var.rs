@@ -137,6 +137,14 @@ proptest! {
 }
 
 #[test]
+fn an_order_too_large_to_count_is_refused_when_it_opens() {
+    let cov = Matrix::from_fn(1, 1, |_, _| 5.2402370524251554e67);
+    let mut portfolio = portfolio(&[0.0], &cov);
+    assert!(portfolio.open_order(0, 1.561485880821153e274).is_err());
+    assert!(portfolio.check(0, 0.0).is_ok());
+}
+
+#[test]
 fn orders_opened_and_closed_leave_nothing_behind() {
     let mut p = portfolio(&[0.0; 4], &factor_covariance(&[0.01, 0.02, 0.03, 0.01, 0.02, 0.02, 0.01, 0.03]));
     let before = p.check(1, 1e5).unwrap();
