@@ -31,6 +31,13 @@ fn returns(n: std::ops::Range<usize>) -> impl Strategy<Value = Vec<f64>> {
     prop::collection::vec(prop_oneof![4 => -0.05..0.05, 1 => -0.3..0.3], n)
 }
 
+#[test]
+fn acceptance_starts_from_the_likelier_count() {
+    // 22 days at 1.8 % expect 0.4 exceptions: 0 is nearer, 1 is likelier.
+    let (low, high) = kupiec_acceptance(22, 0.018255418553901153, 0.5859659240093131).unwrap();
+    assert_eq!((low, high), (1, 1));
+}
+
 proptest! {
     #[test]
     fn likelihood_ratios_are_not_negative(hits in prop::collection::vec(any::<bool>(), 1..400), p in 0.0005..0.5) {

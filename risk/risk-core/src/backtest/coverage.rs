@@ -114,8 +114,12 @@ pub fn kupiec_acceptance(days: u64, p: f64, confidence: f64) -> Result<(u64, u64
     Exceptions { days, count: 0 }.check(COMPUTATION, p)?;
     probability(COMPUTATION, "confidence", confidence)?;
     let accepted = |count: u64| chi2_sf(ratio_uc(Exceptions { days, count }, p), 1.0) > 1.0 - confidence;
-    // The ratio is convex in x with its minimum at Tp, so each end is found by bisection from there.
-    let middle = ((days as f64 * p).round() as u64).min(days);
+    // The ratio is convex in x with its minimum at Tp, so each end is found by bisection from the whole number there
+    // that has the lower ratio, which need not be the nearer one.
+    let below = ((days as f64 * p) as u64).min(days);
+    let above = (below + 1).min(days);
+    let ratio = |count| ratio_uc(Exceptions { days, count }, p);
+    let middle = if ratio(above) < ratio(below) { above } else { below };
     let low = first_where(0, middle, &accepted);
     let high = first_where(middle, days + 1, &|count| count > days || (count > middle && !accepted(count)));
     Ok((low, high - 1))
