@@ -12,6 +12,8 @@ STAMPS := .stamps
 UV_VERSION := 0.13.9
 # Arguments of `make run`, for example ARGS="--data bars.csv".
 ARGS ?=
+# Seed of the Rust property tests: fixed, so that a run can be repeated.
+SEED ?= 1
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Our own setting; a caller's PYTHONPATH must not shadow the pinned environment.
@@ -102,8 +104,8 @@ test: lint test-go test-rust test-python test-cross ## Lint, then all suites; ea
 .PHONY: test-go test-rust test-python test-cross
 test-go: build ## Go tests
 	@cd trading && go test -count=1 -race -timeout 5m ./... -json | $(CURDIR)/$(VENV)/bin/python $(CURDIR)/tests/count_go.py
-test-rust: build ## Rust tests
-	@cd risk && cargo test --locked --quiet --workspace
+test-rust: build ## Rust tests (SEED=N: another seed of the random ones)
+	@cd risk && PROPTEST_RNG_SEED=$(SEED) cargo test --locked --quiet --workspace
 test-python: build ## Python tests
 	@cd orchestrator && $(CURDIR)/$(VENV)/bin/pytest -q tests
 test-cross: build ## Tests that span services, with real processes
