@@ -26,6 +26,8 @@ class MarketDataKind(IntEnum):
     BAR = 1
     QUOTE = 2
     TRADE = 3
+    BOOK_LEVEL = 4
+    BOOK_ORDER = 5
 
 
 class ColumnId(IntEnum):
@@ -49,6 +51,11 @@ class ColumnId(IntEnum):
     TRADE_PX = 16
     TRADE_QTY = 17
     AGGRESSOR_SIDE = 18
+    BOOK_SIDE = 19
+    BOOK_PX = 20
+    BOOK_QTY = 21
+    BOOK_ORDER_ID = 22
+    BOOK_FLAGS = 23
 
 
 # Tuples, because they are immutable and 65,536 of them are made without a Python loop.

@@ -23,6 +23,8 @@ class OrdType(IntEnum):
     UNSPECIFIED = 0
     MARKET = 1
     LIMIT = 2
+    STOP = 3
+    STOP_LIMIT = 4
 
 
 class TimeInForce(IntEnum):
@@ -33,6 +35,7 @@ class TimeInForce(IntEnum):
     GTC = 2
     IOC = 3
     FOK = 4
+    GTD = 5
 
 
 class OrdStatus(IntEnum):
@@ -76,6 +79,10 @@ class ExecType(IntEnum):
     EXPIRED = 6
     PENDING_CANCEL = 7
     CANCEL_REJECTED = 8
+    REPLACED = 9
+    TRIGGERED = 10
+    TRADE_CANCEL = 11
+    TRADE_CORRECT = 12
 
 
 class OrdRejReason(IntEnum):

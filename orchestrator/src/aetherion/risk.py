@@ -24,6 +24,7 @@ class RiskWarning(IntEnum):
     """Something the reader of a figure ought to know."""
 
     FEW_TAIL_SCENARIOS = 1
+    CORNISH_FISHER_NOT_MONOTONE = 2
 
 
 @dataclass(frozen=True, slots=True)

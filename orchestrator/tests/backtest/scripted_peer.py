@@ -19,6 +19,7 @@ from aetherion.v1 import (
     order_pb2,
     risk_api_pb2,
     risk_api_pb2_grpc,
+    risk_figures_pb2,
     trading_api_pb2,
     trading_api_pb2_grpc,
 )
@@ -175,7 +176,7 @@ class ScriptedRisk(risk_api_pb2_grpc.RiskServiceServicer):
             await context.abort(StatusCode.UNAVAILABLE, "Connection refused")
         return risk_api_pb2.CalculateRiskResponse(
             figures=[
-                risk_api_pb2.RiskFigures(confidence_bp=bp, var=10.0, es=12.0)
+                risk_figures_pb2.RiskFigures(confidence_bp=bp, var=10.0, es=12.0)
                 for bp in request.confidence_bp
             ]
         )

@@ -21,7 +21,14 @@ from aetherion.exact import GridError
 from aetherion.instrument import Instrument, InstrumentClass
 from aetherion.order import CancelOrder, ExecType, NewOrder, OrdRejReason, Side, TimeInForce
 from aetherion.risk import RiskLimit, RiskLimits
-from aetherion.v1 import account_pb2, instrument_pb2, market_data_pb2, order_pb2, risk_api_pb2
+from aetherion.v1 import (
+    account_pb2,
+    instrument_pb2,
+    market_data_pb2,
+    order_pb2,
+    risk_figures_pb2,
+    risk_model_pb2,
+)
 
 AAPL = Instrument("AAPL.XNAS", InstrumentClass.EQUITY, "AAPL", "USD", price_scale=2, qty_scale=1)
 
@@ -41,8 +48,8 @@ AAPL = Instrument("AAPL.XNAS", InstrumentClass.EQUITY, "AAPL", "USD", price_scal
         (instrument.InstrumentClass, instrument_pb2.InstrumentClass, "INSTRUMENT_CLASS_"),
         (market_data.MarketDataKind, market_data_pb2.MarketDataKind, "MARKET_DATA_KIND_"),
         (market_data.ColumnId, market_data_pb2.ColumnId, "COLUMN_ID_"),
-        (risk.QuantileRule, risk_api_pb2.QuantileRule, "QUANTILE_RULE_"),
-        (risk.RiskWarning, risk_api_pb2.RiskWarning, "RISK_WARNING_"),
+        (risk.QuantileRule, risk_model_pb2.QuantileRule, "QUANTILE_RULE_"),
+        (risk.RiskWarning, risk_figures_pb2.RiskWarning, "RISK_WARNING_"),
     ],
 )
 def test_enumerations_are_those_of_the_contract(

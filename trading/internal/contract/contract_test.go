@@ -59,10 +59,10 @@ func TestEnumerationsHaveTheNumbersOfTheContract(t *testing.T) {
 		contract protoreflect.Enum
 	}{
 		{uint8(engine.Sell), pb.Side_SIDE_SELL},
-		{uint8(engine.Limit), pb.OrdType_ORD_TYPE_LIMIT},
-		{uint8(engine.FOK), pb.TimeInForce_TIME_IN_FORCE_FOK},
+		{uint8(engine.StopLimit), pb.OrdType_ORD_TYPE_STOP_LIMIT},
+		{uint8(engine.GTD), pb.TimeInForce_TIME_IN_FORCE_GTD},
 		{uint8(engine.StatusPendingCancel), pb.OrdStatus_ORD_STATUS_PENDING_CANCEL},
-		{uint8(engine.ExecCancelRejected), pb.ExecType_EXEC_TYPE_CANCEL_REJECTED},
+		{uint8(engine.ExecTradeCorrect), pb.ExecType_EXEC_TYPE_TRADE_CORRECT},
 		{uint8(engine.RejVenue), pb.OrdRejReason_ORD_REJ_REASON_VENUE},
 		{uint8(engine.CxlAlreadyPending), pb.CxlRejReason_CXL_REJ_REASON_ALREADY_PENDING},
 		{uint8(engine.ByVenue), pb.RejectedBy_REJECTED_BY_VENUE},

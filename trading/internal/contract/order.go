@@ -33,6 +33,7 @@ func DecodeNewOrder(o *pb.NewOrder) (engine.NewOrder, error) {
 	ordType, ordTypeErr := specified[engine.OrdType]("ord_type", o.GetOrdType(), pb.OrdType_name)
 	tif, tifErr := specified[engine.TimeInForce]("time_in_force", o.GetTimeInForce(), pb.TimeInForce_name)
 	err := first(
+		unserved(o),
 		Name("cl_ord_id", o.GetClOrdId()), Name("account", o.GetAccount()), Name("instrument_id", o.GetInstrumentId()),
 		strategy(o.GetStrategyId()), sideErr, ordTypeErr, tifErr,
 	)
@@ -51,6 +52,23 @@ func DecodeNewOrder(o *pb.NewOrder) (engine.NewOrder, error) {
 		Price:        o.GetPrice(),
 		HasPrice:     o.Price != nil,
 	}, nil
+}
+
+// unserved refuses fields that the order path does not act on, rather than to ignore them.
+func unserved(o *pb.NewOrder) error {
+	switch {
+	case o.StopPx != nil:
+		return fmt.Errorf("stop_px: must be absent, stop orders are not taken here, got %d", o.GetStopPx())
+	case o.GetDisplayQty() != 0:
+		return fmt.Errorf("display_qty: must be 0, iceberg orders are not taken here, got %d", o.GetDisplayQty())
+	case o.GetExpireTimeNs() != 0:
+		return fmt.Errorf("expire_time_ns: must be 0, GTD orders are not taken here, got %d", o.GetExpireTimeNs())
+	case len(o.GetExecInsts()) != 0:
+		return fmt.Errorf("exec_insts: must be empty, none is taken here, got %v", o.GetExecInsts())
+	case o.GetSelfTradePrevention() != 0:
+		return fmt.Errorf("self_trade_prevention: must be unspecified, got %v", o.GetSelfTradePrevention())
+	}
+	return nil
 }
 
 // EncodeCancelOrder gives the contract's form.

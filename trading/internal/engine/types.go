@@ -20,8 +20,10 @@ type OrdType uint8
 
 // The order types.
 const (
-	Market OrdType = 1
-	Limit  OrdType = 2
+	Market    OrdType = 1
+	Limit     OrdType = 2
+	Stop      OrdType = 3
+	StopLimit OrdType = 4
 )
 
 // TimeInForce is how long an order works.
@@ -33,6 +35,7 @@ const (
 	GTC TimeInForce = 2
 	IOC TimeInForce = 3
 	FOK TimeInForce = 4
+	GTD TimeInForce = 5
 )
 
 // OrdStatus is where an order is.
@@ -63,6 +66,10 @@ const (
 	ExecExpired        ExecType = 6
 	ExecPendingCancel  ExecType = 7
 	ExecCancelRejected ExecType = 8
+	ExecReplaced       ExecType = 9
+	ExecTriggered      ExecType = 10
+	ExecTradeCancel    ExecType = 11
+	ExecTradeCorrect   ExecType = 12
 )
 
 // OrdRejReason is why an order was refused.

@@ -19,7 +19,7 @@ from aetherion.risk import (
     RiskMethod,
     RiskWarning,
 )
-from aetherion.v1 import risk_api_pb2, risk_api_pb2_grpc
+from aetherion.v1 import risk_api_pb2, risk_api_pb2_grpc, risk_figures_pb2, risk_model_pb2
 
 
 class RiskClient(Channel):
@@ -75,10 +75,10 @@ def _set_method(request: risk_api_pb2.CalculateRiskRequest, method: RiskMethod) 
         request.monte_carlo.seed = method.seed
 
 
-def _model_message(model: ReturnModel) -> risk_api_pb2.ReturnModel:
+def _model_message(model: ReturnModel) -> risk_model_pb2.ReturnModel:
     if (model.returns is None) == (model.covariance is None):
         raise ValueError("ReturnModel: give returns or covariance, one of them")
-    message = risk_api_pb2.ReturnModel()
+    message = risk_model_pb2.ReturnModel()
     if model.mean is not None:
         message.mean.extend(model.mean.tolist())
     if model.returns is not None:
@@ -92,12 +92,12 @@ def _model_message(model: ReturnModel) -> risk_api_pb2.ReturnModel:
     return message
 
 
-def _matrix_message(matrix: NDArray[np.float64]) -> risk_api_pb2.Matrix:
+def _matrix_message(matrix: NDArray[np.float64]) -> risk_model_pb2.Matrix:
     rows, cols = matrix.shape
-    return risk_api_pb2.Matrix(rows=rows, cols=cols, values=matrix.ravel().tolist())
+    return risk_model_pb2.Matrix(rows=rows, cols=cols, values=matrix.ravel().tolist())
 
 
-def _figures_of(m: risk_api_pb2.RiskFigures) -> RiskFigures:
+def _figures_of(m: risk_figures_pb2.RiskFigures) -> RiskFigures:
     return RiskFigures(
         confidence_bp=m.confidence_bp,
         var=m.var,
@@ -116,7 +116,7 @@ def _figures_of(m: risk_api_pb2.RiskFigures) -> RiskFigures:
     )
 
 
-def _interval_of(m: risk_api_pb2.ConfidenceInterval) -> ConfidenceInterval:
+def _interval_of(m: risk_figures_pb2.ConfidenceInterval) -> ConfidenceInterval:
     return ConfidenceInterval(
         lower=m.lower if m.HasField("lower") else None,
         upper=m.upper if m.HasField("upper") else None,

@@ -20,6 +20,12 @@ pub(crate) fn calculate(request: &CalculateRiskRequest) -> Result<CalculateRiskR
         Some(Method::Parametric(method)) => parametric(request, method),
         Some(Method::Historical(method)) => historical(request, method),
         Some(Method::MonteCarlo(method)) => monte_carlo(request, method),
+        Some(_) => Err(RiskError::invalid(
+            "calculate_risk",
+            "method",
+            "must be parametric, historical or monte_carlo",
+            "another",
+        )),
         None => Err(not_set("calculate_risk", "method")),
     }
 }
@@ -86,6 +92,8 @@ fn monte_carlo(request: &CalculateRiskRequest, method: &MonteCarloMethod) -> Res
         sigma_1d: Some(risk.sigma_1d),
         n_scenarios: risk.settings.n_scenarios,
         seed: Some(risk.settings.seed),
+        one_dimensional: true,
+        ..Default::default()
     })
 }
 

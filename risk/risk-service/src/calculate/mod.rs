@@ -8,7 +8,9 @@ use tonic::{Request, Response, Status};
 
 use crate::compute::{Pool, deadline};
 use crate::proto::risk_service_server::RiskService;
-use crate::proto::{CalculateRiskRequest, CalculateRiskResponse};
+use crate::proto::{self, CalculateRiskRequest, CalculateRiskResponse};
+
+type Answers<T> = std::pin::Pin<Box<dyn tokio_stream::Stream<Item = Result<T, Status>> + Send>>;
 
 /// Serves `RiskService`.
 pub struct Calculate {
@@ -32,6 +34,66 @@ impl RiskService for Calculate {
         let request = request.into_inner();
         let response = self.pool.run(deadline, move || figures::calculate(&request)).await?;
         response.map(Response::new).map_err(refused)
+    }
+
+    type StreamCalculationStream = Answers<proto::StreamCalculationResponse>;
+    type SimulateScenariosStream = Answers<proto::SimulateScenariosResponse>;
+    type StreamRiskStream = Answers<proto::StreamRiskResponse>;
+
+    async fn stream_calculation(
+        &self,
+        _request: Request<proto::StreamCalculationRequest>,
+    ) -> Result<Response<Answers<proto::StreamCalculationResponse>>, Status> {
+        Err(Status::unimplemented("stream_calculation"))
+    }
+
+    async fn simulate_scenarios(
+        &self,
+        _request: Request<tonic::Streaming<proto::SimulateScenariosRequest>>,
+    ) -> Result<Response<Answers<proto::SimulateScenariosResponse>>, Status> {
+        Err(Status::unimplemented("simulate_scenarios"))
+    }
+
+    async fn stream_risk(
+        &self,
+        _request: Request<proto::StreamRiskRequest>,
+    ) -> Result<Response<Answers<proto::StreamRiskResponse>>, Status> {
+        Err(Status::unimplemented("stream_risk"))
+    }
+
+    async fn stress_test(
+        &self,
+        _request: Request<proto::StressTestRequest>,
+    ) -> Result<Response<proto::StressTestResponse>, Status> {
+        Err(Status::unimplemented("stress_test"))
+    }
+
+    async fn price_options(
+        &self,
+        _request: Request<proto::PriceOptionsRequest>,
+    ) -> Result<Response<proto::PriceOptionsResponse>, Status> {
+        Err(Status::unimplemented("price_options"))
+    }
+
+    async fn implied_volatility(
+        &self,
+        _request: Request<proto::ImpliedVolatilityRequest>,
+    ) -> Result<Response<proto::ImpliedVolatilityResponse>, Status> {
+        Err(Status::unimplemented("implied_volatility"))
+    }
+
+    async fn backtest_var(
+        &self,
+        _request: Request<proto::BacktestVarRequest>,
+    ) -> Result<Response<proto::BacktestVarResponse>, Status> {
+        Err(Status::unimplemented("backtest_var"))
+    }
+
+    async fn estimate_covariance(
+        &self,
+        _request: Request<proto::EstimateCovarianceRequest>,
+    ) -> Result<Response<proto::EstimateCovarianceResponse>, Status> {
+        Err(Status::unimplemented("estimate_covariance"))
     }
 }
 

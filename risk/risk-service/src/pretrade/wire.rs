@@ -115,14 +115,16 @@ fn new_order(sent: proto::NewOrder) -> NewOrder {
         ord_type: match proto::OrdType::try_from(sent.ord_type) {
             Ok(proto::OrdType::Market) => Ok(OrdType::Market),
             Ok(proto::OrdType::Limit) => Ok(OrdType::Limit),
-            Ok(proto::OrdType::Unspecified) | Err(_) => Err(Unknown(sent.ord_type)),
+            Ok(proto::OrdType::Unspecified | proto::OrdType::Stop | proto::OrdType::StopLimit) | Err(_) => {
+                Err(Unknown(sent.ord_type))
+            }
         },
         time_in_force: match proto::TimeInForce::try_from(sent.time_in_force) {
             Ok(proto::TimeInForce::Day) => Ok(TimeInForce::Day),
             Ok(proto::TimeInForce::Gtc) => Ok(TimeInForce::Gtc),
             Ok(proto::TimeInForce::Ioc) => Ok(TimeInForce::Ioc),
             Ok(proto::TimeInForce::Fok) => Ok(TimeInForce::Fok),
-            Ok(proto::TimeInForce::Unspecified) | Err(_) => Err(Unknown(sent.time_in_force)),
+            Ok(proto::TimeInForce::Unspecified | proto::TimeInForce::Gtd) | Err(_) => Err(Unknown(sent.time_in_force)),
         },
         order_qty: sent.order_qty,
         price: sent.price,
