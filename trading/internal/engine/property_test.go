@@ -237,10 +237,12 @@ func TestInvariantsAfterEveryEventAndReplay(t *testing.T) {
 }
 
 // checkReplay builds a second engine from the bytes of the journal.
-func (m *machine) checkReplay(t *rapid.T) {
-	again := engine.New()
+func (m *machine) checkReplay(t *rapid.T) { m.replay(t, engine.New(), 1) }
+
+// replay brings another engine to where this one is, from the journal's events of that sequence on.
+func (m *machine) replay(t *rapid.T, again *engine.Engine, from uint64) {
 	var effects engine.Effects
-	err := m.journal.ReadFrom(1, func(sequence uint64, encoded []byte) error {
+	err := m.journal.ReadFrom(from, func(sequence uint64, encoded []byte) error {
 		event, err := journal.Decode(encoded)
 		if err != nil {
 			return err
