@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 )
 
 // Verified is what a journal holds that passed every check.
@@ -88,4 +89,31 @@ func visitBatches(visit func(Batch) error) func(string, *record) error {
 		}
 		return visit(batch)
 	}
+}
+
+// SnapshotUpTo is the newest snapshot at or before a sequence, of a journal that no process has open;
+// sequence 0 when there is none.
+func SnapshotUpTo(path string, sequence uint64) (at uint64, state []byte, err error) {
+	disk, err := openDirectory(path, true)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer func() { err = errors.Join(err, disk.Close()) }()
+	if err := disk.Lock(true); err != nil {
+		return 0, nil, err
+	}
+	names, err := list(disk)
+	if err != nil {
+		return 0, nil, err
+	}
+	for _, name := range slices.Backward(names.snapshots) {
+		s, state, err := readSnapshot(disk, name)
+		if err != nil {
+			return 0, nil, err
+		}
+		if s.sequence <= sequence {
+			return s.sequence, state, nil
+		}
+	}
+	return 0, nil, nil
 }

@@ -1,0 +1,113 @@
+// Package recovery brings an engine to where its journal ends, and shows what a journal holds.
+package recovery
+
+import (
+	"fmt"
+
+	"aetherion/trading/internal/engine"
+	"aetherion/trading/internal/journal"
+)
+
+// Kept is a journal to recover from.
+type Kept interface {
+	// LatestSnapshot is the newest state kept; sequence 0 when there is none.
+	LatestSnapshot() (sequence uint64, state []byte, err error)
+	// ReadFrom calls read for each event from sequence on.
+	ReadFrom(sequence uint64, read func(sequence uint64, event []byte) error) error
+}
+
+// Recover is the engine after the last event of a journal. Report is told the execution reports of the
+// events after the newest snapshot, in their order; those before it are gone with them.
+func Recover(kept Kept, report func([]engine.ExecutionReport)) (*engine.Engine, error) {
+	sequence, state, err := kept.LatestSnapshot()
+	if err != nil {
+		return nil, err
+	}
+	e, err := restored(sequence, state)
+	if err != nil {
+		return nil, err
+	}
+	var effects engine.Effects
+	err = kept.ReadFrom(sequence+1, func(_ uint64, event []byte) error {
+		effects.Reset()
+		if err := apply(e, event, &effects); err != nil {
+			return err
+		}
+		if len(effects.Reports) > 0 {
+			report(effects.Reports)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// restored is the engine of a snapshot, or a new one without a snapshot.
+func restored(sequence uint64, state []byte) (*engine.Engine, error) {
+	if sequence == 0 {
+		return engine.New(), nil
+	}
+	e, err := engine.ReadState(state)
+	if err != nil {
+		return nil, fmt.Errorf("snapshot %d: %w", sequence, err)
+	}
+	if e.Sequence() != sequence {
+		return nil, fmt.Errorf("snapshot %d: holds the state after sequence %d", sequence, e.Sequence())
+	}
+	return e, nil
+}
+
+func apply(e *engine.Engine, encoded []byte, effects *engine.Effects) error {
+	event, err := journal.Decode(encoded)
+	if err != nil {
+		return fmt.Errorf("after sequence %d: %w", e.Sequence(), err)
+	}
+	if err := e.Apply(event, effects); err != nil {
+		return fmt.Errorf("sequence %d: the journal's event does not apply: %w", event.Sequence, err)
+	}
+	return nil
+}
+
+// StateAt is the engine after the event of a sequence, of a journal that no process has open. Sequence
+// 0 is the last one.
+func StateAt(path string, sequence uint64) (*engine.Engine, error) {
+	verified, err := journal.Verify(path, nil)
+	if err != nil {
+		return nil, err
+	}
+	if sequence == 0 {
+		sequence = verified.LastSequence
+	}
+	if sequence > verified.LastSequence {
+		return nil, fmt.Errorf("sequence: must be at most %d, the last one, got %d", verified.LastSequence, sequence)
+	}
+	from, state, err := journal.SnapshotUpTo(path, sequence)
+	if err != nil {
+		return nil, err
+	}
+	if from == 0 && verified.FirstSequence > 1 {
+		return nil, fmt.Errorf("sequence: must be at least that of the oldest snapshot, what is before %d was compacted, got %d",
+			verified.FirstSequence, sequence)
+	}
+	e, err := restored(from, state)
+	if err != nil {
+		return nil, err
+	}
+	var effects engine.Effects
+	_, err = journal.Verify(path, func(batch journal.Batch) error {
+		for i, event := range batch.Events {
+			at := batch.FirstSequence + uint64(i)
+			if at <= from || at > sequence {
+				continue
+			}
+			effects.Reset()
+			if err := apply(e, event, &effects); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return e, err
+}

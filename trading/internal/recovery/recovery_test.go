@@ -1,0 +1,180 @@
+package recovery_test
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"aetherion/trading/internal/engine"
+	"aetherion/trading/internal/journal"
+	"aetherion/trading/internal/recovery"
+)
+
+// day writes orders, each acknowledged and filled, as a live engine does, and hands on its state after
+// every event.
+func day(t testing.TB, orders int, visit func(e *engine.Engine, event []byte)) {
+	t.Helper()
+	e := engine.New()
+	var effects engine.Effects
+	apply := func(input engine.Input) {
+		event := engine.Event{Sequence: e.Sequence() + 1, TransactTime: int64(e.Sequence()), Input: input}
+		effects.Reset()
+		if err := e.Apply(event, &effects); err != nil {
+			t.Fatal(err)
+		}
+		encoded, err := journal.Encode(&event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		visit(e, encoded)
+	}
+	apply(&engine.Instrument{InstrumentID: "ACME.X", Version: 1, Class: engine.Equity, BaseCurrency: "ACME", QuoteCurrency: "USD",
+		PriceScale: 2, PriceIncrement: 1, QtyIncrement: 1, Multiplier: engine.Decimal{Mantissa: 1}})
+	apply(&engine.AccountOpened{Account: "A", BaseCurrency: "USD"})
+	for i := range orders {
+		name := fmt.Sprint(i)
+		apply(&engine.OrderDecision{Approved: true, NewOrder: engine.NewOrder{ClOrdID: name, Account: "A", InstrumentID: "ACME.X",
+			Side: engine.Side(1 + i%2), OrdType: engine.Limit, TimeInForce: engine.GTC, OrderQty: 100, Price: 5000, HasPrice: true}})
+		id := e.Sequence()
+		apply(&engine.VenueReport{Venue: "X", OrderID: id, VenueOrderID: name, ExecType: engine.ExecNew})
+		apply(&engine.VenueReport{Venue: "X", OrderID: id, VenueOrderID: name, ExecType: engine.ExecTrade, ExecID: name,
+			LastQty: 100, LastPx: 5000 + int64(i%7), Commission: engine.Money{Currency: "USD"}})
+	}
+}
+
+// write keeps a day in a journal with a snapshot after every so many events; 0: none.
+func write(t testing.TB, path string, orders, snapshotEvery int) (hashes [][32]byte) {
+	t.Helper()
+	file, err := journal.Open(path, journal.Options{Sync: journal.SyncOS, SegmentSize: 1 << 16})
+	if err != nil {
+		t.Fatal(err)
+	}
+	day(t, orders, func(e *engine.Engine, event []byte) {
+		if err := file.Append(e.Sequence(), [][]byte{event}); err != nil {
+			t.Fatal(err)
+		}
+		hashes = append(hashes, e.StateHash())
+		if snapshotEvery > 0 && e.Sequence()%uint64(snapshotEvery) == 0 {
+			var state bytes.Buffer
+			if err := e.WriteState(&state); err != nil {
+				t.Fatal(err)
+			}
+			if err := file.Snapshot(e.Sequence(), state.Bytes()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return hashes
+}
+
+func TestRecoverGivesTheStateOfTheLiveRun(t *testing.T) {
+	for _, snapshotEvery := range []int{0, 1, 7, 100, 301} {
+		t.Run(fmt.Sprint("snapshot every ", snapshotEvery), func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "journal")
+			hashes := write(t, path, 100, snapshotEvery)
+			file, err := journal.Open(path, journal.Options{Sync: journal.SyncOS, SegmentSize: 1 << 16})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.Close()
+			var reports []engine.ExecutionReport
+			e, err := recovery.Recover(file, func(more []engine.ExecutionReport) { reports = append(reports, more...) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.StateHash() != hashes[len(hashes)-1] {
+				t.Error("the recovered state is not that of the live run")
+			}
+			snapshot, _, err := file.LatestSnapshot()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := min(int(file.LastSequence()-snapshot), 300); len(reports) != want {
+				t.Errorf("%d reports, want the %d of the events after the snapshot", len(reports), want)
+			}
+		})
+	}
+}
+
+func TestStateAtAnySequence(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	hashes := write(t, path, 30, 40)
+	for sequence := uint64(40); sequence <= uint64(len(hashes)); sequence++ {
+		e, err := recovery.StateAt(path, sequence)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.StateHash() != hashes[sequence-1] {
+			t.Fatalf("the state after sequence %d is another", sequence)
+		}
+	}
+	if e, err := recovery.StateAt(path, 0); err != nil || e.StateHash() != hashes[len(hashes)-1] {
+		t.Errorf("sequence 0 is the last: %v", err)
+	}
+	_, err := recovery.StateAt(path, 1000)
+	if err == nil || !strings.Contains(err.Error(), "sequence: must be at most 92, the last one, got 1000") {
+		t.Errorf("beyond the end: %v", err)
+	}
+}
+
+// BenchmarkRecoverMillion is from an open directory to an engine that is ready, for a million events.
+func BenchmarkRecoverMillion(b *testing.B) {
+	for _, snapshot := range []bool{false, true} {
+		b.Run(fmt.Sprint("snapshot=", snapshot), func(b *testing.B) {
+			path := filepath.Join(b.TempDir(), "journal")
+			writeMillion(b, path, snapshot)
+			for b.Loop() {
+				file, err := journal.Open(path, journal.Options{Sync: journal.SyncOS})
+				if err != nil {
+					b.Fatal(err)
+				}
+				e, err := recovery.Recover(file, func([]engine.ExecutionReport) {})
+				if err != nil || e.Sequence() < 1_000_000 {
+					b.Fatal(err)
+				}
+				if err := file.Close(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func writeMillion(b *testing.B, path string, snapshot bool) {
+	file, err := journal.Open(path, journal.Options{Sync: journal.SyncOS})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var batch [][]byte
+	var last *engine.Engine
+	day(b, 333_333, func(e *engine.Engine, event []byte) {
+		last = e
+		if batch = append(batch, event); len(batch) < 256 {
+			return
+		}
+		if err := file.Append(e.Sequence()-255, batch); err != nil {
+			b.Fatal(err)
+		}
+		batch = batch[:0]
+	})
+	if err := file.Append(last.Sequence()+1-uint64(len(batch)), batch); err != nil {
+		b.Fatal(err)
+	}
+	if snapshot {
+		var state bytes.Buffer
+		if err := last.WriteState(&state); err != nil {
+			b.Fatal(err)
+		}
+		if err := file.Snapshot(last.Sequence(), state.Bytes()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := file.Close(); err != nil {
+		b.Fatal(err)
+	}
+}
