@@ -16,7 +16,6 @@ import (
 
 	"aetherion/trading/internal/config"
 	"aetherion/trading/internal/gate"
-	"aetherion/trading/internal/journal"
 	"aetherion/trading/internal/live"
 	"aetherion/trading/internal/market"
 	"aetherion/trading/internal/rpc"
@@ -31,8 +30,15 @@ const (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "journal" {
+		if err := journalCommand(os.Args[2:], os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "aetherion-trading:", err)
+			os.Exit(exitFailure)
+		}
+		return
+	}
 	if len(os.Args) > 1 {
-		fmt.Fprintf(os.Stderr, "aetherion-trading: takes no arguments, got %q; see .env.example for its settings\n", os.Args[1])
+		fmt.Fprintf(os.Stderr, "aetherion-trading: takes no arguments but journal, got %q; see .env.example for its settings\n", os.Args[1])
 		os.Exit(exitUsage)
 	}
 	settings, err := config.Load(".env", os.Environ())
@@ -67,6 +73,11 @@ func run(ctx context.Context, settings config.Config) error {
 	if err != nil {
 		return err
 	}
+	kept, err := openJournal(settings)
+	if err != nil {
+		return err
+	}
+	defer kept.Close()
 	session, err := live.New(live.Config{
 		Account:           settings.Account,
 		InitialCash:       settings.InitialCash,
@@ -74,15 +85,15 @@ func run(ctx context.Context, settings config.Config) error {
 		MaxVolumeShareBps: settings.ReplayVolumeShareBps,
 		OrderLatency:      settings.ReplayOrderLatency,
 		RiskTimeout:       settings.RiskTimeout,
-	}, dataset, risk, journal.NewMemory())
+	}, dataset, risk, kept)
 	if err != nil {
 		return err
 	}
 	defer session.Close()
 	server := rpc.New(rpc.Config{
 		Version:              version,
-		Epoch:                1, // a journal in memory begins anew with each process
-		Durability:           "memory",
+		Epoch:                kept.epoch,
+		Durability:           settings.Durability,
 		RequestTimeout:       settings.RequestTimeout,
 		SendTimeout:          settings.SendTimeout,
 		MaxMessageBytes:      settings.MaxMessageBytes,

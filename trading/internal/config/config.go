@@ -27,6 +27,9 @@ type Config struct {
 	DataDir    string
 	LogLevel   slog.Level
 
+	JournalDir string // empty: in memory
+	Durability string // one of those below
+
 	RiskAddress string
 	RiskTimeout time.Duration
 
@@ -44,6 +47,13 @@ type Config struct {
 	MaxBatchCommands     int
 	MaxBacktests         int
 }
+
+// Durabilities of the journal: when an acknowledged event is safe.
+const (
+	DurabilityFsync  = "fsync"  // from the loss of power
+	DurabilityOS     = "os"     // from the end of the process
+	DurabilityMemory = "memory" // not at all
+)
 
 // setting is one variable: its default and how its value is taken.
 type setting struct {
@@ -64,6 +74,16 @@ var settings = map[string]setting{
 	"LOG_LEVEL": {"info", func(c *Config, v string) error {
 		if c.LogLevel.UnmarshalText([]byte(v)) != nil {
 			return errors.New("must be debug, info, warn or error")
+		}
+		return nil
+	}},
+	"JOURNAL_DIR": {"", func(c *Config, v string) error {
+		c.JournalDir = v
+		return nil
+	}},
+	"DURABILITY": {"fsync", func(c *Config, v string) error {
+		if c.Durability = v; v != DurabilityFsync && v != DurabilityOS {
+			return errors.New("must be fsync or os")
 		}
 		return nil
 	}},
@@ -125,6 +145,9 @@ func Load(path string, process []string) (Config, error) {
 		if err := settings[name].set(&config, v.value); err != nil {
 			return Config{}, fmt.Errorf("%s%s: %w, got %q", v.where, prefix+name, err, v.value)
 		}
+	}
+	if config.JournalDir == "" {
+		config.Durability = DurabilityMemory
 	}
 	if config.Listen == "" && config.UnixSocket == "" {
 		return Config{}, fmt.Errorf("%sLISTEN, %sUNIX_SOCKET: at least one must be set, got two empty values", prefix, prefix)

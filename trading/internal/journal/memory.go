@@ -63,6 +63,12 @@ func (m *Memory) LastSequence() uint64 {
 	return uint64(len(m.events))
 }
 
+// LatestSnapshot is none: there is nothing to recover from.
+func (m *Memory) LatestSnapshot() (sequence uint64, state []byte, err error) { return 0, nil, nil }
+
+// Snapshot does nothing: a journal in memory is never opened again.
+func (m *Memory) Snapshot(uint64, []byte) error { return nil }
+
 // Close does nothing; a durable journal has files to close.
 func (m *Memory) Close() error { return nil }
 

@@ -13,6 +13,7 @@ import (
 type ReportLog struct {
 	mu       sync.Mutex
 	accounts map[string][]engine.ExecutionReport
+	since    uint64        // up to this sequence reports are gone
 	last     uint64        // sequence of the newest report
 	changed  chan struct{} // closed when a report comes
 }
@@ -22,8 +23,25 @@ func NewReportLog() *ReportLog {
 	return &ReportLog{accounts: map[string][]engine.ExecutionReport{}, changed: make(chan struct{})}
 }
 
+// Since says that reports up to a sequence are gone: a snapshot stands in for them.
+func (l *ReportLog) Since(sequence uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.since = sequence
+}
+
+// First is the first sequence that a reader may ask for.
+func (l *ReportLog) First() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.since + 1
+}
+
 // Publish adds reports in the order of their sequence.
 func (l *ReportLog) Publish(reports []engine.ExecutionReport) {
+	if len(reports) == 0 {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range reports {

@@ -18,6 +18,7 @@ import (
 	"aetherion/trading/internal/engine"
 	"aetherion/trading/internal/gate"
 	"aetherion/trading/internal/market"
+	"aetherion/trading/internal/recovery"
 	"aetherion/trading/internal/router"
 	"aetherion/trading/internal/sequencer"
 	"aetherion/trading/internal/venue/replay"
@@ -36,6 +37,14 @@ type Config struct {
 	RiskTimeout       time.Duration
 }
 
+// Journal is what a session recovers from and goes on with.
+type Journal interface {
+	sequencer.Journal
+	recovery.Kept
+	// Snapshot keeps the state after the event of a sequence.
+	Snapshot(sequence uint64, state []byte) error
+}
+
 // Session is what clients trade in. Its fields may be used from any goroutine.
 type Session struct {
 	Sequencer         *sequencer.Live
@@ -45,22 +54,28 @@ type Session struct {
 	Instruments       []engine.Instrument // as rows count them
 	MaxVolumeShareBps uint32
 
-	speed  float64
-	reader *market.Reader
-	first  []market.Row // read already, to know the time
-	desk   *desk        // nil without a data set
+	snapshots *snapshots
+	speed     float64
+	reader    *market.Reader
+	first     []market.Row // read already, to know the time
+	desk      *desk        // nil without a data set
 }
 
-// New opens a session on an empty journal. The data set may be nil: then nothing can be traded.
-func New(config Config, dataset *market.Dataset, risk grpc.ClientConnInterface, journal sequencer.Journal) (*Session, error) {
+// New opens a session where its journal ends. The data set may be nil: then nothing can be traded.
+func New(config Config, dataset *market.Dataset, risk grpc.ClientConnInterface, journal Journal) (*Session, error) {
 	s := &Session{Reports: NewReportLog(), MaxVolumeShareBps: config.MaxVolumeShareBps, speed: config.Speed}
+	since, state, err := recovery.Recover(journal, s.Reports.Publish)
+	if err != nil {
+		return nil, err
+	}
+	s.Reports.Since(since)
 	var now clock.Clock = clock.System{}
 	inbox, venues := newInbox(), map[string]router.Venue{}
 	var ids []string
 	if dataset != nil {
 		recorded := &replayClock{}
 		now = recorded
-		if err := s.openReplay(config, dataset, recorded, inbox); err != nil {
+		if err := s.openReplay(config, dataset, recorded, inbox, state.Now()); err != nil {
 			return nil, err
 		}
 		for i := range s.Instruments {
@@ -68,7 +83,8 @@ func New(config Config, dataset *market.Dataset, risk grpc.ClientConnInterface, 
 			venues[s.Instruments[i].Venue()] = inbox
 		}
 	}
-	sampler, state := sequencer.NewSampler(ids), engine.New()
+	s.snapshots = &snapshots{journal: journal, last: since}
+	sampler := sequencer.NewSampler(ids)
 	s.Gate = gate.New(risk, state.PretradeSnapshot, gate.Config{Deadline: config.RiskTimeout})
 	core := sequencer.New(now, state, s.Gate, journal, sampler)
 	s.Sequencer = sequencer.NewLive(core, router.New(venues).Send, s.Reports.Publish)
@@ -93,9 +109,13 @@ func (s *Session) Close() error {
 	return s.reader.Close()
 }
 
-// openReplay reads the first row, whose time is when the session begins.
-func (s *Session) openReplay(config Config, dataset *market.Dataset, now *replayClock, inbox *inbox) error {
-	reader, err := dataset.Read(market.Window{})
+// openReplay reads the first row after what the journal has seen, whose time is when the session begins.
+func (s *Session) openReplay(config Config, dataset *market.Dataset, now *replayClock, inbox *inbox, seen int64) error {
+	var window market.Window
+	if seen > 0 {
+		window.StartTime = seen + 1
+	}
+	reader, err := dataset.Read(window)
 	if err != nil {
 		return err
 	}
@@ -111,7 +131,7 @@ func (s *Session) openReplay(config Config, dataset *market.Dataset, now *replay
 	s.reader, s.Replay, s.Instruments = reader, market.NewReplay(), slices.Clone(dataset.Instruments)
 	s.desk = &desk{
 		venue: replay.New(now, s.Instruments, replay.Config{
-			MaxVolumeShareBps: config.MaxVolumeShareBps, OrderLatency: config.OrderLatency.Nanoseconds(),
+			MaxVolumeShareBps: config.MaxVolumeShareBps, OrderLatency: config.OrderLatency.Nanoseconds(), Since: seen,
 		}),
 		clock: now, inbox: inbox, rows: make(chan rowsToApply),
 	}
@@ -126,28 +146,62 @@ func begin(row *market.Row) int64 {
 	return row.TransactTime
 }
 
-// open journals the world in which the session trades.
+// open journals the world in which the session trades, as far as the journal does not know it.
 func (s *Session) open(config Config, core *sequencer.Sequencer) error {
-	var inputs []engine.Input
-	for i := range s.Instruments {
-		s.Instruments[i].Version = 1 // the first of a new journal
-		inputs = append(inputs, &s.Instruments[i])
+	inputs := s.definitions(core.Engine())
+	if _, opened := core.Engine().Account(config.Account); !opened {
+		inputs = append(inputs, &engine.AccountOpened{Account: config.Account, BaseCurrency: config.InitialCash.Currency})
+		if config.InitialCash.Amount.Sign() != 0 {
+			inputs = append(inputs, &engine.Adjustment{Account: config.Account, Cash: config.InitialCash, Reason: "initial cash"})
+		}
 	}
-	inputs = append(inputs, &engine.AccountOpened{Account: config.Account, BaseCurrency: config.InitialCash.Currency})
-	if config.InitialCash.Amount.Sign() != 0 {
-		inputs = append(inputs, &engine.Adjustment{Account: config.Account, Cash: config.InitialCash, Reason: "initial cash"})
-	}
+	inputs = append(inputs, lost(core.Engine())...)
 	output, err := core.Process(inputs)
 	if err != nil {
 		return err
 	}
+	s.Reports.Publish(output.Reports)
 	return refused(output.Results)
+}
+
+// definitions are those that are new or changed, each a version above the one before.
+func (s *Session) definitions(e *engine.Engine) []engine.Input {
+	var inputs []engine.Input
+	for i := range s.Instruments {
+		definition := &s.Instruments[i]
+		known, exists := e.Instrument(definition.InstrumentID)
+		definition.Version = known.Version
+		if exists && known == *definition {
+			continue
+		}
+		definition.Version++
+		inputs = append(inputs, definition)
+	}
+	return inputs
+}
+
+// lost ends the orders that worked when the last process ended: the replayed venue lives in this
+// process, and its orders died with the one before.
+func lost(e *engine.Engine) []engine.Input {
+	var inputs []engine.Input
+	for _, account := range e.Accounts() {
+		e.Orders(account.Account, 0, func(order *engine.Order) bool {
+			if order.Open() {
+				instrument, _ := e.Instrument(order.NewOrder.InstrumentID)
+				inputs = append(inputs, &engine.VenueReport{Venue: instrument.Venue(), OrderID: order.OrderID, ExecType: engine.ExecCanceled,
+					TransactTime: e.Now(), Text: "the simulated venue was started anew"})
+			}
+			return true
+		})
+	}
+	return inputs
 }
 
 // Run trades until ctx ends or something fails for good.
 func (s *Session) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.Sequencer.Run(ctx) })
+	group.Go(func() error { return unlessStopped(s.snapshots.run(ctx, s.Sequencer)) })
 	if s.desk != nil {
 		group.Go(func() error { return unlessStopped(s.desk.run(ctx)) })
 		group.Go(func() error { return s.play(ctx) })

@@ -16,19 +16,20 @@ type Kept interface {
 	ReadFrom(sequence uint64, read func(sequence uint64, event []byte) error) error
 }
 
-// Recover is the engine after the last event of a journal. Report is told the execution reports of the
-// events after the newest snapshot, in their order; those before it are gone with them.
-func Recover(kept Kept, report func([]engine.ExecutionReport)) (*engine.Engine, error) {
-	sequence, state, err := kept.LatestSnapshot()
+// Recover is the engine after the last event of a journal, and the sequence of the newest snapshot, 0
+// when there is none. Report is told the execution reports of the events after that snapshot, in their
+// order; those before it are gone with them.
+func Recover(kept Kept, report func([]engine.ExecutionReport)) (snapshot uint64, e *engine.Engine, err error) {
+	snapshot, state, err := kept.LatestSnapshot()
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	e, err := restored(sequence, state)
+	e, err = restored(snapshot, state)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	var effects engine.Effects
-	err = kept.ReadFrom(sequence+1, func(_ uint64, event []byte) error {
+	err = kept.ReadFrom(snapshot+1, func(_ uint64, event []byte) error {
 		effects.Reset()
 		if err := apply(e, event, &effects); err != nil {
 			return err
@@ -39,9 +40,9 @@ func Recover(kept Kept, report func([]engine.ExecutionReport)) (*engine.Engine, 
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	return e, nil
+	return snapshot, e, nil
 }
 
 // restored is the engine of a snapshot, or a new one without a snapshot.

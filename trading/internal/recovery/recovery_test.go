@@ -83,16 +83,12 @@ func TestRecoverGivesTheStateOfTheLiveRun(t *testing.T) {
 			}
 			defer file.Close()
 			var reports []engine.ExecutionReport
-			e, err := recovery.Recover(file, func(more []engine.ExecutionReport) { reports = append(reports, more...) })
+			snapshot, e, err := recovery.Recover(file, func(more []engine.ExecutionReport) { reports = append(reports, more...) })
 			if err != nil {
 				t.Fatal(err)
 			}
 			if e.StateHash() != hashes[len(hashes)-1] {
 				t.Error("the recovered state is not that of the live run")
-			}
-			snapshot, _, err := file.LatestSnapshot()
-			if err != nil {
-				t.Fatal(err)
 			}
 			if want := min(int(file.LastSequence()-snapshot), 300); len(reports) != want {
 				t.Errorf("%d reports, want the %d of the events after the snapshot", len(reports), want)
@@ -133,7 +129,7 @@ func BenchmarkRecoverMillion(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				e, err := recovery.Recover(file, func([]engine.ExecutionReport) {})
+				_, e, err := recovery.Recover(file, func([]engine.ExecutionReport) {})
 				if err != nil || e.Sequence() < 1_000_000 {
 					b.Fatal(err)
 				}

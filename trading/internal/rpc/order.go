@@ -115,6 +115,9 @@ func (s orderService) ListFills(ctx context.Context, r *pb.ListFillsRequest) (*p
 	if _, err := s.account(ctx, r.GetAccount()); err != nil {
 		return nil, err
 	}
+	if err := s.checkNotCompacted(r.GetFromSequence()); err != nil {
+		return nil, err
+	}
 	response := &pb.ListFillsResponse{}
 	for next := r.GetFromSequence(); ; {
 		reports, _ := s.session.Reports.From(r.GetAccount(), next, maxPage)

@@ -115,6 +115,9 @@ func (s orderService) StreamExecutionReports(r *pb.StreamExecutionReportsRequest
 
 // checkResume refuses a sequence that this journal has not reached: the client knows another journal.
 func (s orderService) checkResume(ctx context.Context, r *pb.StreamExecutionReportsRequest) error {
+	if err := s.checkNotCompacted(r.GetFromSequence()); err != nil {
+		return err
+	}
 	if _, err := s.account(ctx, r.GetAccount()); err != nil {
 		return err
 	}
@@ -125,6 +128,16 @@ func (s orderService) checkResume(ctx context.Context, r *pb.StreamExecutionRepo
 	if r.GetFromSequence() > last+1 {
 		return status.Errorf(codes.FailedPrecondition, "from_sequence: must be at most %d, which comes next in the journal, got %d",
 			last+1, r.GetFromSequence())
+	}
+	return nil
+}
+
+// checkNotCompacted refuses a sequence whose reports a snapshot stands in for. Only who asks for the
+// beginning, without a sequence, gets what there is.
+func (s orderService) checkNotCompacted(from uint64) error {
+	if first := s.session.Reports.First(); from > 0 && from < first {
+		return status.Errorf(codes.OutOfRange, "from_sequence: reports before %d were compacted, got %d; take the state from ListOrders and "+
+			"GetAccount, then resume from %d", first, from, first)
 	}
 	return nil
 }

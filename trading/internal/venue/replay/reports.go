@@ -2,7 +2,6 @@ package replay
 
 import (
 	"fmt"
-	"strconv"
 
 	"aetherion/trading/internal/engine"
 	"aetherion/trading/internal/router"
@@ -46,7 +45,7 @@ func (r *reports) fill(o *order, qty, px int64, liquidity engine.LiquidityInd) {
 		return
 	}
 	r.inputs = append(r.inputs, &engine.VenueReport{
-		Venue: o.book.venue, OrderID: o.id, VenueOrderID: o.venueOrderID, ExecID: strconv.FormatUint(r.venue.executed, 10),
+		Venue: o.book.venue, OrderID: o.id, VenueOrderID: o.venueOrderID, ExecID: r.venue.name(r.venue.executed),
 		ExecType: engine.ExecTrade, TransactTime: r.time, LastQty: qty, LastPx: px, LastLiquidityInd: liquidity,
 		Commission: engine.Money{Currency: o.book.instrument.QuoteCurrency, Amount: commission},
 	})

@@ -28,6 +28,7 @@ import (
 type Config struct {
 	MaxVolumeShareBps uint32 // largest share of a bar's volume or a displayed size that our orders fill, 1 to 10,000
 	OrderLatency      int64  // ns from decision to arrival
+	Since             int64  // time from which it plays on what another venue has begun; ids of the two differ. 0: the first
 }
 
 // Venue fills orders. It plays every venue of its instruments, and belongs to one goroutine.
@@ -134,7 +135,7 @@ func (v *Venue) Arrive() ([]engine.Input, error) {
 
 func (v *Venue) arrived(o *order, reports *reports) {
 	v.named++
-	o.venueOrderID = strconv.FormatUint(v.named, 10)
+	o.venueOrderID = v.name(v.named)
 	v.orders[o.id] = o
 	o.book.orders = append(o.book.orders, o)
 	reports.status(o, engine.ExecNew, "")
@@ -224,4 +225,12 @@ func (v *Venue) drop(b *book) {
 
 func (v *Venue) share(b *book, qty int64) int64 {
 	return share(qty, v.config.MaxVolumeShareBps, b.instrument.QtyIncrement)
+}
+
+// name is an id that no venue before this one has given.
+func (v *Venue) name(n uint64) string {
+	if v.config.Since == 0 {
+		return strconv.FormatUint(n, 10)
+	}
+	return strconv.FormatInt(v.config.Since, 10) + "-" + strconv.FormatUint(n, 10)
 }
