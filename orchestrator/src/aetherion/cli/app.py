@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from aetherion.cli import run, show
+from aetherion.cli import journal, run, show
 from aetherion.data.cli import app as data_app
 from aetherion.errors import AetherionError
 
@@ -57,3 +57,4 @@ app.command("positions")(show.positions)
 app.command("account")(show.account)
 app.command("limits")(show.limits)
 app.add_typer(data_app, name="data")
+app.add_typer(journal.app, name="journal")
