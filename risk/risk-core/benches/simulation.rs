@@ -10,9 +10,11 @@ use risk_core::delta_gamma::QuadraticForm;
 use risk_core::historical::historical_risk;
 use risk_core::matrix::{Matrix, MatrixRef};
 use risk_core::montecarlo::{
-    DeltaGammaSampling, LinearForm, MonteCarloSettings, Sampler, delta_gamma_monte_carlo, linear_monte_carlo,
+    DeltaGammaSampling, LinearBook, LinearForm, MonteCarloSettings, Sampler, delta_gamma_monte_carlo,
+    linear_monte_carlo,
 };
 use risk_core::pretrade_var::PortfolioVar;
+use risk_core::progress::Progress;
 use risk_core::quantile::{OrderedLosses, QuantileRule};
 use risk_core::rng::{BlockStream, FILL_BLOCK, normals_from_words};
 use risk_core::units::{Confidence, DegreesOfFreedom, Distribution, HorizonDays};
@@ -97,7 +99,10 @@ fn simulations(criterion: &mut Criterion) {
     ] {
         let form = form(factors);
         group.throughput(Throughput::Elements(u64::from(SCENARIOS) * factors as u64));
-        let run = || delta_gamma_monte_carlo(&form, distribution, DeltaGammaSampling::Plain, settings, &c99()).unwrap();
+        let run = || {
+            delta_gamma_monte_carlo(&form, distribution, DeltaGammaSampling::Plain, settings, &c99(), &Progress::new())
+                .unwrap()
+        };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         group.bench_function(name, |b| b.iter(|| pool.install(run)));
     }
@@ -107,7 +112,10 @@ fn simulations(criterion: &mut Criterion) {
     group.bench_function("delta_gamma_50_importance_sobol_16k", |b| {
         let importance = DeltaGammaSampling::ImportanceSampling;
         b.iter(|| {
-            on_threads(1, || delta_gamma_monte_carlo(&form, Distribution::Normal, importance, sobol, &c99()).unwrap())
+            on_threads(1, || {
+                delta_gamma_monte_carlo(&form, Distribution::Normal, importance, sobol, &c99(), &Progress::new())
+                    .unwrap()
+            })
         });
     });
     report_efficiency(&form, settings, sobol);
@@ -119,7 +127,17 @@ fn simulations(criterion: &mut Criterion) {
     group.bench_function("linear_one_dimensional", |b| {
         let one = LinearForm::OneDimensional;
         b.iter(|| {
-            on_threads(1, || linear_monte_carlo(&x, &[], &cov, Distribution::Normal, one, settings, &c99()).unwrap())
+            on_threads(1, || {
+                linear_monte_carlo(
+                    LinearBook { exposures: &x, mean: &[], form: one },
+                    &cov,
+                    Distribution::Normal,
+                    settings,
+                    &c99(),
+                    &Progress::new(),
+                )
+                .unwrap()
+            })
         });
     });
     group.finish();
@@ -128,7 +146,7 @@ fn simulations(criterion: &mut Criterion) {
 /// Scenarios that plain sampling would need for the standard error of importance sampling with Sobol points.
 fn report_efficiency(form: &QuadraticForm, plain: MonteCarloSettings, sobol: MonteCarloSettings) {
     let error = |sampling, settings| {
-        delta_gamma_monte_carlo(form, Distribution::Normal, sampling, settings, &c99()).unwrap()[0]
+        delta_gamma_monte_carlo(form, Distribution::Normal, sampling, settings, &c99(), &Progress::new()).unwrap()[0]
     };
     let (plain_level, level) =
         (error(DeltaGammaSampling::Plain, plain), error(DeltaGammaSampling::ImportanceSampling, sobol));

@@ -58,6 +58,9 @@ pub enum RiskError {
     /// An iteration that stopped before its goal.
     #[error("{0}")]
     DidNotConverge(Box<Fault>),
+    /// Nobody waited for the answer any more.
+    #[error("{0}")]
+    Canceled(Box<Fault>),
 }
 
 /// Makes one constructor a variant, all with the same four words.
@@ -93,6 +96,7 @@ constructors! {
     below_intrinsic => BelowIntrinsic, "`BelowIntrinsic`: what, the bound, the price.";
     above_maximum => AboveMaximum, "`AboveMaximum`: what, the bound, the price.";
     did_not_converge => DidNotConverge, "`DidNotConverge`: `did not converge`, the budget, how far it came.";
+    canceled => Canceled, "`Canceled`: the calculation, `was canceled`, how far it was.";
 }
 
 impl RiskError {
@@ -108,7 +112,8 @@ impl RiskError {
             | Self::ZeroVariance(fault)
             | Self::BelowIntrinsic(fault)
             | Self::AboveMaximum(fault)
-            | Self::DidNotConverge(fault) => fault,
+            | Self::DidNotConverge(fault)
+            | Self::Canceled(fault) => fault,
         }
     }
 }

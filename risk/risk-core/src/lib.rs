@@ -18,6 +18,7 @@ pub mod parametric;
 pub mod pretrade;
 pub mod pretrade_var;
 pub mod pricing;
+pub mod progress;
 pub mod quantile;
 pub mod rng;
 pub mod special;

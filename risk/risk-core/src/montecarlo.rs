@@ -14,7 +14,7 @@ mod revaluation;
 
 pub use delta_gamma::{DeltaGammaSampling, delta_gamma_monte_carlo};
 pub use estimate::MonteCarloLevel;
-pub use linear::{LinearForm, MonteCarloRisk, linear_monte_carlo};
+pub use linear::{LinearBook, LinearForm, MonteCarloRisk, linear_monte_carlo};
 pub use revaluation::{BookPosition, Revaluation, Shock, full_revaluation_monte_carlo};
 
 use crate::matrix::Matrix;

@@ -6,10 +6,11 @@ use risk_core::covariance::Covariance;
 use risk_core::delta_gamma::QuadraticForm;
 use risk_core::matrix::{Matrix, MatrixRef};
 use risk_core::montecarlo::{
-    BookPosition, DeltaGammaSampling, LinearForm, MonteCarloLevel, MonteCarloSettings, Revaluation, Sampler, Shock,
-    delta_gamma_monte_carlo, full_revaluation_monte_carlo, linear_monte_carlo,
+    BookPosition, DeltaGammaSampling, LinearBook, LinearForm, MonteCarloLevel, MonteCarloSettings, Revaluation,
+    Sampler, Shock, delta_gamma_monte_carlo, full_revaluation_monte_carlo, linear_monte_carlo,
 };
 use risk_core::pricing::{Bsm, OptionKind};
+use risk_core::progress::Progress;
 use risk_core::stress::Holding;
 use risk_core::units::{Confidence, DegreesOfFreedom, Distribution};
 
@@ -42,14 +43,27 @@ fn simulate(threads: usize, settings: MonteCarloSettings) -> Vec<MonteCarloLevel
     pool.install(|| {
         let mut levels = Vec::new();
         for form in [LinearForm::OneDimensional, LinearForm::AllFactors] {
-            let risk = linear_monte_carlo(&[1e6, -5e5], &[1e-3, 0.0], &cov, student_t(), form, settings, &c);
+            let risk = linear_monte_carlo(
+                LinearBook { exposures: &[1e6, -5e5], mean: &[1e-3, 0.0], form },
+                &cov,
+                student_t(),
+                settings,
+                &c,
+                &Progress::new(),
+            );
             levels.extend(risk.unwrap().levels);
         }
         let importance = DeltaGammaSampling::ImportanceSampling;
-        levels.extend(delta_gamma_monte_carlo(&form, Distribution::Normal, importance, settings, &c).unwrap());
-        levels.extend(delta_gamma_monte_carlo(&form, student_t(), DeltaGammaSampling::Plain, settings, &c).unwrap());
+        levels.extend(
+            delta_gamma_monte_carlo(&form, Distribution::Normal, importance, settings, &c, &Progress::new()).unwrap(),
+        );
+        levels.extend(
+            delta_gamma_monte_carlo(&form, student_t(), DeltaGammaSampling::Plain, settings, &c, &Progress::new())
+                .unwrap(),
+        );
         let revaluation = Revaluation { shock: Shock::Simple, years };
-        let risk = full_revaluation_monte_carlo(&straddle(), &cov, student_t(), revaluation, settings, &c);
+        let risk =
+            full_revaluation_monte_carlo(&straddle(), &cov, student_t(), revaluation, settings, &c, &Progress::new());
         levels.extend(risk.unwrap().levels);
         levels
     })
@@ -86,7 +100,7 @@ proptest! {
         let distribution = if normal { Distribution::Normal } else { t.unwrap_or(Distribution::Normal) };
         if let Ok(form) = QuadraticForm::new(numbers[0], b, lambda) {
             for sampling in [DeltaGammaSampling::Plain, DeltaGammaSampling::ImportanceSampling] {
-                if let Ok(levels) = delta_gamma_monte_carlo(&form, distribution, sampling, settings, &c) {
+                if let Ok(levels) = delta_gamma_monte_carlo(&form, distribution, sampling, settings, &c, &Progress::new()) {
                     prop_assert!(levels.iter().all(ordinary));
                 }
             }
@@ -96,7 +110,7 @@ proptest! {
         let Ok(m) = MatrixRef::new("t", "cov", n, n, m.values()) else { return Ok(()) };
         let Ok(cov) = Covariance::new("t", n, m) else { return Ok(()) };
         for form in [LinearForm::OneDimensional, LinearForm::AllFactors] {
-            if let Ok(risk) = linear_monte_carlo(&x, &[], &cov, distribution, form, settings, &c) {
+            if let Ok(risk) = linear_monte_carlo(LinearBook { exposures: &x, mean: &[], form }, &cov, distribution, settings, &c, &Progress::new()) {
                 prop_assert!(risk.levels.iter().all(ordinary) && risk.sigma_1d.is_finite());
             }
         }
@@ -105,7 +119,7 @@ proptest! {
         let book = [BookPosition { factor: 0, qty, holding: Holding::Option(option) }];
         for shock in [Shock::Log, Shock::Simple] {
             let revaluation = Revaluation { shock, years: horizon };
-            if let Ok(risk) = full_revaluation_monte_carlo(&book, &cov, distribution, revaluation, settings, &c) {
+            if let Ok(risk) = full_revaluation_monte_carlo(&book, &cov, distribution, revaluation, settings, &c, &Progress::new()) {
                 prop_assert!(risk.levels.iter().all(ordinary) && risk.sigma_1d.is_finite());
             }
         }
@@ -117,9 +131,16 @@ fn refusals_name_the_input() {
     let cov = Covariance::new("t", 1, MatrixRef::new("t", "cov", 1, 1, &[1e-4]).unwrap()).unwrap();
     let c = [Confidence::from_bp("t", 9900).unwrap()];
     let refused = |x: &[f64], settings| {
-        linear_monte_carlo(x, &[], &cov, Distribution::Normal, LinearForm::OneDimensional, settings, &c)
-            .unwrap_err()
-            .to_string()
+        linear_monte_carlo(
+            LinearBook { exposures: x, mean: &[], form: LinearForm::OneDimensional },
+            &cov,
+            Distribution::Normal,
+            settings,
+            &c,
+            &Progress::new(),
+        )
+        .unwrap_err()
+        .to_string()
     };
     assert_eq!(
         refused(&[1.0], MonteCarloSettings { n_scenarios: 999, ..PSEUDO }),

@@ -8,10 +8,12 @@ use risk_core::covariance::Covariance;
 use risk_core::delta_gamma::{DeltaGamma, QuadraticForm};
 use risk_core::matrix::{Matrix, MatrixRef, dot};
 use risk_core::montecarlo::{
-    BookPosition, DeltaGammaSampling, LinearForm, MonteCarloLevel, MonteCarloRisk, MonteCarloSettings, Revaluation,
-    Sampler, Shock, add_loadings, delta_gamma_monte_carlo, full_revaluation_monte_carlo, linear_monte_carlo,
+    BookPosition, DeltaGammaSampling, LinearBook, LinearForm, MonteCarloLevel, MonteCarloRisk, MonteCarloSettings,
+    Revaluation, Sampler, Shock, add_loadings, delta_gamma_monte_carlo, full_revaluation_monte_carlo,
+    linear_monte_carlo,
 };
 use risk_core::pricing::{Bsm, OptionKind};
+use risk_core::progress::Progress;
 use risk_core::quantile::OrderedLosses;
 use risk_core::stress::Holding;
 use risk_core::units::{Confidence, DegreesOfFreedom, Distribution};
@@ -79,7 +81,8 @@ fn check_full_revaluation(case: &Value) {
         [MonteCarloSettings { n_scenarios: 50_000, ..PSEUDO }, MonteCarloSettings { n_scenarios: 32 << 10, ..SOBOL }]
     {
         let run = full_revaluation_monte_carlo;
-        let got = run(&book, &cov, distribution(inputs), revaluation, settings, &confidences).unwrap();
+        let got =
+            run(&book, &cov, distribution(inputs), revaluation, settings, &confidences, &Progress::new()).unwrap();
         for (level, expected) in got.levels.iter().zip(case["expected"]["levels"].as_array().unwrap()) {
             check_level(&format!("{} {settings:?}", case["id"]), level, expected);
         }
@@ -121,7 +124,14 @@ fn delta_gamma() {
         let confidences = levels(&case["expected"]);
         for settings in [PSEUDO, SOBOL] {
             for sampling in [DeltaGammaSampling::Plain, DeltaGammaSampling::ImportanceSampling] {
-                let got = delta_gamma_monte_carlo(&form, Distribution::Normal, sampling, settings, &confidences);
+                let got = delta_gamma_monte_carlo(
+                    &form,
+                    Distribution::Normal,
+                    sampling,
+                    settings,
+                    &confidences,
+                    &Progress::new(),
+                );
                 for (level, expected) in got.unwrap().iter().zip(case["expected"]["levels"].as_array().unwrap()) {
                     let label = format!("{} {sampling:?} {settings:?}", case["id"]);
                     close(&label, level.var, f(&expected["exact_var"]), 0.0, 4.0 * level.var_se);
@@ -147,7 +157,7 @@ fn importance_sampling_reduces_the_variance_it_reports() {
         let n = 64;
         let one = |seed| {
             let settings = MonteCarloSettings { n_scenarios: 16 << 10, seed, sampler };
-            delta_gamma_monte_carlo(&form, Distribution::Normal, sampling, settings, &[c]).unwrap()[0]
+            delta_gamma_monte_carlo(&form, Distribution::Normal, sampling, settings, &[c], &Progress::new()).unwrap()[0]
         };
         let levels: Vec<MonteCarloLevel> = (0..n).map(one).collect();
         let mean = |f: &dyn Fn(&MonteCarloLevel) -> f64| levels.iter().map(f).sum::<f64>() / n as f64;
@@ -237,6 +247,14 @@ fn simulate_linear(
     let (x, matrix) = (vec_f(&inputs["x"]), covariance(inputs));
     let cov = Covariance::new("t", x.len(), matrix.as_ref()).unwrap();
     let confidences = levels(expected);
-    let risk = linear_monte_carlo(&x, &[], &cov, distribution(inputs), form, settings, &confidences).unwrap();
+    let risk = linear_monte_carlo(
+        LinearBook { exposures: &x, mean: &[], form },
+        &cov,
+        distribution(inputs),
+        settings,
+        &confidences,
+        &Progress::new(),
+    )
+    .unwrap();
     (confidences, risk)
 }

@@ -13,6 +13,7 @@ use super::mixing::MixingTable;
 use super::{MonteCarloSettings, Simulation};
 use crate::delta_gamma::QuadraticForm;
 use crate::error::{Result, RiskError};
+use crate::progress::Progress;
 use crate::rng::FILL_BLOCK;
 use crate::units::{Confidence, Distribution, Tail};
 
@@ -41,6 +42,7 @@ pub fn delta_gamma_monte_carlo(
     sampling: DeltaGammaSampling,
     settings: MonteCarloSettings,
     confidences: &[Confidence],
+    progress: &Progress,
 ) -> Result<Vec<MonteCarloLevel>> {
     let mixing = match (distribution, sampling) {
         (Distribution::Normal, _) => None,
@@ -53,11 +55,11 @@ pub fn delta_gamma_monte_carlo(
     let loss = LossForm::new(form);
     match sampling {
         DeltaGammaSampling::Plain => {
-            let losses = simulation.losses(|draws, losses| loss.fill(mixing.as_ref(), draws, losses));
+            let losses = simulation.losses(progress, |draws, losses| loss.fill(mixing.as_ref(), draws, losses))?;
             levels(NAME, &simulation, losses, confidences)
         }
         DeltaGammaSampling::ImportanceSampling => {
-            confidences.iter().map(|&c| importance_level(form, &loss, &simulation, c)).collect()
+            confidences.iter().map(|&c| importance_level(form, &loss, &simulation, c, progress)).collect()
         }
     }
 }
@@ -67,9 +69,10 @@ fn importance_level(
     loss: &LossForm,
     simulation: &Simulation,
     confidence: Confidence,
+    progress: &Progress,
 ) -> Result<MonteCarloLevel> {
     let twist = loss.twist_to(target(form, confidence.tail())?);
-    let losses = simulation.losses(|draws, losses| twist.form.fill(None, draws, losses));
+    let losses = simulation.losses(progress, |draws, losses| twist.form.fill(None, draws, losses))?;
     let log_weight = |loss: f64| twist.log_moment - twist.parameter * loss;
     weighted_level(NAME, simulation, &losses, log_weight, confidence)
 }

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::{MonteCarloSettings, Sampler};
 use crate::error::{Result, RiskError};
+use crate::progress::Progress;
 use crate::rng::{BlockStream, FILL_BLOCK, Philox4x64, Sobol, normals_from_points, normals_from_stream};
 
 /// Least number of scenarios.
@@ -18,6 +19,7 @@ const BLOCKS_A_TASK: usize = 4;
 /// A checked plan of a simulation: which scenarios, from which numbers.
 pub(crate) struct Simulation {
     pub settings: MonteCarloSettings,
+    computation: &'static str,
     sobol: Option<Sobol>,
 }
 
@@ -36,7 +38,7 @@ impl Simulation {
                 Some(Sobol::new(dimension)?)
             }
         };
-        Ok(Self { settings, sobol })
+        Ok(Self { settings, computation, sobol })
     }
 
     /// Number of independent replications: 1 for pseudo-random numbers.
@@ -53,15 +55,20 @@ impl Simulation {
     }
 
     /// One loss a scenario, in order. `fill` computes those of one block from its draws.
-    pub fn losses(&self, fill: impl Fn(&mut Draws<'_>, &mut [f64]) + Sync) -> Vec<f64> {
+    ///
+    /// Errors: `Canceled`.
+    pub fn losses(&self, progress: &Progress, fill: impl Fn(&mut Draws<'_>, &mut [f64]) + Sync) -> Result<Vec<f64>> {
         let mut losses = vec![0.0; self.settings.n_scenarios as usize];
+        progress.expect(losses.len() as u64);
         let block = FILL_BLOCK.min(self.replication_len());
-        losses
-            .par_chunks_mut(block)
-            .enumerate()
-            .with_min_len(BLOCKS_A_TASK)
-            .for_each(|(number, losses)| fill(&mut self.draws(number, block), losses));
-        losses
+        losses.par_chunks_mut(block).enumerate().with_min_len(BLOCKS_A_TASK).for_each(|(number, losses)| {
+            if !progress.is_canceled() {
+                fill(&mut self.draws(number, block), losses);
+                progress.add(losses.len() as u64);
+            }
+        });
+        progress.check(self.computation)?;
+        Ok(losses)
     }
 
     fn draws(&self, number: usize, block: usize) -> Draws<'_> {

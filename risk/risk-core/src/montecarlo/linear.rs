@@ -7,6 +7,7 @@ use super::{MonteCarloSettings, Sampler, Simulation};
 use crate::covariance::{Covariance, symmetric_eigen};
 use crate::error::{Result, require_finite, require_len};
 use crate::matrix::{Matrix, dot};
+use crate::progress::Progress;
 use crate::rng::FILL_BLOCK;
 use crate::units::{Confidence, Distribution};
 
@@ -20,6 +21,17 @@ pub enum LinearForm {
     OneDimensional,
     /// Every factor is drawn, `r = L z`.
     AllFactors,
+}
+
+/// A book that is linear in the factors' returns.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LinearBook<'a> {
+    /// Shape (K): money per unit return, short negative.
+    pub exposures: &'a [f64],
+    /// Shape (K): mean one-day returns; empty is zero.
+    pub mean: &'a [f64],
+    /// Which normals a scenario is made of.
+    pub form: LinearForm,
 }
 
 /// The answer of a simulation.
@@ -41,18 +53,18 @@ pub struct MonteCarloRisk {
 ///
 /// Formula: `L = -(x·μ + x·r)`, `r = B z`, `B B' = cov`; Student-t `r = B z √((ν-2)/W)`, `W ~ χ²_ν` by inversion, one a
 /// scenario. B is the lower Cholesky factor, for Sobol the principal components, largest first.
-/// Units: `exposures` money per unit return, short negative; `mean` (empty: zero) and `cov` of one-day returns.
+/// Units: those of [`LinearBook`]; `cov` of one-day returns.
 /// Errors: shapes, `n_scenarios` outside 1,000..=10,000,000, replications below 16 or not a power of two of points each.
 /// Source: Glasserman 2003 §9.1; McNeil, Frey & Embrechts 2015 §6.2.
 pub fn linear_monte_carlo(
-    exposures: &[f64],
-    mean: &[f64],
+    book: LinearBook<'_>,
     cov: &Covariance<'_>,
     distribution: Distribution,
-    form: LinearForm,
     settings: MonteCarloSettings,
     confidences: &[Confidence],
+    progress: &Progress,
 ) -> Result<MonteCarloRisk> {
+    let LinearBook { exposures, mean, form } = book;
     require_finite(NAME, "x", exposures)?;
     cov.require_dimension(NAME, exposures.len())?;
     if !mean.is_empty() {
@@ -73,7 +85,7 @@ pub fn linear_monte_carlo(
     };
     require_finite(NAME, "factor weights", &book.weights)?;
     let simulation = Simulation::new(NAME, settings, book.dimension())?;
-    let losses = simulation.losses(|draws, losses| book.fill(draws, losses));
+    let losses = simulation.losses(progress, |draws, losses| book.fill(draws, losses))?;
     Ok(MonteCarloRisk {
         levels: levels(NAME, &simulation, losses, confidences)?,
         sigma_1d,

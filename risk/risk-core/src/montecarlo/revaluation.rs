@@ -9,6 +9,7 @@ use crate::covariance::Covariance;
 use crate::error::{Result, RiskError, require_finite};
 use crate::matrix::Matrix;
 use crate::pricing::{Bsm, OptionKind, bsm};
+use crate::progress::Progress;
 use crate::rng::FILL_BLOCK;
 use crate::stress::Holding;
 use crate::units::{Confidence, Distribution};
@@ -58,6 +59,7 @@ pub fn full_revaluation_monte_carlo(
     revaluation: Revaluation,
     settings: MonteCarloSettings,
     confidences: &[Confidence],
+    progress: &Progress,
 ) -> Result<MonteCarloRisk> {
     let mixing = match (distribution, revaluation.shock) {
         (Distribution::Normal, _) => None,
@@ -70,7 +72,7 @@ pub fn full_revaluation_monte_carlo(
     let model = Model { positions, loadings: loadings(NAME, cov, settings.sampler)?, mixing, shock: revaluation.shock };
     let dimension = cov.dimension() + usize::from(model.mixing.is_some());
     let simulation = Simulation::new(NAME, settings, dimension)?;
-    let losses = simulation.losses(|draws, losses| model.fill(draws, losses));
+    let losses = simulation.losses(progress, |draws, losses| model.fill(draws, losses))?;
     require_finite(NAME, "losses", &losses)?;
     let sigma_1d = deviation(&losses);
     Ok(MonteCarloRisk {

@@ -1,8 +1,9 @@
 //! `CalculateRisk`, method by method.
 
 use risk_core::historical::{HistoricalRisk, historical_risk};
-use risk_core::montecarlo::{LinearForm, MonteCarloLevel, MonteCarloSettings, Sampler, linear_monte_carlo};
+use risk_core::montecarlo::{LinearBook, LinearForm, MonteCarloLevel, MonteCarloSettings, Sampler, linear_monte_carlo};
 use risk_core::parametric::{Multipliers, ParametricRisk, parametric_risk};
+use risk_core::progress::Progress;
 use risk_core::quantile::{Interval, QuantileRule};
 use risk_core::units::Confidence;
 use risk_core::{Result, RiskError};
@@ -86,7 +87,14 @@ fn monte_carlo(request: &CalculateRiskRequest, method: &MonteCarloMethod) -> Res
     let model = Model::new(NAME, x.len(), method.model.as_ref())?;
     let covariance = model.covariance(NAME, x.len())?;
     let form = LinearForm::OneDimensional;
-    let risk = linear_monte_carlo(x, model.mean, &covariance, model.distribution, form, settings, &levels)?;
+    let risk = linear_monte_carlo(
+        LinearBook { exposures: x, mean: model.mean, form },
+        &covariance,
+        model.distribution,
+        settings,
+        &levels,
+        &Progress::new(),
+    )?;
     Ok(CalculateRiskResponse {
         figures: risk.levels.into_iter().map(monte_carlo_figures).collect(),
         sigma_1d: Some(risk.sigma_1d),
