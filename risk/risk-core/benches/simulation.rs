@@ -110,7 +110,7 @@ fn simulations(criterion: &mut Criterion) {
     let sobol = MonteCarloSettings { n_scenarios: 16 << 10, sampler: Sampler::Sobol { replications: 16 }, ..settings };
     group.throughput(Throughput::Elements(u64::from(sobol.n_scenarios) * FACTORS as u64));
     group.bench_function("delta_gamma_50_importance_sobol_16k", |b| {
-        let importance = DeltaGammaSampling::ImportanceSampling;
+        let importance = DeltaGammaSampling::ImportanceSampling { strata: 0 };
         b.iter(|| {
             on_threads(1, || {
                 delta_gamma_monte_carlo(&form, Distribution::Normal, importance, sobol, &c99(), &Progress::new())
@@ -129,7 +129,7 @@ fn simulations(criterion: &mut Criterion) {
         b.iter(|| {
             on_threads(1, || {
                 linear_monte_carlo(
-                    LinearBook { exposures: &x, mean: &[], form: one },
+                    LinearBook { exposures: &x, mean: &[], form: one, horizon: HorizonDays::ONE },
                     &cov,
                     Distribution::Normal,
                     settings,
@@ -149,7 +149,7 @@ fn report_efficiency(form: &QuadraticForm, plain: MonteCarloSettings, sobol: Mon
         delta_gamma_monte_carlo(form, Distribution::Normal, sampling, settings, &c99(), &Progress::new()).unwrap()[0]
     };
     let (plain_level, level) =
-        (error(DeltaGammaSampling::Plain, plain), error(DeltaGammaSampling::ImportanceSampling, sobol));
+        (error(DeltaGammaSampling::Plain, plain), error(DeltaGammaSampling::ImportanceSampling { strata: 0 }, sobol));
     println!(
         "relative standard error of VaR: plain {:.2e} from {}, importance and Sobol {:.2e} from {}",
         plain_level.var_se / plain_level.var,

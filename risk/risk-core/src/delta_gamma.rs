@@ -58,6 +58,28 @@ impl DeltaGamma<'_> {
     /// Errors: `ShapeMismatch`; `NotSymmetric` for gamma; `InvalidInput` for NaN, infinity and overflow.
     /// Source: Rouvinez 1997; Mina and Ulmer, *Delta-gamma four ways*, 1999.
     pub fn diagonalise(&self, cov: &Covariance<'_>) -> Result<QuadraticForm> {
+        self.rotate(cov).map(|(form, ..)| form)
+    }
+
+    /// [`DeltaGamma::diagonalise`], and the columns of `B V`: returns are `r = B V z`.
+    pub(crate) fn diagonalise_with_loadings(&self, cov: &Covariance<'_>) -> Result<(QuadraticForm, Vec<Vec<f64>>)> {
+        let k = self.delta.len();
+        let (form, root, vectors) = self.rotate(cov)?;
+        let loadings = (0..k)
+            .map(|j| {
+                let mut column = vec![0.0; k];
+                for (i, root) in root.iter().enumerate() {
+                    let weight = vectors.at(i, j);
+                    column.iter_mut().zip(root).for_each(|(sum, b)| *sum += weight * b);
+                }
+                column
+            })
+            .collect();
+        Ok((form, loadings))
+    }
+
+    /// The form, the columns of B and V.
+    fn rotate(&self, cov: &Covariance<'_>) -> Result<(QuadraticForm, Vec<Vec<f64>>, Matrix)> {
         let k = self.delta.len();
         self.check(cov)?;
         let root = root_of(cov.matrix())?;
@@ -67,7 +89,7 @@ impl DeltaGamma<'_> {
         // b = V' B' delta, by columns of V.
         let scaled: Vec<f64> = root.iter().map(|column| dot(column, self.delta)).collect();
         let b: Vec<f64> = (0..k).map(|j| dot(&eigen.vectors.as_ref().column(j), &scaled)).collect();
-        QuadraticForm::new(self.theta, b, eigen.values)
+        Ok((QuadraticForm::new(self.theta, b, eigen.values)?, root, eigen.vectors))
     }
 
     fn check(&self, cov: &Covariance<'_>) -> Result<()> {

@@ -7,6 +7,7 @@ use crate::error::{Result, RiskError};
 use crate::historical::portfolio_losses;
 use crate::matrix::MatrixRef;
 use crate::quantile::{OrderedLosses, VarEs};
+use crate::rng::{BlockStream, FILL_BLOCK};
 use crate::units::{Confidence, Decay};
 use crate::volatility::{Garch11, VolatilityModel};
 
@@ -81,6 +82,32 @@ impl<'a> PathRows<'a> {
         let why = format!("must be a positive multiple of {days} days");
         Err(RiskError::shape("path_rows", "number of rows", why, rows.len()))
     }
+}
+
+/// Rows drawn with replacement, each path from numbers that depend on the seed and its place alone: `n_paths` paths of
+/// `days` rows below `rows`, one after the other.
+///
+/// Errors: `InvalidInput` for fewer than 1,000 or more than 10,000,000 paths, and for more than 100,000,000 days in all.
+pub fn draw_path_rows(rows: usize, days: usize, n_paths: u32, seed: u64) -> Result<Vec<u32>> {
+    const COMPUTATION: &str = "path_rows";
+    if !(1_000..=10_000_000).contains(&n_paths) {
+        return Err(RiskError::invalid(COMPUTATION, "n_paths", "must be within 1000..=10000000", n_paths));
+    }
+    let count = days.saturating_mul(n_paths as usize);
+    if !(1..=100_000_000).contains(&count) {
+        let got = format!("{days} days of {n_paths} paths");
+        return Err(RiskError::invalid(COMPUTATION, "n_paths times horizon_days", "must be within 1..=100000000", got));
+    }
+    let mut drawn = vec![0; count];
+    let mut words = [0; FILL_BLOCK];
+    for (block, out) in drawn.chunks_mut(FILL_BLOCK).enumerate() {
+        BlockStream::new(seed, block as u64).fill(&mut words);
+        for (row, word) in out.iter_mut().zip(words) {
+            // The top of a product with 2^64: uniform but for a part in 2^64 / rows.
+            *row = ((u128::from(word) * rows as u128) >> 64) as u32;
+        }
+    }
+    Ok(drawn)
 }
 
 /// VaR and ES over several days by filtered historical simulation with GARCH(1,1).

@@ -5,17 +5,20 @@
 //! on the rayon pool of the caller.
 //! Sources: Glasserman, *Monte Carlo Methods in Financial Engineering*, 2003, ch. 5 and 9; Owen 1995.
 
+mod book;
 mod delta_gamma;
 mod draws;
 mod estimate;
+mod importance;
 mod linear;
 mod mixing;
 mod revaluation;
 
+pub use book::RepricedBook;
 pub use delta_gamma::{DeltaGammaSampling, delta_gamma_monte_carlo};
 pub use estimate::MonteCarloLevel;
 pub use linear::{LinearBook, LinearForm, MonteCarloRisk, linear_monte_carlo};
-pub use revaluation::{BookPosition, Revaluation, Shock, full_revaluation_monte_carlo};
+pub use revaluation::{BookPosition, BookSampling, Revaluation, Shock, full_revaluation_monte_carlo};
 
 use crate::matrix::Matrix;
 use draws::Simulation;

@@ -1,6 +1,7 @@
 //! Random and quasi-random numbers whose stream depends on (seed, block) only, never on a thread.
 
 mod normals;
+mod normals_f32;
 mod philox;
 mod sobol;
 
@@ -9,3 +10,4 @@ pub use philox::{BlockStream, Philox4x64};
 pub use sobol::{MAX_DIMENSION, Sobol, owen_scramble};
 
 pub(crate) use normals::{normals_from_points, normals_from_stream};
+pub(crate) use normals_f32::normals_f32_from_stream;

@@ -6,15 +6,15 @@ use risk_core::covariance::Covariance;
 use risk_core::delta_gamma::QuadraticForm;
 use risk_core::matrix::{Matrix, MatrixRef};
 use risk_core::montecarlo::{
-    BookPosition, DeltaGammaSampling, LinearBook, LinearForm, MonteCarloLevel, MonteCarloSettings, Revaluation,
-    Sampler, Shock, delta_gamma_monte_carlo, full_revaluation_monte_carlo, linear_monte_carlo,
+    BookPosition, BookSampling, DeltaGammaSampling, LinearBook, LinearForm, MonteCarloLevel, MonteCarloSettings,
+    Revaluation, Sampler, Shock, delta_gamma_monte_carlo, full_revaluation_monte_carlo, linear_monte_carlo,
 };
 use risk_core::pricing::{Bsm, OptionKind};
 use risk_core::progress::Progress;
 use risk_core::stress::Holding;
-use risk_core::units::{Confidence, DegreesOfFreedom, Distribution};
+use risk_core::units::{Confidence, DegreesOfFreedom, Distribution, HorizonDays};
 
-const PSEUDO: MonteCarloSettings = MonteCarloSettings { n_scenarios: 20_000, seed: 2024, sampler: Sampler::Pseudo };
+const PSEUDO: MonteCarloSettings = MonteCarloSettings { n_scenarios: 20_480, seed: 2024, sampler: Sampler::Pseudo };
 const SOBOL: MonteCarloSettings =
     MonteCarloSettings { n_scenarios: 16 << 11, seed: 2024, sampler: Sampler::Sobol { replications: 16 } };
 
@@ -44,7 +44,7 @@ fn simulate(threads: usize, settings: MonteCarloSettings) -> Vec<MonteCarloLevel
         let mut levels = Vec::new();
         for form in [LinearForm::OneDimensional, LinearForm::AllFactors] {
             let risk = linear_monte_carlo(
-                LinearBook { exposures: &[1e6, -5e5], mean: &[1e-3, 0.0], form },
+                LinearBook { exposures: &[1e6, -5e5], mean: &[1e-3, 0.0], form, horizon: HorizonDays::ONE },
                 &cov,
                 student_t(),
                 settings,
@@ -53,18 +53,31 @@ fn simulate(threads: usize, settings: MonteCarloSettings) -> Vec<MonteCarloLevel
             );
             levels.extend(risk.unwrap().levels);
         }
-        let importance = DeltaGammaSampling::ImportanceSampling;
-        levels.extend(
-            delta_gamma_monte_carlo(&form, Distribution::Normal, importance, settings, &c, &Progress::new()).unwrap(),
-        );
-        levels.extend(
-            delta_gamma_monte_carlo(&form, student_t(), DeltaGammaSampling::Plain, settings, &c, &Progress::new())
-                .unwrap(),
-        );
-        let revaluation = Revaluation { shock: Shock::Simple, years };
-        let risk =
-            full_revaluation_monte_carlo(&straddle(), &cov, student_t(), revaluation, settings, &c, &Progress::new());
-        levels.extend(risk.unwrap().levels);
+        let twisted = |strata| DeltaGammaSampling::ImportanceSampling { strata };
+        let mut drawn = vec![
+            (Distribution::Normal, twisted(0)),
+            (student_t(), twisted(0)),
+            (student_t(), DeltaGammaSampling::Plain),
+        ];
+        let mut books = vec![
+            (student_t(), Shock::Simple, BookSampling::Plain),
+            (Distribution::Normal, Shock::Log, BookSampling::ImportanceSampling { strata: 0 }),
+        ];
+        if settings == PSEUDO {
+            drawn.push((Distribution::Normal, DeltaGammaSampling::PlainSinglePrecision));
+            drawn.push((Distribution::Normal, twisted(16)));
+            books.push((Distribution::Normal, Shock::Log, BookSampling::ImportanceSampling { strata: 16 }));
+        }
+        for (distribution, sampling) in drawn {
+            let progress = Progress::new();
+            levels.extend(delta_gamma_monte_carlo(&form, distribution, sampling, settings, &c, &progress).unwrap());
+        }
+        for (distribution, shock, sampling) in books {
+            let how = (Revaluation { shock, years }, sampling);
+            let (book, progress) = (straddle(), Progress::new());
+            let risk = full_revaluation_monte_carlo(&book, &cov, distribution, how, settings, &c, &progress);
+            levels.extend(risk.unwrap().levels);
+        }
         levels
     })
 }
@@ -99,7 +112,7 @@ proptest! {
         let t = DegreesOfFreedom::new("t", nu).map(Distribution::StudentT);
         let distribution = if normal { Distribution::Normal } else { t.unwrap_or(Distribution::Normal) };
         if let Ok(form) = QuadraticForm::new(numbers[0], b, lambda) {
-            for sampling in [DeltaGammaSampling::Plain, DeltaGammaSampling::ImportanceSampling] {
+            for sampling in [DeltaGammaSampling::Plain, DeltaGammaSampling::ImportanceSampling { strata: 0 }] {
                 if let Ok(levels) = delta_gamma_monte_carlo(&form, distribution, sampling, settings, &c, &Progress::new()) {
                     prop_assert!(levels.iter().all(ordinary));
                 }
@@ -110,7 +123,7 @@ proptest! {
         let Ok(m) = MatrixRef::new("t", "cov", n, n, m.values()) else { return Ok(()) };
         let Ok(cov) = Covariance::new("t", n, m) else { return Ok(()) };
         for form in [LinearForm::OneDimensional, LinearForm::AllFactors] {
-            if let Ok(risk) = linear_monte_carlo(LinearBook { exposures: &x, mean: &[], form }, &cov, distribution, settings, &c, &Progress::new()) {
+            if let Ok(risk) = linear_monte_carlo(LinearBook { exposures: &x, mean: &[], form, horizon: HorizonDays::ONE }, &cov, distribution, settings, &c, &Progress::new()) {
                 prop_assert!(risk.levels.iter().all(ordinary) && risk.sigma_1d.is_finite());
             }
         }
@@ -119,7 +132,7 @@ proptest! {
         let book = [BookPosition { factor: 0, qty, holding: Holding::Option(option) }];
         for shock in [Shock::Log, Shock::Simple] {
             let revaluation = Revaluation { shock, years: horizon };
-            if let Ok(risk) = full_revaluation_monte_carlo(&book, &cov, distribution, revaluation, settings, &c, &Progress::new()) {
+            if let Ok(risk) = full_revaluation_monte_carlo(&book, &cov, distribution, (revaluation, BookSampling::Plain), settings, &c, &Progress::new()) {
                 prop_assert!(risk.levels.iter().all(ordinary) && risk.sigma_1d.is_finite());
             }
         }
@@ -132,7 +145,7 @@ fn refusals_name_the_input() {
     let c = [Confidence::from_bp("t", 9900).unwrap()];
     let refused = |x: &[f64], settings| {
         linear_monte_carlo(
-            LinearBook { exposures: x, mean: &[], form: LinearForm::OneDimensional },
+            LinearBook { exposures: x, mean: &[], form: LinearForm::OneDimensional, horizon: HorizonDays::ONE },
             &cov,
             Distribution::Normal,
             settings,
@@ -152,9 +165,42 @@ fn refusals_name_the_input() {
     );
     assert_eq!(
         refused(&[1.0], MonteCarloSettings { sampler: Sampler::Sobol { replications: 16 }, ..PSEUDO }),
-        "monte_carlo_var: n_scenarios must be a power of two times the 16 replications, got 20000"
+        "monte_carlo_var: n_scenarios must be a power of two times the 16 replications, got 20480"
     );
     assert_eq!(refused(&[f64::INFINITY], PSEUDO), "monte_carlo_var: x[0] must be finite, got inf");
     assert!(refused(&[f64::MAX], PSEUDO).starts_with("monte_carlo_var: factor weights[0] must be finite"));
     assert_eq!(refused(&[1.0, 2.0], PSEUDO), "monte_carlo_var: cov must be 2x2 to match x, got 1x1");
+}
+
+/// Ten days of normal returns are one of ten times the variance; ten days of Student's t are closer to normal than one.
+#[test]
+fn several_days_are_the_sum_of_single_ones() {
+    let cov = Covariance::new("t", 1, MatrixRef::new("t", "cov", 1, 1, &[4e-4]).unwrap()).unwrap();
+    let settings = MonteCarloSettings { n_scenarios: 400_000, ..PSEUDO };
+    let var = |distribution, days| {
+        let horizon = HorizonDays::new("t", days).unwrap();
+        let book = LinearBook { exposures: &[1e6], mean: &[1e-4], form: LinearForm::OneDimensional, horizon };
+        let c = [Confidence::from_bp("t", 9990).unwrap()];
+        linear_monte_carlo(book, &cov, distribution, settings, &c, &Progress::new()).unwrap().levels[0]
+    };
+    let (one, ten) = (var(Distribution::Normal, 1), var(Distribution::Normal, 10));
+    // The same normals, scaled; the mean grows with the days and not with their root.
+    assert!(((ten.var + 1e3) - 10_f64.sqrt() * (one.var + 1e2)).abs() < 1e-6 * ten.var);
+    let (t, ten_t) = (var(student_t(), 1), var(student_t(), 10));
+    assert!(ten_t.var < 10_f64.sqrt() * t.var - 4.0 * ten_t.var_se, "{ten_t:?} {t:?}");
+    assert!(ten_t.var > ten.var + 4.0 * ten_t.var_se, "{ten_t:?} {ten:?}");
+}
+
+/// A canceled simulation ends with its error; one that is not tells of all its scenarios.
+#[test]
+fn progress_is_told_and_a_cancel_is_heard() {
+    let cov = Covariance::new("t", 1, MatrixRef::new("t", "cov", 1, 1, &[4e-4]).unwrap()).unwrap();
+    let book = LinearBook { exposures: &[1e6], mean: &[], form: LinearForm::AllFactors, horizon: HorizonDays::ONE };
+    let progress = Progress::new();
+    let run = || linear_monte_carlo(book, &cov, Distribution::Normal, PSEUDO, &confidences(), &progress);
+    run().unwrap();
+    assert_eq!((progress.done(), progress.total()), (20_480, 20_480));
+    progress.cancel();
+    let error = run().unwrap_err().to_string();
+    assert_eq!(error, "monte_carlo_var: calculation was canceled, got 20480 of 40960 scenarios");
 }

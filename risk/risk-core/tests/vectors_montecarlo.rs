@@ -8,15 +8,15 @@ use risk_core::covariance::Covariance;
 use risk_core::delta_gamma::{DeltaGamma, QuadraticForm};
 use risk_core::matrix::{Matrix, MatrixRef, dot};
 use risk_core::montecarlo::{
-    BookPosition, DeltaGammaSampling, LinearBook, LinearForm, MonteCarloLevel, MonteCarloRisk, MonteCarloSettings,
-    Revaluation, Sampler, Shock, add_loadings, delta_gamma_monte_carlo, full_revaluation_monte_carlo,
-    linear_monte_carlo,
+    BookPosition, BookSampling, DeltaGammaSampling, LinearBook, LinearForm, MonteCarloLevel, MonteCarloRisk,
+    MonteCarloSettings, Revaluation, Sampler, Shock, add_loadings, delta_gamma_monte_carlo,
+    full_revaluation_monte_carlo, linear_monte_carlo,
 };
 use risk_core::pricing::{Bsm, OptionKind};
 use risk_core::progress::Progress;
 use risk_core::quantile::OrderedLosses;
 use risk_core::stress::Holding;
-use risk_core::units::{Confidence, DegreesOfFreedom, Distribution};
+use risk_core::units::{Confidence, DegreesOfFreedom, Distribution, HorizonDays};
 use serde_json::Value;
 
 const PSEUDO: MonteCarloSettings = MonteCarloSettings { n_scenarios: 400_000, seed: 2024, sampler: Sampler::Pseudo };
@@ -81,8 +81,16 @@ fn check_full_revaluation(case: &Value) {
         [MonteCarloSettings { n_scenarios: 50_000, ..PSEUDO }, MonteCarloSettings { n_scenarios: 32 << 10, ..SOBOL }]
     {
         let run = full_revaluation_monte_carlo;
-        let got =
-            run(&book, &cov, distribution(inputs), revaluation, settings, &confidences, &Progress::new()).unwrap();
+        let got = run(
+            &book,
+            &cov,
+            distribution(inputs),
+            (revaluation, BookSampling::Plain),
+            settings,
+            &confidences,
+            &Progress::new(),
+        )
+        .unwrap();
         for (level, expected) in got.levels.iter().zip(case["expected"]["levels"].as_array().unwrap()) {
             check_level(&format!("{} {settings:?}", case["id"]), level, expected);
         }
@@ -123,7 +131,7 @@ fn delta_gamma() {
         let form = book.diagonalise(&cov).unwrap();
         let confidences = levels(&case["expected"]);
         for settings in [PSEUDO, SOBOL] {
-            for sampling in [DeltaGammaSampling::Plain, DeltaGammaSampling::ImportanceSampling] {
+            for sampling in [DeltaGammaSampling::Plain, DeltaGammaSampling::ImportanceSampling { strata: 0 }] {
                 let got = delta_gamma_monte_carlo(
                     &form,
                     Distribution::Normal,
@@ -171,7 +179,7 @@ fn importance_sampling_reduces_the_variance_it_reports() {
     let sobol = Sampler::Sobol { replications: 16 };
     let plain = runs(DeltaGammaSampling::Plain, Sampler::Pseudo);
     for (sampler, least) in [(Sampler::Pseudo, (15.0, 40.0)), (sobol, (30.0, 100.0))] {
-        let got = runs(DeltaGammaSampling::ImportanceSampling, sampler);
+        let got = runs(DeltaGammaSampling::ImportanceSampling { strata: 0 }, sampler);
         let ratio = (plain.0 / got.0, plain.1 / got.1);
         println!("importance sampling, {sampler:?}: variance ratio VaR {:.0}, ES {:.0}", ratio.0, ratio.1);
         assert!(ratio.0 > least.0 && ratio.1 > least.1, "{sampler:?}: {ratio:?}");
@@ -248,7 +256,7 @@ fn simulate_linear(
     let cov = Covariance::new("t", x.len(), matrix.as_ref()).unwrap();
     let confidences = levels(expected);
     let risk = linear_monte_carlo(
-        LinearBook { exposures: &x, mean: &[], form },
+        LinearBook { exposures: &x, mean: &[], form, horizon: HorizonDays::ONE },
         &cov,
         distribution(inputs),
         settings,

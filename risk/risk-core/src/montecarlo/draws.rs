@@ -5,7 +5,9 @@ use rayon::prelude::*;
 use super::{MonteCarloSettings, Sampler};
 use crate::error::{Result, RiskError};
 use crate::progress::Progress;
-use crate::rng::{BlockStream, FILL_BLOCK, Philox4x64, Sobol, normals_from_points, normals_from_stream};
+use crate::rng::{
+    BlockStream, FILL_BLOCK, Philox4x64, Sobol, normals_f32_from_stream, normals_from_points, normals_from_stream,
+};
 
 /// Least number of scenarios.
 const MIN_SCENARIOS: u32 = 1_000;
@@ -58,17 +60,26 @@ impl Simulation {
     ///
     /// Errors: `Canceled`.
     pub fn losses(&self, progress: &Progress, fill: impl Fn(&mut Draws<'_>, &mut [f64]) + Sync) -> Result<Vec<f64>> {
-        let mut losses = vec![0.0; self.settings.n_scenarios as usize];
-        progress.expect(losses.len() as u64);
+        self.scenarios(progress, fill)
+    }
+
+    /// One value a scenario, as [`Simulation::losses`].
+    pub fn scenarios<T: Copy + Default + Send>(
+        &self,
+        progress: &Progress,
+        fill: impl Fn(&mut Draws<'_>, &mut [T]) + Sync,
+    ) -> Result<Vec<T>> {
+        let mut values = vec![T::default(); self.settings.n_scenarios as usize];
+        progress.expect(values.len() as u64);
         let block = FILL_BLOCK.min(self.replication_len());
-        losses.par_chunks_mut(block).enumerate().with_min_len(BLOCKS_A_TASK).for_each(|(number, losses)| {
+        values.par_chunks_mut(block).enumerate().with_min_len(BLOCKS_A_TASK).for_each(|(number, values)| {
             if !progress.is_canceled() {
-                fill(&mut self.draws(number, block), losses);
-                progress.add(losses.len() as u64);
+                fill(&mut self.draws(number, block), values);
+                progress.add(values.len() as u64);
             }
         });
         progress.check(self.computation)?;
-        Ok(losses)
+        Ok(values)
     }
 
     fn draws(&self, number: usize, block: usize) -> Draws<'_> {
@@ -104,6 +115,15 @@ enum Source<'a> {
 }
 
 impl Draws<'_> {
+    /// The next standard normals in single precision, at most [`FILL_BLOCK`]. Only of pseudo-random numbers: Sobol points
+    /// give none.
+    pub fn normals_f32(&mut self, out: &mut [f32]) {
+        match &mut self.0 {
+            Source::Pseudo(stream) => normals_f32_from_stream(stream, out),
+            Source::Sobol { .. } => out.fill(f32::NAN),
+        }
+    }
+
     /// Standard normals of one dimension for the scenarios of the block, at most [`FILL_BLOCK`]. Each dimension is asked
     /// for once, in ascending order.
     pub fn normals(&mut self, dimension: usize, out: &mut [f64]) {

@@ -3,6 +3,7 @@
 use super::Simulation;
 use crate::error::{Result, require_finite};
 use crate::quantile::{Interval, OrderedLosses};
+use crate::rng::FILL_BLOCK;
 use crate::special::t_ppf;
 use crate::units::Confidence;
 
@@ -90,22 +91,31 @@ fn replicated_level(
     })
 }
 
-/// Estimates of one level from scenarios drawn under a twist, each with the weight that undoes it.
+/// A loss that was drawn under a twist, and the weight that undoes it.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Weighted {
+    pub loss: f64,
+    pub weight: f64,
+}
+
+/// Estimates of one level from weighted scenarios. With strata a block holds as many of each, one after the other.
 ///
 /// The mean over the replications for Sobol; otherwise errors from the sample: `sd(w 1{L > VaR}) / (f √N)`, the density
-/// replaced by a difference quotient, and `sd(w (L - VaR)⁺) / (p √N)`.
+/// replaced by a difference quotient, and `sd(w (L - VaR)⁺) / (p √N)`; the variance of strata is that within them.
 /// Source: Glasserman 2003 §9.2.3.
 pub(super) fn weighted_level(
     computation: &'static str,
     simulation: &Simulation,
-    losses: &[f64],
-    log_weight: impl Fn(f64) -> f64,
+    scenarios: Vec<Weighted>,
+    strata: usize,
     confidence: Confidence,
 ) -> Result<MonteCarloLevel> {
-    require_finite(computation, "losses", losses)?;
-    let tails: Vec<WeightedTail> = losses
+    let sum: f64 = scenarios.iter().map(|s| s.loss * 0.0 + s.weight * 0.0).sum();
+    // Zero exactly when all are finite.
+    require_finite(computation, "losses", &[sum])?;
+    let tails: Vec<WeightedTail> = scenarios
         .chunks_exact(simulation.replication_len())
-        .map(|losses| WeightedTail::new(losses, &log_weight))
+        .map(|scenarios| WeightedTail::new(scenarios, strata))
         .collect();
     let p = confidence.tail().get();
     let var: Vec<f64> = tails.iter().map(|t| t.quantile(p)).collect();
@@ -132,22 +142,29 @@ pub(super) fn weighted_level(
     })
 }
 
-/// Losses from the worst down, each with its weight over N.
-struct WeightedTail(Vec<(f64, f64)>);
+/// Scenarios from the worst down, each with its weight over N and its stratum.
+struct WeightedTail {
+    scenarios: Vec<(f64, f64, usize)>,
+    strata: usize,
+}
 
 impl WeightedTail {
-    fn new(losses: &[f64], log_weight: &impl Fn(f64) -> f64) -> Self {
-        let n = losses.len() as f64;
-        let mut descending: Vec<f64> = losses.to_vec();
-        descending.sort_unstable_by(|a, b| b.total_cmp(a));
-        Self(descending.into_iter().map(|loss| (loss, log_weight(loss).exp() / n)).collect())
+    fn new(scenarios: &[Weighted], strata: usize) -> Self {
+        let n = scenarios.len() as f64;
+        let quota = (FILL_BLOCK.min(scenarios.len()) / strata).max(1);
+        let stratum = |i: usize| i % FILL_BLOCK / quota % strata;
+        let mut descending: Vec<_> =
+            scenarios.iter().enumerate().map(|(i, s)| (s.loss, s.weight / n, stratum(i))).collect();
+        // Stable, so that equal losses keep the order of their scenarios.
+        descending.sort_by(|a, b| b.0.total_cmp(&a.0));
+        Self { scenarios: descending, strata }
     }
 
     /// The loss that is exceeded with probability p; each scenario stands for the middle of its weight.
     fn quantile(&self, p: f64) -> f64 {
         let mut cumulated = 0.0;
         let mut last: Option<(f64, f64)> = None;
-        for &(loss, weight) in &self.0 {
+        for &(loss, weight, _) in &self.scenarios {
             let place = cumulated + 0.5 * weight;
             if place >= p {
                 return match last {
@@ -164,7 +181,7 @@ impl WeightedTail {
     /// Weighted mean of the losses in the tail of probability p, the last of them in part.
     fn tail_mean(&self, p: f64) -> f64 {
         let (mut left, mut sum, mut lowest) = (p, 0.0, f64::NAN);
-        for &(loss, weight) in &self.0 {
+        for &(loss, weight, _) in &self.scenarios {
             let part = weight.min(left);
             sum += part * loss;
             left -= part;
@@ -189,14 +206,18 @@ impl WeightedTail {
 
     /// Standard error of the weighted mean of f over the scenarios.
     fn deviation(&self, f: impl Fn(f64) -> f64) -> f64 {
-        let n = self.0.len() as f64;
-        let values = self.0.iter().map(|&(loss, weight)| n * weight * f(loss));
-        let mean = values.clone().sum::<f64>() / n;
-        (values.map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0) / n).sqrt()
+        let n = self.scenarios.len() as f64;
+        let each = n / self.strata as f64;
+        let values = || self.scenarios.iter().map(|&(loss, weight, stratum)| (n * weight * f(loss), stratum));
+        let mut means = vec![0.0; self.strata];
+        values().for_each(|(value, stratum)| means[stratum] += value / each);
+        let squares: f64 = values().map(|(value, stratum)| (value - means[stratum]).powi(2)).sum();
+        // The mean of the strata's means, each with `each` scenarios.
+        (squares / (each - 1.0) / each).sqrt() / self.strata as f64
     }
 
     fn beyond(&self, var: f64) -> usize {
-        self.0.partition_point(|(loss, _)| *loss > var)
+        self.scenarios.partition_point(|(loss, ..)| *loss > var)
     }
 }
 

@@ -5,11 +5,11 @@ use super::estimate::{MonteCarloLevel, levels};
 use super::mixing::MixingTable;
 use super::{MonteCarloSettings, Sampler, Simulation};
 use crate::covariance::{Covariance, symmetric_eigen};
-use crate::error::{Result, require_finite, require_len};
+use crate::error::{Result, RiskError, require_finite, require_len};
 use crate::matrix::{Matrix, dot};
 use crate::progress::Progress;
 use crate::rng::FILL_BLOCK;
-use crate::units::{Confidence, Distribution};
+use crate::units::{Confidence, Distribution, HorizonDays};
 
 const NAME: &str = "monte_carlo_var";
 
@@ -32,6 +32,8 @@ pub struct LinearBook<'a> {
     pub mean: &'a [f64],
     /// Which normals a scenario is made of.
     pub form: LinearForm,
+    /// Days of the horizon: returns of so many independent days are added.
+    pub horizon: HorizonDays,
 }
 
 /// The answer of a simulation.
@@ -51,7 +53,7 @@ pub struct MonteCarloRisk {
 
 /// VaR and ES of a linear book by simulation.
 ///
-/// Formula: `L = -(x·μ + x·r)`, `r = B z`, `B B' = cov`; Student-t `r = B z √((ν-2)/W)`, `W ~ χ²_ν` by inversion, one a
+/// Formula: `L = -h x·μ - Σ x·r` over the h days, for one day `L = -(x·μ + x·r)`, `r = B z`, `B B' = cov`; Student-t `r = B z √((ν-2)/W)`, `W ~ χ²_ν` by inversion, one a
 /// scenario. B is the lower Cholesky factor, for Sobol the principal components, largest first.
 /// Units: those of [`LinearBook`]; `cov` of one-day returns.
 /// Errors: shapes, `n_scenarios` outside 1,000..=10,000,000, replications below 16 or not a power of two of points each.
@@ -64,7 +66,7 @@ pub fn linear_monte_carlo(
     confidences: &[Confidence],
     progress: &Progress,
 ) -> Result<MonteCarloRisk> {
-    let LinearBook { exposures, mean, form } = book;
+    let LinearBook { exposures, mean, form, horizon } = book;
     require_finite(NAME, "x", exposures)?;
     cov.require_dimension(NAME, exposures.len())?;
     if !mean.is_empty() {
@@ -72,17 +74,23 @@ pub fn linear_monte_carlo(
         require_finite(NAME, "mu", mean)?;
     }
     let sigma_1d = cov.quadratic_form(exposures, &cov.matrix().mul_vec(exposures)).sqrt();
-    let book = Book {
-        expected_loss: -dot(exposures, mean),
+    let mut book = Book {
+        expected_loss: -dot(exposures, mean) * horizon.days(),
         weights: match form {
             LinearForm::OneDimensional => vec![sigma_1d],
             LinearForm::AllFactors => factor_weights(exposures, cov, settings.sampler)?,
         },
-        mixing: match distribution {
-            Distribution::Normal => None,
-            Distribution::StudentT(nu) => Some(MixingTable::new(nu)),
-        },
+        mixing: None,
+        days: 1,
     };
+    match distribution {
+        // The sum of normal days is one normal day of h times the variance.
+        Distribution::Normal => book.weights.iter_mut().for_each(|w| *w *= horizon.days().sqrt()),
+        Distribution::StudentT(nu) => {
+            book.mixing = Some(MixingTable::new(nu));
+            book.days = simulated_days(horizon)?;
+        }
+    }
     require_finite(NAME, "factor weights", &book.weights)?;
     let simulation = Simulation::new(NAME, settings, book.dimension())?;
     let losses = simulation.losses(progress, |draws, losses| book.fill(draws, losses))?;
@@ -115,15 +123,28 @@ pub(super) fn loadings(computation: &'static str, cov: &Covariance<'_>, sampler:
     }))
 }
 
+/// Most days that are drawn one by one.
+const MAX_DAYS: u32 = 250;
+
+fn simulated_days(horizon: HorizonDays) -> Result<usize> {
+    let days = horizon.days();
+    if days <= f64::from(MAX_DAYS) {
+        return Ok(days as usize);
+    }
+    Err(RiskError::invalid(NAME, "horizon_days", format!("must be at most {MAX_DAYS} for student_t"), days))
+}
+
 struct Book {
     expected_loss: f64,
     weights: Vec<f64>,
     mixing: Option<MixingTable>,
+    /// Days that are drawn, each with a mixing variable of its own.
+    days: usize,
 }
 
 impl Book {
     fn dimension(&self) -> usize {
-        self.weights.len() + usize::from(self.mixing.is_some())
+        self.days * (self.weights.len() + usize::from(self.mixing.is_some()))
     }
 
     fn fill(&self, draws: &mut Draws<'_>, losses: &mut [f64]) {
@@ -131,17 +152,24 @@ impl Book {
         let normals = &mut buffer[..losses.len().min(FILL_BLOCK)];
         let mut scale = [1.0; FILL_BLOCK];
         let scale = &mut scale[..losses.len().min(FILL_BLOCK)];
-        // The mixing variable moves all factors at once: the first dimension is its due.
-        if let Some(table) = &self.mixing {
-            draws.normals(0, scale);
-            table.scale_in_place(scale);
+        let mut day = [0.0; FILL_BLOCK];
+        let day = &mut day[..losses.len().min(FILL_BLOCK)];
+        losses.fill(self.expected_loss);
+        let mut dimension = 0;
+        for _ in 0..self.days {
+            // The mixing variable moves all factors at once: the first dimension is its due.
+            if let Some(table) = &self.mixing {
+                draws.normals(dimension, scale);
+                table.scale_in_place(scale);
+                dimension += 1;
+            }
+            day.fill(0.0);
+            for weight in &self.weights {
+                draws.normals(dimension, normals);
+                day.iter_mut().zip(normals.iter()).for_each(|(loss, z)| *loss -= weight * z);
+                dimension += 1;
+            }
+            losses.iter_mut().zip(day.iter().zip(scale.iter())).for_each(|(loss, (day, s))| *loss += day * s);
         }
-        let first = usize::from(self.mixing.is_some());
-        losses.fill(0.0);
-        for (j, weight) in self.weights.iter().enumerate() {
-            draws.normals(first + j, normals);
-            losses.iter_mut().zip(normals.iter()).for_each(|(loss, z)| *loss -= weight * z);
-        }
-        losses.iter_mut().zip(scale.iter()).for_each(|(loss, s)| *loss = self.expected_loss + *loss * s);
     }
 }

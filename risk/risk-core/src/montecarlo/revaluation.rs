@@ -1,14 +1,16 @@
 //! Simulation with full revaluation: every position is priced again in every scenario.
 
+use super::book::{RepricedBook, Sensitivities};
 use super::draws::Draws;
-use super::estimate::levels;
+use super::estimate::{MonteCarloLevel, Weighted, levels, weighted_level};
+use super::importance::{LossForm, TwistedDraws, check_strata, target};
 use super::linear::{MonteCarloRisk, loadings};
 use super::mixing::MixingTable;
-use super::{MonteCarloSettings, Simulation};
+use super::{MonteCarloSettings, Sampler, Simulation};
 use crate::covariance::Covariance;
+use crate::delta_gamma::{DeltaGamma, QuadraticForm};
 use crate::error::{Result, RiskError, require_finite};
 use crate::matrix::Matrix;
-use crate::pricing::{Bsm, OptionKind, bsm};
 use crate::progress::Progress;
 use crate::rng::FILL_BLOCK;
 use crate::stress::Holding;
@@ -45,18 +47,34 @@ pub struct Revaluation {
     pub years: f64,
 }
 
+/// How the scenarios of a book are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BookSampling {
+    /// From the distribution itself; one simulation serves all levels.
+    #[default]
+    Plain,
+    /// Where the book's delta-gamma approximation loses its own VaR; one simulation a level. Gaussian only. The closer the
+    /// approximation, the more it gains; the answer is that of the book however far off it is.
+    ImportanceSampling {
+        /// Equally likely strata of the approximate loss, a power of two up to 256; 0 and 1 are none. Pseudo-random only.
+        strata: u32,
+    },
+}
+
 /// VaR and ES of a book of spots and European options, by full revaluation.
 ///
 /// Formula: `L = -Σ qty (V₁ - V₀)`, V₁ at the shocked spot and at `max(T - years, 0)`; returns `r = B z`, Student-t
 /// `r = B z √((ν-2)/W)`, as [`super::linear_monte_carlo`].
-/// Units: money; `cov` of the factors' returns over the horizon; `sigma_1d` is the deviation of the simulated P&L.
-/// Errors: a factor that `cov` lacks, what [`bsm`] refuses, Student-t with [`Shock::Log`].
-/// Source: Glasserman 2003 §9.1; McNeil, Frey & Embrechts 2015 §9.2.
+/// Units: money; `cov` of the factors' returns over the horizon; `sigma_1d` is the deviation of the simulated P&L, of its
+/// delta-gamma approximation where that was sampled by importance.
+/// Errors: a factor that `cov` lacks, what [`crate::pricing::bsm`] refuses, Student-t with [`Shock::Log`] or importance
+/// sampling, strata with Sobol.
+/// Source: Glasserman 2003 §9.1 to §9.3; McNeil, Frey & Embrechts 2015 §9.2.
 pub fn full_revaluation_monte_carlo(
     book: &[BookPosition],
     cov: &Covariance<'_>,
     distribution: Distribution,
-    revaluation: Revaluation,
+    (revaluation, sampling): (Revaluation, BookSampling),
     settings: MonteCarloSettings,
     confidences: &[Confidence],
     progress: &Progress,
@@ -68,9 +86,31 @@ pub fn full_revaluation_monte_carlo(
             return Err(RiskError::invalid(NAME, "shock", "must be simple for student_t", "log"));
         }
     };
-    let positions = book.iter().map(|p| Repriced::new(p, cov.dimension(), revaluation)).collect::<Result<Vec<_>>>()?;
-    let model = Model { positions, loadings: loadings(NAME, cov, settings.sampler)?, mixing, shock: revaluation.shock };
-    let dimension = cov.dimension() + usize::from(model.mixing.is_some());
+    let book = RepricedBook::new(NAME, book, cov.dimension(), revaluation)?;
+    match (sampling, mixing) {
+        (BookSampling::Plain, mixing) => {
+            let shock = revaluation.shock;
+            let model = Model { book, loadings: loadings(NAME, cov, settings.sampler)?, mixing, shock };
+            plain(&model, settings, confidences, progress)
+        }
+        (BookSampling::ImportanceSampling { strata }, None) => {
+            check_strata(NAME, strata, settings.n_scenarios, settings.sampler == Sampler::Pseudo)?;
+            let model = Proxied::new(book, cov, revaluation.shock)?;
+            importance(&model, strata, settings, confidences, progress)
+        }
+        (BookSampling::ImportanceSampling { .. }, Some(_)) => {
+            Err(RiskError::invalid(NAME, "importance_sampling", "must be unset for student_t with a book", "a value"))
+        }
+    }
+}
+
+fn plain(
+    model: &Model,
+    settings: MonteCarloSettings,
+    confidences: &[Confidence],
+    progress: &Progress,
+) -> Result<MonteCarloRisk> {
+    let dimension = model.book.factors() + usize::from(model.mixing.is_some());
     let simulation = Simulation::new(NAME, settings, dimension)?;
     let losses = simulation.losses(progress, |draws, losses| model.fill(draws, losses))?;
     require_finite(NAME, "losses", &losses)?;
@@ -84,54 +124,8 @@ pub fn full_revaluation_monte_carlo(
     })
 }
 
-/// A position with its value now, and with the time to expiry that is left at the horizon.
-struct Repriced {
-    factor: usize,
-    qty: f64,
-    now: f64,
-    then: Holding,
-}
-
-impl Repriced {
-    fn new(position: &BookPosition, factors: usize, revaluation: Revaluation) -> Result<Self> {
-        let BookPosition { factor, qty, holding } = *position;
-        if factor >= factors {
-            let why = format!("must be below {factors}, the number of factors");
-            return Err(RiskError::invalid(NAME, "factor", why, factor));
-        }
-        require_finite(NAME, "qty", &[qty])?;
-        crate::check::non_negative(NAME, "years", revaluation.years)?;
-        let (now, then) = match holding {
-            Holding::Spot { spot } => (crate::check::positive(NAME, "spot", spot)?, holding),
-            Holding::Option(option) => {
-                let years = (option.years - revaluation.years).max(0.0);
-                (bsm(&option)?.price, Holding::Option(Bsm { years, ..option }))
-            }
-        };
-        Ok(Self { factor, qty, now, then })
-    }
-
-    /// Gain where the spot is multiplied by `growth`.
-    fn gain(&self, growth: f64) -> f64 {
-        let then = match self.then {
-            Holding::Spot { spot } => spot * growth,
-            Holding::Option(option) => price(Bsm { spot: option.spot * growth, ..option }),
-        };
-        self.qty * (then - self.now)
-    }
-}
-
-/// The price of an option whose spot may have gone to 0.
-fn price(option: Bsm) -> f64 {
-    match (option.spot > 0.0, option.kind) {
-        (true, _) => option.price(),
-        (false, OptionKind::Call) => 0.0,
-        (false, OptionKind::Put) => option.strike * (-option.rate * option.years).exp(),
-    }
-}
-
 struct Model {
-    positions: Vec<Repriced>,
+    book: RepricedBook,
     loadings: Matrix,
     mixing: Option<MixingTable>,
     shock: Shock,
@@ -139,13 +133,8 @@ struct Model {
 
 impl Model {
     fn fill(&self, draws: &mut Draws<'_>, losses: &mut [f64]) {
-        let n = losses.len();
-        let growth = self.growth(draws, n);
-        losses.fill(0.0);
-        for position in &self.positions {
-            let column = growth.get(position.factor * n..(position.factor + 1) * n).unwrap_or(&[]);
-            losses.iter_mut().zip(column).for_each(|(loss, growth)| *loss -= position.gain(*growth));
-        }
+        let growth = self.growth(draws, losses.len());
+        self.book.losses(&growth, losses);
     }
 
     /// `S₁/S₀`, factor by factor, a column of n scenarios each.
@@ -165,15 +154,79 @@ impl Model {
             super::add_loadings(&self.loadings, j, &normals, &mut returns);
         }
         for column in returns.chunks_exact_mut(n.max(1)) {
-            for (r, s) in column.iter_mut().zip(scale.iter()) {
-                *r = match self.shock {
-                    Shock::Log => (*r * s).exp(),
-                    Shock::Simple => (1.0 + *r * s).max(0.0),
-                };
-            }
+            column.iter_mut().zip(scale.iter()).for_each(|(r, s)| *r = self.shock.growth(*r * s));
         }
         returns
     }
+}
+
+/// A book with its delta-gamma approximation in independent normals.
+struct Proxied {
+    book: RepricedBook,
+    form: QuadraticForm,
+    loss: LossForm,
+    /// `r = B V y`, in the order of the terms of `loss`.
+    loadings: Matrix,
+    shock: Shock,
+}
+
+impl Proxied {
+    fn new(book: RepricedBook, cov: &Covariance<'_>, shock: Shock) -> Result<Self> {
+        let Sensitivities { theta, delta, gamma } = book.sensitivities()?;
+        let k = delta.len();
+        let gamma = Matrix::from_fn(k, k, |i, j| if i == j { gamma.get(i).copied().unwrap_or(0.0) } else { 0.0 });
+        let proxy = DeltaGamma { theta, delta: &delta, gamma: gamma.as_ref() };
+        let (form, columns) = proxy.diagonalise_with_loadings(cov)?;
+        let (loss, order) = LossForm::new(&form);
+        let entry = |i: usize, j: usize| order.get(j).and_then(|&j| columns.get(j)?.get(i)).copied().unwrap_or(0.0);
+        Ok(Self { book, form, loss, loadings: Matrix::from_fn(k, k, entry), shock })
+    }
+}
+
+fn importance(
+    model: &Proxied,
+    strata: u32,
+    settings: MonteCarloSettings,
+    confidences: &[Confidence],
+    progress: &Progress,
+) -> Result<MonteCarloRisk> {
+    let dimension = model.book.factors();
+    let simulation = Simulation::new(NAME, settings, dimension)?;
+    let level = |&c: &Confidence| importance_level(model, strata, &simulation, c, progress);
+    Ok(MonteCarloRisk {
+        levels: confidences.iter().map(level).collect::<Result<_>>()?,
+        sigma_1d: model.form.cumulants()?.k2.sqrt(),
+        dimension,
+        settings,
+        replications: simulation.replications(),
+    })
+}
+
+fn importance_level(
+    model: &Proxied,
+    strata: u32,
+    simulation: &Simulation,
+    confidence: Confidence,
+    progress: &Progress,
+) -> Result<MonteCarloLevel> {
+    let aimed = target(&model.form, confidence.tail())?;
+    let twisted = TwistedDraws::new(NAME, model.loss.clone(), aimed, strata)?;
+    let scenarios = simulation.scenarios(progress, |draws, scenarios: &mut [Weighted]| {
+        let (n, k) = (scenarios.len(), model.book.factors());
+        let (mut y, mut q, mut losses) = (vec![0.0; k * n], vec![0.0; n], vec![0.0; n]);
+        twisted.fill(draws, &mut y, &mut q);
+        let mut growth = vec![0.0; k * n];
+        for (j, normals) in y.chunks_exact(n.max(1)).enumerate() {
+            super::add_loadings(&model.loadings, j, normals, &mut growth);
+        }
+        growth.iter_mut().for_each(|r| *r = model.shock.growth(*r));
+        model.book.losses(&growth, &mut losses);
+        for ((scenario, loss), q) in scenarios.iter_mut().zip(losses).zip(q) {
+            let weight = (twisted.twist.log_moment - twisted.twist.parameter * q).exp();
+            *scenario = Weighted { loss, weight };
+        }
+    })?;
+    weighted_level(NAME, simulation, scenarios, twisted.strata(), confidence)
 }
 
 /// Standard deviation of the losses.

@@ -88,7 +88,7 @@ fn monte_carlo(request: &CalculateRiskRequest, method: &MonteCarloMethod) -> Res
     let covariance = model.covariance(NAME, x.len())?;
     let form = LinearForm::OneDimensional;
     let risk = linear_monte_carlo(
-        LinearBook { exposures: x, mean: model.mean, form },
+        LinearBook { exposures: x, mean: model.mean, form, horizon: HorizonDays::ONE },
         &covariance,
         model.distribution,
         settings,

@@ -1,0 +1,89 @@
+//! `BacktestVar`: forecasts held against what came.
+
+use risk_core::backtest::{
+    Exceptions, ForecastMethod, Transitions, Zone, acerbi_szekely, basel_multiplier, christoffersen, exceptions, kupiec,
+    rolling_forecast, traffic_light,
+};
+use risk_core::units::{Confidence, Decay};
+use risk_core::volatility::{Garch11, VolatilityModel};
+use risk_core::{Result, RiskError};
+
+use super::model::{not_set, quantile_rule};
+use crate::proto::backtest_var_request::Source;
+use crate::proto::rolling_forecasts::Method;
+use crate::proto::{
+    BacktestVarRequest, BacktestVarResponse, BaselZone, RollingForecasts, TestStatistic, VarForecasts,
+};
+
+const NAME: &str = "backtest_var";
+/// The days and the level of the supervisors' table.
+const BASEL_DAYS: usize = 250;
+const BASEL_LEVEL: u32 = 9_900;
+
+/// Answers a request, or says what is wrong with it.
+pub(crate) fn backtest_var(request: &BacktestVarRequest) -> Result<BacktestVarResponse> {
+    let confidence = Confidence::from_bp(NAME, request.confidence_bp)?;
+    match &request.source {
+        Some(Source::Forecasts(forecasts)) => judge(&request.pnl, forecasts, confidence, request.confidence_bp),
+        Some(Source::Rolling(rolling)) => {
+            let forecasts = roll(&request.pnl, rolling, confidence)?;
+            let tested = &request.pnl[rolling.window as usize..];
+            let verdict = judge(tested, &forecasts, confidence, request.confidence_bp)?;
+            Ok(BacktestVarResponse { forecasts: Some(forecasts), ..verdict })
+        }
+        None => Err(not_set(NAME, "forecasts or rolling")),
+    }
+}
+
+fn roll(pnl: &[f64], sent: &RollingForecasts, confidence: Confidence) -> Result<VarForecasts> {
+    let method = match &sent.method {
+        Some(Method::Historical(rule)) => ForecastMethod::Historical(quantile_rule(NAME, *rule)?),
+        Some(Method::Normal(ewma)) => ForecastMethod::Normal(Decay::new(NAME, ewma.lambda)?),
+        Some(Method::FilteredEwma(ewma)) => {
+            ForecastMethod::Filtered(VolatilityModel::Ewma(Decay::new(NAME, ewma.lambda)?))
+        }
+        Some(Method::FilteredGarch(g)) => {
+            ForecastMethod::Filtered(VolatilityModel::Garch11(Garch11::new(g.omega, g.alpha, g.beta)?))
+        }
+        None => return Err(not_set(NAME, "method of rolling")),
+    };
+    let forecasts = rolling_forecast(pnl, sent.window as usize, confidence, method)?;
+    Ok(VarForecasts {
+        var: forecasts.iter().map(|f| f.var).collect(),
+        es: forecasts.iter().map(|f| f.es).collect(),
+    })
+}
+
+fn judge(pnl: &[f64], forecasts: &VarForecasts, confidence: Confidence, level: u32) -> Result<BacktestVarResponse> {
+    let p = confidence.tail().get();
+    let hits = exceptions(pnl, &forecasts.var)?;
+    let count = Exceptions::count(&hits);
+    let coverage = kupiec(count, p)?;
+    let light = traffic_light(count, p)?;
+    let mut response = BacktestVarResponse {
+        n_days: u32::try_from(count.days).map_err(|_| RiskError::invalid(NAME, "days", "must fit 32 bits", count.days))?,
+        n_exceptions: count.count as u32,
+        exception_rows: (0..).zip(&hits).filter_map(|(row, hit)| hit.then_some(row)).collect(),
+        kupiec: Some(TestStatistic { value: coverage.lr_uc, p_value: coverage.p_uc }),
+        zone: match light.zone {
+            Zone::Green => BaselZone::Green,
+            Zone::Yellow => BaselZone::Yellow,
+            Zone::Red => BaselZone::Red,
+        }
+        .into(),
+        cumulative_probability: light.cum_prob,
+        basel_multiplier: (hits.len() == BASEL_DAYS && level == BASEL_LEVEL).then(|| basel_multiplier(count.count)),
+        ..Default::default()
+    };
+    if hits.len() > 1 {
+        let tests = christoffersen(count, Transitions::count(&hits), p)?;
+        response.independence = Some(TestStatistic { value: tests.lr_ind, p_value: tests.p_ind });
+        response.conditional_coverage = Some(TestStatistic { value: tests.lr_cc, p_value: tests.p_cc });
+    }
+    if !forecasts.es.is_empty() {
+        let tests = acerbi_szekely(pnl, &forecasts.var, &forecasts.es, p)?;
+        response.acerbi_szekely_z1 = tests.z1;
+        response.acerbi_szekely_z2 = Some(tests.z2);
+    }
+    Ok(response)
+}

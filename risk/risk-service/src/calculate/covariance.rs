@@ -1,0 +1,59 @@
+//! `EstimateCovariance`: estimators, and the repair that is made only when asked for.
+
+use risk_core::covariance::{
+    Centering, correlation, ewma_covariance, ledoit_wolf, repair_covariance, sample_covariance, symmetric_eigen,
+};
+use risk_core::matrix::{Matrix, MatrixRef};
+use risk_core::units::Decay;
+use risk_core::{Result, RiskError};
+
+use super::model::{matrix, not_set};
+use crate::proto;
+use crate::proto::estimate_covariance_request::Estimator;
+use crate::proto::{EstimateCovarianceRequest, EstimateCovarianceResponse};
+
+const NAME: &str = "estimate_covariance";
+/// Factors of a request: the eigenvalues of so many take seconds.
+const MAX_FACTORS: usize = 4_000;
+
+/// Answers a request, or says what is wrong with it.
+pub(crate) fn estimate_covariance(request: &EstimateCovarianceRequest) -> Result<EstimateCovarianceResponse> {
+    let returns = matrix(NAME, "returns", request.returns.as_ref())?;
+    if !(1..=MAX_FACTORS).contains(&returns.cols()) {
+        let why = format!("must have 1 to {MAX_FACTORS} columns");
+        return Err(RiskError::shape(NAME, "returns", why, returns.cols()));
+    }
+    let mut shrinkage = None;
+    let estimate = match request.estimator.as_ref().ok_or_else(|| not_set(NAME, "estimator"))? {
+        Estimator::Sample(_) => sample_covariance(returns)?,
+        Estimator::Ewma(ewma) => ewma_covariance(returns, Decay::new(NAME, ewma.lambda)?)?,
+        Estimator::LedoitWolf(sent) => {
+            let centering = if sent.assume_centered { Centering::Zero } else { Centering::Sample };
+            let shrunk = ledoit_wolf(returns, centering)?;
+            shrinkage = Some(shrunk.shrinkage);
+            shrunk.covariance
+        }
+        Estimator::Given(_) => Matrix::from_fn(returns.rows(), returns.cols(), |i, j| returns.at(i, j)),
+    };
+    let eigen = symmetric_eigen(NAME, "covariance", estimate.as_ref())?;
+    let smallest_eigenvalue = eigen.values.first().copied().unwrap_or(0.0);
+    let repaired = request.repair && smallest_eigenvalue < 0.0;
+    let covariance = if repaired { repair_covariance(estimate.as_ref())?.matrix } else { estimate };
+    Ok(EstimateCovarianceResponse {
+        correlation: correlations(covariance.as_ref()),
+        covariance: Some(sent(&covariance)),
+        shrinkage,
+        smallest_eigenvalue,
+        repaired,
+    })
+}
+
+/// Correlations, where every factor has a variance.
+fn correlations(covariance: MatrixRef<'_>) -> Option<proto::Matrix> {
+    let values: Vec<f64> = correlation(covariance).into_iter().collect::<Option<_>>()?;
+    Some(proto::Matrix { rows: covariance.rows() as u32, cols: covariance.cols() as u32, values })
+}
+
+fn sent(matrix: &Matrix) -> proto::Matrix {
+    proto::Matrix { rows: matrix.rows() as u32, cols: matrix.cols() as u32, values: matrix.values().to_vec() }
+}

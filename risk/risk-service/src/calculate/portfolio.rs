@@ -1,0 +1,109 @@
+//! Portfolios, from the contract's form into the core's.
+
+use std::collections::HashMap;
+
+use risk_core::covariance::Covariance;
+use risk_core::delta_gamma::{DeltaGamma, QuadraticForm};
+use risk_core::montecarlo::BookPosition;
+use risk_core::pricing::{Bsm, OptionKind};
+use risk_core::stress::{Holding, Position};
+use risk_core::{Result, RiskError};
+
+use super::model::{matrix, not_set};
+use crate::proto;
+use crate::proto::book_position::Holding as SentHolding;
+
+/// Most positions of a request: their revaluation alone is 10 ns each and scenario.
+pub(super) const MAX_POSITIONS: usize = 1_000_000;
+
+/// Call or put.
+pub(super) fn option_kind(name: &'static str, sent: i32) -> Result<OptionKind> {
+    match proto::OptionType::try_from(sent) {
+        Ok(proto::OptionType::Call) => Ok(OptionKind::Call),
+        Ok(proto::OptionType::Put) => Ok(OptionKind::Put),
+        Ok(proto::OptionType::Unspecified) | Err(_) => {
+            Err(RiskError::invalid(name, "option_type", "must be call or put", sent))
+        }
+    }
+}
+
+/// What a position holds.
+pub(super) fn holding(name: &'static str, sent: &proto::BookPosition) -> Result<Holding> {
+    match &sent.holding {
+        Some(SentHolding::Spot(spot)) => Ok(Holding::Spot { spot: *spot }),
+        Some(SentHolding::Option(option)) => Ok(Holding::Option(Bsm {
+            kind: option_kind(name, option.option_type)?,
+            spot: option.spot,
+            strike: option.strike,
+            years: option.years,
+            rate: option.rate,
+            dividend_yield: option.dividend_yield,
+            vol: option.volatility,
+        })),
+        None => Err(not_set(name, "spot or option of a position")),
+    }
+}
+
+/// A book whose positions are named by their underlying, for scenarios.
+pub(super) fn positions(name: &'static str, sent: &[proto::BookPosition]) -> Result<Vec<Position>> {
+    require_count(name, sent.len())?;
+    let position = |p: &proto::BookPosition| {
+        if p.underlying.is_empty() {
+            return Err(not_set(name, "underlying"));
+        }
+        Ok(Position { underlying: p.underlying.clone(), qty: p.qty, holding: holding(name, p)? })
+    };
+    sent.iter().map(position).collect()
+}
+
+/// The factors of a book, by name.
+pub(super) struct Factors<'a>(HashMap<&'a str, usize>);
+
+impl<'a> Factors<'a> {
+    /// Each name once.
+    pub(super) fn new(name: &'static str, names: &'a [String]) -> Result<Self> {
+        let mut places = HashMap::with_capacity(names.len());
+        for (place, factor) in names.iter().enumerate() {
+            if factor.is_empty() {
+                return Err(not_set(name, "factor name"));
+            }
+            if places.insert(factor.as_str(), place).is_some() {
+                return Err(RiskError::invalid(name, "factors", "must name each factor once", factor));
+            }
+        }
+        Ok(Self(places))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Positions whose underlyings are among the factors.
+    pub(super) fn book(&self, name: &'static str, sent: &[proto::BookPosition]) -> Result<Vec<BookPosition>> {
+        require_count(name, sent.len())?;
+        let position = |p: &proto::BookPosition| {
+            let Some(&factor) = self.0.get(p.underlying.as_str()) else {
+                return Err(RiskError::invalid(name, "underlying", "must be one of the factors", &p.underlying));
+            };
+            Ok(BookPosition { factor, qty: p.qty, holding: holding(name, p)? })
+        };
+        sent.iter().map(position).collect()
+    }
+}
+
+fn require_count(name: &'static str, count: usize) -> Result<()> {
+    if (1..=MAX_POSITIONS).contains(&count) {
+        return Ok(());
+    }
+    Err(RiskError::invalid(name, "positions", format!("must be 1 to {MAX_POSITIONS}"), count))
+}
+
+/// A delta-gamma book in independent normals.
+pub(super) fn quadratic_form(
+    name: &'static str,
+    sent: &proto::DeltaGammaBook,
+    covariance: &Covariance<'_>,
+) -> Result<QuadraticForm> {
+    let gamma = matrix(name, "gamma", sent.gamma.as_ref())?;
+    DeltaGamma { theta: sent.theta, delta: &sent.delta, gamma }.diagonalise(covariance)
+}
