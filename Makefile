@@ -88,7 +88,7 @@ $(BIN)/aetherion-risk: $(STAMPS)/generated $(RUST_SOURCES)
 .PHONY: lock
 lock: $(STAMPS)/venv ## Resolve the Python dependencies again and write the lock file
 	cd orchestrator && uv pip compile --quiet --upgrade --python-version 3.11 --generate-hashes --no-annotate --no-header \
-		--no-emit-index-url --extra demo --extra dev pyproject.toml -o requirements.lock
+		--no-emit-index-url --extra demo --extra notebook --extra dev pyproject.toml -o requirements.lock
 
 .PHONY: clean
 clean: ## Remove everything generated or built, and the virtual environment
