@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::hint::black_box;
+use std::time::Instant;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use risk_core::covariance::Covariance;
@@ -24,6 +25,10 @@ const FACTORS: usize = 50;
 
 fn c99() -> [Confidence; 1] {
     [Confidence::from_bp("bench", 9900).unwrap()]
+}
+
+fn student_t() -> Distribution {
+    Distribution::StudentT(DegreesOfFreedom::new("bench", 5.0).unwrap())
 }
 
 fn normals(n: usize) -> Vec<f64> {
@@ -91,10 +96,9 @@ fn simulations(criterion: &mut Criterion) {
         let z = normals(2 * factors);
         QuadraticForm::new(0.0, z[..factors].to_vec(), z[factors..].iter().map(|v| 0.2 * v).collect()).unwrap()
     };
-    let t = Distribution::StudentT(DegreesOfFreedom::new("bench", 5.0).unwrap());
     for (name, factors, distribution, threads) in [
         ("delta_gamma_50", FACTORS, Distribution::Normal, 1),
-        ("delta_gamma_50_student_t", FACTORS, t, 1),
+        ("delta_gamma_50_student_t", FACTORS, student_t(), 1),
         ("delta_gamma_50_two_threads", FACTORS, Distribution::Normal, 2),
     ] {
         let form = form(factors);
@@ -118,7 +122,7 @@ fn simulations(criterion: &mut Criterion) {
             })
         });
     });
-    report_efficiency(&form, settings, sobol);
+    on_threads(1, || report_efficiency(&form));
     group.bench_function("delta_gamma_50_exact", |b| b.iter(|| form.var_es(c99()[0].tail()).unwrap()));
     group.throughput(Throughput::Elements(u64::from(SCENARIOS)));
     let cov = Matrix::from_fn(FACTORS, FACTORS, |i, j| 1e-4 * 0.5_f64.powi(i.abs_diff(j) as i32));
@@ -143,20 +147,51 @@ fn simulations(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Scenarios that plain sampling would need for the standard error of importance sampling with Sobol points.
-fn report_efficiency(form: &QuadraticForm, plain: MonteCarloSettings, sobol: MonteCarloSettings) {
-    let error = |sampling, settings| {
-        delta_gamma_monte_carlo(form, Distribution::Normal, sampling, settings, &c99(), &Progress::new()).unwrap()[0]
+/// Mean variance of the VaR times the scenarios, and seconds a scenario, on one thread.
+fn cost(
+    form: &QuadraticForm,
+    distribution: Distribution,
+    sampling: DeltaGammaSampling,
+    settings: MonteCarloSettings,
+) -> (f64, f64) {
+    const SEEDS: u64 = 16;
+    let (mut variance, mut fastest) = (0.0, f64::INFINITY);
+    for seed in 0..SEEDS {
+        let settings = MonteCarloSettings { seed, ..settings };
+        let start = Instant::now();
+        let level =
+            delta_gamma_monte_carlo(form, distribution, sampling, settings, &c99(), &Progress::new()).unwrap()[0];
+        fastest = start.elapsed().as_secs_f64().min(fastest);
+        variance += (level.var_se / level.var).powi(2) / SEEDS as f64;
+    }
+    let n = f64::from(settings.n_scenarios);
+    (variance * n, fastest / n)
+}
+
+/// Time to a standard error of 0.1 % of the VaR, plain and by the methods that reduce the variance.
+fn report_efficiency(form: &QuadraticForm) {
+    let pseudo = |n_scenarios| MonteCarloSettings { n_scenarios, seed: 1, sampler: Sampler::Pseudo };
+    let sobol = |points: u32| MonteCarloSettings {
+        n_scenarios: 16 * points,
+        seed: 1,
+        sampler: Sampler::Sobol { replications: 16 },
     };
-    let (plain_level, level) =
-        (error(DeltaGammaSampling::Plain, plain), error(DeltaGammaSampling::ImportanceSampling { strata: 0 }, sobol));
-    println!(
-        "relative standard error of VaR: plain {:.2e} from {}, importance and Sobol {:.2e} from {}",
-        plain_level.var_se / plain_level.var,
-        plain.n_scenarios,
-        level.var_se / level.var,
-        sobol.n_scenarios
-    );
+    let importance = DeltaGammaSampling::ImportanceSampling { strata: 0 };
+    for (name, distribution) in [("normal", Distribution::Normal), ("student_t", student_t())] {
+        let (plain_variance, plain_seconds) = cost(form, distribution, DeltaGammaSampling::Plain, pseudo(1 << 18));
+        let to_error = |variance: f64, seconds: f64| 1e3 * seconds * variance / 1e-3_f64.powi(2);
+        println!("{name}: plain {:.1} ms to 0.1 %", to_error(plain_variance, plain_seconds));
+        for (method, settings) in [("importance", pseudo(1 << 15)), ("importance and sobol", sobol(1 << 11))] {
+            let (variance, seconds) = cost(form, distribution, importance, settings);
+            println!(
+                "{name}: {method} {:.2} ms, {:.0} times faster: variance ratio {:.0}, cost ratio {:.2}",
+                to_error(variance, seconds),
+                to_error(plain_variance, plain_seconds) / to_error(variance, seconds),
+                plain_variance / variance,
+                seconds / plain_seconds,
+            );
+        }
+    }
 }
 
 fn small(criterion: &mut Criterion) {

@@ -26,7 +26,7 @@ impl Progress {
         self.done.load(Ordering::Relaxed)
     }
 
-    /// Scenarios in all; 0 until known.
+    /// Scenarios in all; 0 until known. A computation of several parts knows of all of them when it begins.
     pub fn total(&self) -> u64 {
         self.total.load(Ordering::Relaxed)
     }
@@ -36,13 +36,13 @@ impl Progress {
         self.canceled.store(true, Ordering::Relaxed);
     }
 
-    /// More to do.
-    pub(crate) fn expect(&self, scenarios: u64) {
+    /// So much more to do.
+    pub fn begin(&self, scenarios: u64) {
         self.total.fetch_add(scenarios, Ordering::Relaxed);
     }
 
-    /// Some of it done.
-    pub(crate) fn add(&self, scenarios: u64) {
+    /// So much of it done.
+    pub fn add(&self, scenarios: u64) {
         self.done.fetch_add(scenarios, Ordering::Relaxed);
     }
 

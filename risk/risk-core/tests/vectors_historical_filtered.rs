@@ -6,8 +6,9 @@ mod common;
 use common::{cases, close, confidence, f, load, matrix_f, vec_f};
 use risk_core::filtered::{PathRows, filtered_path_risk, filtered_risk, hull_white_risk};
 use risk_core::matrix::MatrixRef;
+use risk_core::progress::Progress;
 use risk_core::quantile::VarEs;
-use risk_core::units::Decay;
+use risk_core::units::{Confidence, Decay};
 use risk_core::volatility::{Garch11, VolatilityModel};
 use serde_json::Value;
 
@@ -56,7 +57,7 @@ fn historical_filtered() {
                 assert_eq!((paths as f64, days as f64), (f(&block["paths"]), f(&block["h"])));
                 let rows: Vec<u32> = rows.iter().map(|row| *row as u32).collect();
                 let paths = PathRows::new(days, &rows).unwrap();
-                let got = filtered_path_risk(&x, returns, garch.unwrap(), paths, &levels).unwrap();
+                let got = filtered_path_risk(&x, returns, garch.unwrap(), paths, &levels, &Progress::new()).unwrap();
                 check(&vectors, &label, block, got.figures[0]);
                 checked += 1;
             }
@@ -64,4 +65,36 @@ fn historical_filtered() {
     }
     assert!(checked > 0);
     println!("historical, filtered kinds: {checked} blocks");
+}
+
+/// Paths drawn from a seed: the same bits for every number of threads; one day of them is filtered simulation within its
+/// error; told and canceled like every simulation.
+#[test]
+fn drawn_paths() {
+    let returns: Vec<f64> = (0..500_u32).map(|i| 0.01 * f64::from(i * 7919 % 997) / 500.0 - 0.01).collect();
+    let returns = MatrixRef::new("t", "returns", 500, 1, &returns).unwrap();
+    let garch = Garch11::new(200.0, 0.08, 0.9).unwrap();
+    let levels = [Confidence::from_bp("t", 9900).unwrap()];
+    let on = |threads: usize, days, n_paths, seed| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let paths = PathRows::drawn(days, n_paths, seed).unwrap();
+        let risk = pool.install(|| filtered_path_risk(&[1e4], returns, garch, paths, &levels, &Progress::new()));
+        risk.unwrap().figures[0]
+    };
+    let ten = on(1, 10, 20_500, 7);
+    for threads in [2, 16] {
+        assert_eq!(on(threads, 10, 20_500, 7), ten);
+    }
+    assert_ne!(on(1, 10, 20_500, 8), ten);
+    let model = VolatilityModel::Garch11(garch);
+    let exact = filtered_risk(&[1e4], returns, model, &levels).unwrap().figures[0];
+    let one = on(2, 1, 1_000_000, 1);
+    assert!((one.es / exact.es - 1.0).abs() < 0.01 && (one.var / exact.var - 1.0).abs() < 0.01, "{one:?} {exact:?}");
+    let canceled = Progress::new();
+    canceled.cancel();
+    let paths = PathRows::drawn(2, 1_000, 1).unwrap();
+    let error = filtered_path_risk(&[1e4], returns, garch, paths, &levels, &canceled).unwrap_err().to_string();
+    assert_eq!(error, "filtered_path_var: calculation was canceled, got 0 of 1000 scenarios");
+    let refused = PathRows::drawn(10, 999, 1).unwrap_err().to_string();
+    assert_eq!(refused, "filtered_path_var: n_paths must be within 1000..=10000000, got 999");
 }

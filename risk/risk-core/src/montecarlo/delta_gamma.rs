@@ -29,7 +29,7 @@ pub enum DeltaGammaSampling {
     #[default]
     Plain,
     /// As plain, the normals in single precision and the sums in double: half the time. The uniforms have 24 bits, so tails
-    /// end near 5.4 standard deviations; a Gaussian VaR is off by less than its standard error.
+    /// end near 5.4 standard deviations: far enough for 99.99 %, the highest [`Confidence`] there is, and no further.
     PlainSinglePrecision,
     /// From the distribution twisted so that the VaR is an average loss; one simulation a level.
     ImportanceSampling {
@@ -44,7 +44,8 @@ pub enum DeltaGammaSampling {
 /// with `β = -b`, `μ = -λ` draws `z_j ~ N(t β_j s_j, s_j)`, `s_j = 1/(1 - 2 t μ_j)`, weight `exp(ψ(t) - t L)`, t such
 /// that `ψ'(t)` is the VaR. Student-t: the same twist of `Y (L - x)`, `Y = W/(ν-2)`, which moves W too; x is the VaR of
 /// a small plain simulation.
-/// Units: money, losses positive. Errors: as [`super::linear_monte_carlo`]; strata of Student-t or with Sobol.
+/// Units: money over the horizon of the form, losses positive. Errors: as [`super::linear_monte_carlo`]; strata of
+/// Student-t or with Sobol; single precision with Sobol.
 /// Source: Glasserman, Heidelberger & Shahabuddin 2000 and 2002.
 pub fn delta_gamma_monte_carlo(
     form: &QuadraticForm,
@@ -60,31 +61,20 @@ pub fn delta_gamma_monte_carlo(
     };
     let simulation = Simulation::new(NAME, settings, form.b().len() + usize::from(nu.is_some()))?;
     let (loss, _) = LossForm::new(form);
-    let mixing = nu.map(MixingTable::new);
-    let each = |level: &dyn Fn(Confidence) -> Result<MonteCarloLevel>| confidences.iter().map(|&c| level(c)).collect();
+    let job = Job { form, loss, simulation, progress };
     match (sampling, nu) {
-        (DeltaGammaSampling::Plain, _) => {
-            let losses = simulation.losses(progress, |draws, losses| loss.fill(mixing.as_ref(), 1.0, draws, losses))?;
-            levels(NAME, &simulation, losses, confidences)
-        }
-        (DeltaGammaSampling::PlainSinglePrecision, _) => {
-            if settings.sampler != Sampler::Pseudo {
-                return Err(RiskError::invalid(NAME, "single_precision_normals", "must be false with sobol", true));
-            }
-            let losses = simulation.losses(progress, |draws, losses| loss.fill_f32(mixing.as_ref(), draws, losses))?;
-            levels(NAME, &simulation, losses, confidences)
-        }
+        (DeltaGammaSampling::Plain, _) => job.plain(nu, confidences),
+        (DeltaGammaSampling::PlainSinglePrecision, _) => job.single_precision(nu, confidences),
         (DeltaGammaSampling::ImportanceSampling { strata: 0 | 1 }, None) => {
-            each(&|c| twisted_level(form, &loss, &simulation, c, progress))
+            job.each(confidences, |level| job.twisted_level(level))
         }
         (DeltaGammaSampling::ImportanceSampling { strata }, None) => {
-            check_strata(NAME, strata, settings.n_scenarios, settings.sampler == Sampler::Pseudo)?;
-            each(&|c| stratified_level(form, &loss, strata, &simulation, c, progress))
+            check_strata(NAME, strata, settings)?;
+            job.each(confidences, |level| job.stratified_level(level, strata))
         }
         (DeltaGammaSampling::ImportanceSampling { strata: 0 | 1 }, Some(nu)) => {
-            let pilot = pilot(form, distribution, settings, confidences)?;
-            let aimed = confidences.iter().zip(pilot);
-            aimed.map(|(&c, x)| student_t_level(&loss, nu, x, &simulation, c, progress)).collect()
+            let pilot = job.pilot(distribution, confidences)?;
+            job.each(&pilot, |&(level, x)| job.student_t_level(level, nu, x))
         }
         (DeltaGammaSampling::ImportanceSampling { strata }, Some(_)) => {
             Err(RiskError::invalid(NAME, "strata", "must be 0 for student_t", strata))
@@ -92,115 +82,119 @@ pub fn delta_gamma_monte_carlo(
     }
 }
 
-fn twisted_level(
-    form: &QuadraticForm,
-    loss: &LossForm,
-    simulation: &Simulation,
-    confidence: Confidence,
-    progress: &Progress,
-) -> Result<MonteCarloLevel> {
-    let twist = loss.twist_to(target(form, confidence.tail())?);
-    let twisted = loss.twisted(&twist);
-    let losses = simulation.losses(progress, |draws, losses| twisted.fill(None, 1.0, draws, losses))?;
-    let weigh = |loss: f64| Weighted { loss, weight: (twist.log_moment - twist.parameter * loss).exp() };
-    weighted_level(NAME, simulation, losses.into_iter().map(weigh).collect(), 1, confidence)
+struct Job<'a> {
+    form: &'a QuadraticForm,
+    loss: LossForm,
+    simulation: Simulation,
+    progress: &'a Progress,
 }
 
-fn stratified_level(
-    form: &QuadraticForm,
-    loss: &LossForm,
-    strata: u32,
-    simulation: &Simulation,
-    confidence: Confidence,
-    progress: &Progress,
-) -> Result<MonteCarloLevel> {
-    let draws = TwistedDraws::new(NAME, loss.clone(), target(form, confidence.tail())?, strata)?;
-    let Twist { parameter, log_moment } =
-        Twist { parameter: draws.twist.parameter, log_moment: draws.twist.log_moment };
-    let losses = simulation.losses(progress, |block, losses| {
-        let mut y = vec![0.0; loss.terms.len() * losses.len()];
-        draws.fill(block, &mut y, losses);
-    })?;
-    let weigh = |loss: f64| Weighted { loss, weight: (log_moment - parameter * loss).exp() };
-    weighted_level(NAME, simulation, losses.into_iter().map(weigh).collect(), draws.strata(), confidence)
-}
+impl Job<'_> {
+    fn plain(&self, nu: Option<DegreesOfFreedom>, confidences: &[Confidence]) -> Result<Vec<MonteCarloLevel>> {
+        let mixing = nu.map(MixingTable::new);
+        self.simulation.begin(self.progress, 1);
+        let losses = self.losses(|draws, losses| self.loss.fill(mixing.as_ref(), draws, losses))?;
+        levels(NAME, &self.simulation, losses, confidences)
+    }
 
-/// What undoes a twist.
-struct Twist {
-    parameter: f64,
-    log_moment: f64,
-}
-
-/// The VaR of every level, roughly, from a seed of its own.
-fn pilot(
-    form: &QuadraticForm,
-    distribution: Distribution,
-    settings: MonteCarloSettings,
-    confidences: &[Confidence],
-) -> Result<Vec<f64>> {
-    let few = MonteCarloSettings { n_scenarios: PILOT_SCENARIOS, seed: !settings.seed, sampler: Sampler::Pseudo };
-    let plain = DeltaGammaSampling::Plain;
-    let found = delta_gamma_monte_carlo(form, distribution, plain, few, confidences, &Progress::new())?;
-    Ok(found.into_iter().map(|level| level.var).collect())
-}
-
-fn student_t_level(
-    loss: &LossForm,
-    nu: DegreesOfFreedom,
-    x: f64,
-    simulation: &Simulation,
-    confidence: Confidence,
-    progress: &Progress,
-) -> Result<MonteCarloLevel> {
-    let (twist, mixing_factor) = loss.student_t_twist_to(x, nu);
-    let twisted = loss.twisted(&twist);
-    let table = MixingTable::new(nu);
-    // W is multiplied, so the scale √((ν-2)/W) is divided by the root.
-    let shrink = mixing_factor.sqrt().recip();
-    let scenarios = simulation.scenarios(progress, |draws, scenarios: &mut [Weighted]| {
-        let (mut scale, mut losses) = ([1.0; FILL_BLOCK], [0.0; FILL_BLOCK]);
-        let n = scenarios.len().min(FILL_BLOCK);
-        let (scale, losses) = (&mut scale[..n], &mut losses[..n]);
-        twisted.fill_with_scale(&table, shrink, draws, scale, losses);
-        for ((scenario, &loss), s) in scenarios.iter_mut().zip(&*losses).zip(&*scale) {
-            let log_weight = twist.log_moment - twist.parameter * (loss - x) / (s * s);
-            *scenario = Weighted { loss, weight: log_weight.exp() };
+    fn single_precision(
+        &self,
+        nu: Option<DegreesOfFreedom>,
+        confidences: &[Confidence],
+    ) -> Result<Vec<MonteCarloLevel>> {
+        if self.simulation.settings.sampler != Sampler::Pseudo {
+            return Err(RiskError::invalid(NAME, "single_precision_normals", "must be false with sobol", true));
         }
-    })?;
-    weighted_level(NAME, simulation, scenarios, 1, confidence)
+        let mixing = nu.map(MixingTable::new);
+        self.simulation.begin(self.progress, 1);
+        let losses = self.losses(|draws, losses| self.loss.fill_f32(mixing.as_ref(), draws, losses))?;
+        levels(NAME, &self.simulation, losses, confidences)
+    }
+
+    /// One simulation a level.
+    fn each<T>(&self, levels: &[T], simulate: impl Fn(&T) -> Result<MonteCarloLevel>) -> Result<Vec<MonteCarloLevel>> {
+        self.simulation.begin(self.progress, levels.len());
+        levels.iter().map(simulate).collect()
+    }
+
+    fn twisted_level(&self, &confidence: &Confidence) -> Result<MonteCarloLevel> {
+        let twist = self.loss.twist_to(target(self.form, confidence.tail())?);
+        let twisted = self.loss.twisted(&twist);
+        let losses = self.losses(|draws, losses| twisted.fill(None, draws, losses))?;
+        let scenarios = losses.into_iter().map(|loss| Weighted { loss, weight: twist.weight(loss) }).collect();
+        weighted_level(NAME, &self.simulation, scenarios, 1, confidence)
+    }
+
+    fn stratified_level(&self, &confidence: &Confidence, strata: u32) -> Result<MonteCarloLevel> {
+        let target = target(self.form, confidence.tail())?;
+        let twisted = TwistedDraws::new(NAME, self.loss.clone(), target, strata)?;
+        let losses = self.losses(|draws, losses| {
+            let mut y = vec![0.0; self.loss.terms.len() * losses.len()];
+            twisted.fill(draws, &mut y, losses);
+        })?;
+        let weigh = |loss: f64| Weighted { loss, weight: twisted.twist.weight(loss) };
+        weighted_level(NAME, &self.simulation, losses.into_iter().map(weigh).collect(), twisted.strata(), confidence)
+    }
+
+    /// The VaR of every level, roughly, from a seed of its own.
+    fn pilot(&self, distribution: Distribution, confidences: &[Confidence]) -> Result<Vec<(Confidence, f64)>> {
+        let seed = !self.simulation.settings.seed;
+        let few = MonteCarloSettings { n_scenarios: PILOT_SCENARIOS, seed, sampler: Sampler::Pseudo };
+        let plain = DeltaGammaSampling::Plain;
+        let found = delta_gamma_monte_carlo(self.form, distribution, plain, few, confidences, &Progress::new())?;
+        Ok(found.into_iter().map(|level| (level.confidence, level.var)).collect())
+    }
+
+    fn student_t_level(&self, confidence: Confidence, nu: DegreesOfFreedom, x: f64) -> Result<MonteCarloLevel> {
+        let (twist, mixing_factor) = self.loss.student_t_twist_to(x, nu);
+        let twisted = self.loss.twisted(&twist);
+        let table = MixingTable::new(nu);
+        // W is multiplied, so the scale √((ν-2)/W) is divided by the root.
+        let shrink = mixing_factor.sqrt().recip();
+        let scenarios = self.simulation.scenarios(self.progress, |draws, scenarios: &mut [Weighted]| {
+            let (mut scale, mut losses) = ([0.0; FILL_BLOCK], [0.0; FILL_BLOCK]);
+            let n = scenarios.len().min(FILL_BLOCK);
+            let (scale, losses) = (&mut scale[..n], &mut losses[..n]);
+            draw_scale(&table, draws, scale);
+            scale.iter_mut().for_each(|s| *s *= shrink);
+            twisted.fill_scaled(scale, draws, losses);
+            for ((scenario, &loss), s) in scenarios.iter_mut().zip(&*losses).zip(&*scale) {
+                *scenario = Weighted { loss, weight: twist.weight((loss - x) / (s * s)) };
+            }
+        })?;
+        weighted_level(NAME, &self.simulation, scenarios, 1, confidence)
+    }
+
+    fn losses(&self, fill: impl Fn(&mut Draws<'_>, &mut [f64]) + Sync) -> Result<Vec<f64>> {
+        self.simulation.losses(self.progress, fill)
+    }
+}
+
+/// The scale of each scenario of a block. The mixing variable moves all factors at once: the first dimension is its due.
+fn draw_scale(table: &MixingTable, draws: &mut Draws<'_>, scale: &mut [f64]) {
+    draws.normals(0, scale);
+    table.scale_in_place(scale);
 }
 
 impl LossForm {
     /// The losses of one block.
-    fn fill(&self, mixing: Option<&MixingTable>, shrink: f64, draws: &mut Draws<'_>, losses: &mut [f64]) {
+    fn fill(&self, mixing: Option<&MixingTable>, draws: &mut Draws<'_>, losses: &mut [f64]) {
+        let mut buffer = [0.0; FILL_BLOCK];
+        let buffer = &mut buffer[..losses.len().min(FILL_BLOCK)];
         if let Some(table) = mixing {
-            let mut scale = [1.0; FILL_BLOCK];
-            let n = losses.len().min(FILL_BLOCK);
-            return self.fill_with_scale(table, shrink, draws, &mut scale[..n], losses);
+            draw_scale(table, draws, buffer);
+            return self.fill_scaled(buffer, draws, losses);
         }
-        let mut normals = [0.0; FILL_BLOCK];
-        let normals = &mut normals[..losses.len().min(FILL_BLOCK)];
         losses.fill(self.constant);
         let arch = pulp::Arch::new();
         for (j, &(b, m)) in self.terms.iter().enumerate() {
-            draws.normals(j, normals);
-            arch.dispatch(AddTerm { b, m, normals, scale: None, losses });
+            draws.normals(j, buffer);
+            arch.dispatch(AddTerm { b, m, normals: buffer, scale: None, losses });
         }
     }
 
-    /// The losses of one block of Student-t returns, and the scale of each scenario.
-    fn fill_with_scale(
-        &self,
-        table: &MixingTable,
-        shrink: f64,
-        draws: &mut Draws<'_>,
-        scale: &mut [f64],
-        losses: &mut [f64],
-    ) {
-        // The mixing variable moves all factors at once: the first dimension is its due.
-        draws.normals(0, scale);
-        table.scale_in_place(scale);
-        scale.iter_mut().for_each(|s| *s *= shrink);
+    /// The losses of one block of Student-t returns, each scenario's normals times its scale.
+    fn fill_scaled(&self, scale: &[f64], draws: &mut Draws<'_>, losses: &mut [f64]) {
         let mut normals = [0.0; FILL_BLOCK];
         let normals = &mut normals[..losses.len().min(FILL_BLOCK)];
         losses.fill(self.constant);
@@ -217,8 +211,7 @@ impl LossForm {
         let mut scale = [1.0; FILL_BLOCK];
         let scale = &mut scale[..n];
         if let Some(table) = mixing {
-            draws.normals(0, scale);
-            table.scale_in_place(scale);
+            draw_scale(table, draws, scale);
         }
         let mut normals = [0.0_f32; FILL_BLOCK];
         let normals = &mut normals[..n];

@@ -56,6 +56,11 @@ impl Simulation {
         (self.settings.n_scenarios / self.replications()) as usize
     }
 
+    /// Tells how much there is to do: as many runs of all scenarios.
+    pub fn begin(&self, progress: &Progress, runs: usize) {
+        progress.begin(u64::from(self.settings.n_scenarios) * runs as u64);
+    }
+
     /// One loss a scenario, in order. `fill` computes those of one block from its draws.
     ///
     /// Errors: `Canceled`.
@@ -70,7 +75,6 @@ impl Simulation {
         fill: impl Fn(&mut Draws<'_>, &mut [T]) + Sync,
     ) -> Result<Vec<T>> {
         let mut values = vec![T::default(); self.settings.n_scenarios as usize];
-        progress.expect(values.len() as u64);
         let block = FILL_BLOCK.min(self.replication_len());
         values.par_chunks_mut(block).enumerate().with_min_len(BLOCKS_A_TASK).for_each(|(number, values)| {
             if !progress.is_canceled() {

@@ -6,6 +6,7 @@
 //! Management Science 46, 2000; for Student's t the same, Mathematical Finance 12, 2002.
 
 use super::draws::Draws;
+use super::{MonteCarloSettings, Sampler};
 use crate::delta_gamma::QuadraticForm;
 use crate::error::{Result, RiskError};
 use crate::rng::FILL_BLOCK;
@@ -31,6 +32,13 @@ pub(super) struct Twist {
     pub log_moment: f64,
     /// Mean and standard deviation of each normal.
     pub normals: Vec<(f64, f64)>,
+}
+
+impl Twist {
+    /// What a scenario counts for: `exp(ψ(t) - t q)`.
+    pub fn weight(&self, q: f64) -> f64 {
+        (self.log_moment - self.parameter * q).exp()
+    }
 }
 
 impl LossForm {
@@ -224,16 +232,16 @@ impl TwistedDraws {
 }
 
 /// Strata need whole blocks and pseudo-random numbers.
-pub(super) fn check_strata(computation: &'static str, strata: u32, n_scenarios: u32, is_pseudo: bool) -> Result<()> {
+pub(super) fn check_strata(computation: &'static str, strata: u32, settings: MonteCarloSettings) -> Result<()> {
     if strata <= 1 {
         return Ok(());
     }
-    if !is_pseudo {
+    if settings.sampler != Sampler::Pseudo {
         return Err(RiskError::invalid(computation, "strata", "must be 0 with sobol", strata));
     }
-    if !(n_scenarios as usize).is_multiple_of(FILL_BLOCK) {
+    if !(settings.n_scenarios as usize).is_multiple_of(FILL_BLOCK) {
         let why = format!("must be a multiple of {FILL_BLOCK} with strata");
-        return Err(RiskError::invalid(computation, "n_scenarios", why, n_scenarios));
+        return Err(RiskError::invalid(computation, "n_scenarios", why, settings.n_scenarios));
     }
     Ok(())
 }

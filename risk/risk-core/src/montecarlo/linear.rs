@@ -53,10 +53,13 @@ pub struct MonteCarloRisk {
 
 /// VaR and ES of a linear book by simulation.
 ///
-/// Formula: `L = -h x·μ - Σ x·r` over the h days, for one day `L = -(x·μ + x·r)`, `r = B z`, `B B' = cov`; Student-t `r = B z √((ν-2)/W)`, `W ~ χ²_ν` by inversion, one a
-/// scenario. B is the lower Cholesky factor, for Sobol the principal components, largest first.
+/// Formula: `L = -h x·μ - Σ x·r`, the sum over h independent days, `r = B z`, `B B' = cov`; Student-t
+/// `r = B z √((ν-2)/W)`, `W ~ χ²_ν` by inversion, one a day. Normal days add up to one of `h cov`; those of Student's t
+/// are drawn one by one, for their sum is not of that family. B is the lower Cholesky factor, for Sobol the principal
+/// components, largest first.
 /// Units: those of [`LinearBook`]; `cov` of one-day returns.
-/// Errors: shapes, `n_scenarios` outside 1,000..=10,000,000, replications below 16 or not a power of two of points each.
+/// Errors: shapes, `n_scenarios` outside 1,000..=10,000,000, replications below 16 or not a power of two of points each,
+/// more than 250 days of Student's t.
 /// Source: Glasserman 2003 §9.1; McNeil, Frey & Embrechts 2015 §6.2.
 pub fn linear_monte_carlo(
     book: LinearBook<'_>,
@@ -93,6 +96,7 @@ pub fn linear_monte_carlo(
     }
     require_finite(NAME, "factor weights", &book.weights)?;
     let simulation = Simulation::new(NAME, settings, book.dimension())?;
+    simulation.begin(progress, 1);
     let losses = simulation.losses(progress, |draws, losses| book.fill(draws, losses))?;
     Ok(MonteCarloRisk {
         levels: levels(NAME, &simulation, losses, confidences)?,

@@ -6,7 +6,7 @@ use super::estimate::{MonteCarloLevel, Weighted, levels, weighted_level};
 use super::importance::{LossForm, TwistedDraws, check_strata, target};
 use super::linear::{MonteCarloRisk, loadings};
 use super::mixing::MixingTable;
-use super::{MonteCarloSettings, Sampler, Simulation};
+use super::{MonteCarloSettings, Simulation};
 use crate::covariance::Covariance;
 use crate::delta_gamma::{DeltaGamma, QuadraticForm};
 use crate::error::{Result, RiskError, require_finite};
@@ -94,7 +94,7 @@ pub fn full_revaluation_monte_carlo(
             plain(&model, settings, confidences, progress)
         }
         (BookSampling::ImportanceSampling { strata }, None) => {
-            check_strata(NAME, strata, settings.n_scenarios, settings.sampler == Sampler::Pseudo)?;
+            check_strata(NAME, strata, settings)?;
             let model = Proxied::new(book, cov, revaluation.shock)?;
             importance(&model, strata, settings, confidences, progress)
         }
@@ -112,6 +112,7 @@ fn plain(
 ) -> Result<MonteCarloRisk> {
     let dimension = model.book.factors() + usize::from(model.mixing.is_some());
     let simulation = Simulation::new(NAME, settings, dimension)?;
+    simulation.begin(progress, 1);
     let losses = simulation.losses(progress, |draws, losses| model.fill(draws, losses))?;
     require_finite(NAME, "losses", &losses)?;
     let sigma_1d = deviation(&losses);
@@ -192,6 +193,7 @@ fn importance(
 ) -> Result<MonteCarloRisk> {
     let dimension = model.book.factors();
     let simulation = Simulation::new(NAME, settings, dimension)?;
+    simulation.begin(progress, confidences.len());
     let level = |&c: &Confidence| importance_level(model, strata, &simulation, c, progress);
     Ok(MonteCarloRisk {
         levels: confidences.iter().map(level).collect::<Result<_>>()?,
@@ -222,8 +224,7 @@ fn importance_level(
         growth.iter_mut().for_each(|r| *r = model.shock.growth(*r));
         model.book.losses(&growth, &mut losses);
         for ((scenario, loss), q) in scenarios.iter_mut().zip(losses).zip(q) {
-            let weight = (twisted.twist.log_moment - twisted.twist.parameter * q).exp();
-            *scenario = Weighted { loss, weight };
+            *scenario = Weighted { loss, weight: twisted.twist.weight(q) };
         }
     })?;
     weighted_level(NAME, simulation, scenarios, twisted.strata(), confidence)
