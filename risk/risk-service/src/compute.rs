@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 use tonic::{Extensions, Request, Status};
 
@@ -37,11 +37,29 @@ impl Pool {
         deadline: Option<Instant>,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Status> {
-        let admission = Arc::clone(&self.admission);
-        let Ok(permit) = admission.try_acquire_owned() else {
+        let room = self.admit()?;
+        until(deadline, self.spawn(Some(room), job)).await
+    }
+
+    /// Room for one calculation, kept until it is dropped; refused when too many wait.
+    pub fn admit(&self) -> Result<Room, Status> {
+        Arc::clone(&self.admission).try_acquire_owned().map_err(|_| {
             let text = format!("{} calculations wait or run, which is the most allowed; try again", self.max_queue);
-            return Err(Status::resource_exhausted(text));
-        };
+            Status::resource_exhausted(text)
+        })
+    }
+
+    /// As [`Pool::run`], for a part of a calculation that was admitted already.
+    pub async fn run_part<T: Send + 'static>(
+        &self,
+        _room: &Room,
+        deadline: Option<Instant>,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Status> {
+        until(deadline, self.spawn(None, job)).await
+    }
+
+    fn spawn<T: Send + 'static>(&self, room: Option<Room>, job: impl FnOnce() -> T + Send + 'static) -> Answer<T> {
         let (answer, answered) = oneshot::channel();
         self.threads.spawn(move || {
             if answer.is_closed() {
@@ -50,23 +68,30 @@ impl Pool {
             // The hook has logged a panic; the caller is told that there was one and no more.
             let value = catch_unwind(AssertUnwindSafe(job));
             // Room first, so that whoever got an answer may ask again at once.
-            drop(permit);
+            drop(room);
             // Nobody may be listening any more.
             let _ = answer.send(value);
         });
-        let value = match deadline {
-            None => answered.await,
-            Some(deadline) => match tokio::time::timeout_at(deadline, answered).await {
-                Ok(value) => value,
-                Err(_) => return Err(Status::deadline_exceeded("the calculation did not end before the deadline")),
-            },
-        };
-        match value {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(_)) | Err(_) => {
-                Err(Status::internal("the calculation failed; the log of the Risk Service says where"))
-            }
-        }
+        answered
+    }
+}
+
+/// The right to calculate.
+pub type Room = OwnedSemaphorePermit;
+
+type Answer<T> = oneshot::Receiver<std::thread::Result<T>>;
+
+async fn until<T>(deadline: Option<Instant>, answered: Answer<T>) -> Result<T, Status> {
+    let value = match deadline {
+        None => answered.await,
+        Some(deadline) => match tokio::time::timeout_at(deadline, answered).await {
+            Ok(value) => value,
+            Err(_) => return Err(Status::deadline_exceeded("the calculation did not end before the deadline")),
+        },
+    };
+    match value {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(_)) | Err(_) => Err(Status::internal("the calculation failed; the log of the Risk Service says where")),
     }
 }
 

@@ -1,8 +1,8 @@
 //! `BacktestVar`: forecasts held against what came.
 
 use risk_core::backtest::{
-    Exceptions, ForecastMethod, Transitions, Zone, acerbi_szekely, basel_multiplier, christoffersen, exceptions, kupiec,
-    rolling_forecast, traffic_light,
+    Exceptions, ForecastMethod, Transitions, Zone, acerbi_szekely, basel_multiplier, christoffersen, exceptions,
+    kupiec, rolling_forecast, traffic_light,
 };
 use risk_core::units::{Confidence, Decay};
 use risk_core::volatility::{Garch11, VolatilityModel};
@@ -11,9 +11,7 @@ use risk_core::{Result, RiskError};
 use super::model::{not_set, quantile_rule};
 use crate::proto::backtest_var_request::Source;
 use crate::proto::rolling_forecasts::Method;
-use crate::proto::{
-    BacktestVarRequest, BacktestVarResponse, BaselZone, RollingForecasts, TestStatistic, VarForecasts,
-};
+use crate::proto::{BacktestVarRequest, BacktestVarResponse, BaselZone, RollingForecasts, TestStatistic, VarForecasts};
 
 const NAME: &str = "backtest_var";
 /// The days and the level of the supervisors' table.
@@ -48,10 +46,7 @@ fn roll(pnl: &[f64], sent: &RollingForecasts, confidence: Confidence) -> Result<
         None => return Err(not_set(NAME, "method of rolling")),
     };
     let forecasts = rolling_forecast(pnl, sent.window as usize, confidence, method)?;
-    Ok(VarForecasts {
-        var: forecasts.iter().map(|f| f.var).collect(),
-        es: forecasts.iter().map(|f| f.es).collect(),
-    })
+    Ok(VarForecasts { var: forecasts.iter().map(|f| f.var).collect(), es: forecasts.iter().map(|f| f.es).collect() })
 }
 
 fn judge(pnl: &[f64], forecasts: &VarForecasts, confidence: Confidence, level: u32) -> Result<BacktestVarResponse> {
@@ -61,7 +56,8 @@ fn judge(pnl: &[f64], forecasts: &VarForecasts, confidence: Confidence, level: u
     let coverage = kupiec(count, p)?;
     let light = traffic_light(count, p)?;
     let mut response = BacktestVarResponse {
-        n_days: u32::try_from(count.days).map_err(|_| RiskError::invalid(NAME, "days", "must fit 32 bits", count.days))?,
+        n_days: u32::try_from(count.days)
+            .map_err(|_| RiskError::invalid(NAME, "days", "must fit 32 bits", count.days))?,
         n_exceptions: count.count as u32,
         exception_rows: (0..).zip(&hits).filter_map(|(row, hit)| hit.then_some(row)).collect(),
         kupiec: Some(TestStatistic { value: coverage.lr_uc, p_value: coverage.p_uc }),

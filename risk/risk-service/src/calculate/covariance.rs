@@ -28,7 +28,7 @@ pub(crate) fn estimate_covariance(request: &EstimateCovarianceRequest) -> Result
         Estimator::Sample(_) => sample_covariance(returns)?,
         Estimator::Ewma(ewma) => ewma_covariance(returns, Decay::new(NAME, ewma.lambda)?)?,
         Estimator::LedoitWolf(sent) => {
-            let centering = if sent.assume_centered { Centering::Zero } else { Centering::Sample };
+            let centering = if sent.assume_centered { Centering::AssumeCentered } else { Centering::Sample };
             let shrunk = ledoit_wolf(returns, centering)?;
             shrinkage = Some(shrunk.shrinkage);
             shrunk.covariance

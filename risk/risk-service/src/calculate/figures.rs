@@ -1,39 +1,47 @@
 //! `CalculateRisk`, method by method.
 
-use risk_core::historical::{HistoricalRisk, historical_risk};
-use risk_core::montecarlo::{LinearBook, LinearForm, MonteCarloLevel, MonteCarloSettings, Sampler, linear_monte_carlo};
+use risk_core::delta_gamma::cornish_fisher;
+use risk_core::filtered::{FilteredRisk, PathRows, filtered_path_risk, filtered_risk, hull_white_risk};
+use risk_core::historical::{HistoricalRisk, age_weighted_risk, historical_risk, portfolio_losses};
+use risk_core::matrix::MatrixRef;
 use risk_core::parametric::{Multipliers, ParametricRisk, parametric_risk};
 use risk_core::progress::Progress;
-use risk_core::quantile::{Interval, QuantileRule};
-use risk_core::units::Confidence;
+use risk_core::quantile::{Interval, VarEs};
+use risk_core::units::{Confidence, Decay, Distribution};
+use risk_core::volatility::{Garch11, VolatilityModel, fit_garch11};
 use risk_core::{Result, RiskError};
 
-use super::model::{Model, exposures, horizon, levels, matrix, not_set, require_one_day};
+use super::model::{Model, horizon, levels, matrix, not_set, quantile_rule, require_one_day};
+use super::portfolio::{Portfolio, quadratic_form};
+use super::simulation::monte_carlo;
 use crate::proto::calculate_risk_request::Method;
+use crate::proto::filtered_method::Volatility;
 use crate::proto::{
-    self, CalculateRiskRequest, CalculateRiskResponse, ConfidenceInterval, HistoricalMethod, MonteCarloMethod,
-    ParametricMethod, RiskFigures, RiskWarning,
+    AgeWeightedMethod, CalculateRiskRequest, CalculateRiskResponse, ConfidenceInterval, FilteredMethod,
+    GarchVolatility, HistoricalMethod, ParametricMethod, ReturnModel, RiskFigures, RiskWarning,
 };
 
 /// Answers a request, or says what is wrong with it.
-pub(crate) fn calculate(request: &CalculateRiskRequest) -> Result<CalculateRiskResponse> {
+pub(crate) fn calculate(request: &CalculateRiskRequest, progress: &Progress) -> Result<CalculateRiskResponse> {
+    const NAME: &str = "calculate_risk";
+    if request.horizon_years != 0.0 && !matches!(request.method, Some(Method::MonteCarlo(_))) {
+        return Err(RiskError::invalid(NAME, "horizon_years", "must be 0 but for a book", request.horizon_years));
+    }
     match &request.method {
         Some(Method::Parametric(method)) => parametric(request, method),
         Some(Method::Historical(method)) => historical(request, method),
-        Some(Method::MonteCarlo(method)) => monte_carlo(request, method),
-        Some(_) => Err(RiskError::invalid(
-            "calculate_risk",
-            "method",
-            "must be parametric, historical or monte_carlo",
-            "another",
-        )),
-        None => Err(not_set("calculate_risk", "method")),
+        Some(Method::AgeWeighted(method)) => age_weighted(request, method),
+        Some(Method::Filtered(method)) => filtered(request, method, progress),
+        Some(Method::CornishFisher(method)) => cornish_fisher_figures(request, method.model.as_ref()),
+        Some(Method::Fourier(method)) => fourier(request, method.model.as_ref()),
+        Some(Method::MonteCarlo(method)) => monte_carlo(request, method, progress),
+        None => Err(not_set(NAME, "method")),
     }
 }
 
 fn parametric(request: &CalculateRiskRequest, method: &ParametricMethod) -> Result<CalculateRiskResponse> {
     const NAME: &str = "parametric_var";
-    let (levels, x) = (levels(NAME, request)?, exposures(NAME, request)?);
+    let (levels, x) = (levels(NAME, request)?, Portfolio::linear(NAME, request)?);
     let horizon = horizon(NAME, request)?;
     let model = Model::new(NAME, x.len(), method.model.as_ref())?;
     let covariance = model.covariance(NAME, x.len())?;
@@ -61,7 +69,7 @@ fn parametric_figures(level: Confidence, risk: ParametricRisk) -> RiskFigures {
 
 fn historical(request: &CalculateRiskRequest, method: &HistoricalMethod) -> Result<CalculateRiskResponse> {
     const NAME: &str = "historical_var";
-    let (levels, x) = (levels(NAME, request)?, exposures(NAME, request)?);
+    let (levels, x) = (levels(NAME, request)?, Portfolio::linear(NAME, request)?);
     require_one_day(NAME, request)?;
     let rule = quantile_rule(NAME, method.quantile_rule)?;
     let returns = matrix(NAME, "returns", method.returns.as_ref())?;
@@ -72,76 +80,151 @@ fn historical(request: &CalculateRiskRequest, method: &HistoricalMethod) -> Resu
 
 fn historical_figures(risk: HistoricalRisk) -> RiskFigures {
     RiskFigures {
-        var_ci95: Some(interval(risk.var_ci95)),
+        var_ci95: Some(interval(risk.var_ci95, 1.0)),
         component_es: risk.component_es,
         warnings: warnings(risk.few_tail_scenarios),
         ..figures(risk.confidence, risk.var, risk.es)
     }
 }
 
-fn monte_carlo(request: &CalculateRiskRequest, method: &MonteCarloMethod) -> Result<CalculateRiskResponse> {
-    const NAME: &str = "monte_carlo_var";
-    let (levels, x) = (levels(NAME, request)?, exposures(NAME, request)?);
+fn age_weighted(request: &CalculateRiskRequest, method: &AgeWeightedMethod) -> Result<CalculateRiskResponse> {
+    const NAME: &str = "age_weighted_var";
+    let (levels, x) = (levels(NAME, request)?, Portfolio::linear(NAME, request)?);
     require_one_day(NAME, request)?;
-    let settings = MonteCarloSettings { n_scenarios: method.n_scenarios, seed: method.seed, sampler: Sampler::Pseudo };
-    let model = Model::new(NAME, x.len(), method.model.as_ref())?;
-    let covariance = model.covariance(NAME, x.len())?;
-    let form = LinearForm::OneDimensional;
-    let risk = linear_monte_carlo(
-        LinearBook { exposures: x, mean: model.mean, form, horizon: HorizonDays::ONE },
-        &covariance,
-        model.distribution,
-        settings,
-        &levels,
-        &Progress::new(),
-    )?;
-    Ok(CalculateRiskResponse {
-        figures: risk.levels.into_iter().map(monte_carlo_figures).collect(),
-        sigma_1d: Some(risk.sigma_1d),
-        n_scenarios: risk.settings.n_scenarios,
-        seed: Some(risk.settings.seed),
-        one_dimensional: true,
-        ..Default::default()
-    })
+    let returns = matrix(NAME, "returns", method.returns.as_ref())?;
+    let found = age_weighted_risk(x, returns, Decay::new(NAME, method.lambda)?, &levels)?;
+    Ok(sampled(&levels, found, returns))
 }
 
-fn monte_carlo_figures(risk: MonteCarloLevel) -> RiskFigures {
-    RiskFigures {
-        var_se: Some(risk.var_se),
-        es_se: Some(risk.es_se),
-        var_ci95: Some(interval(risk.var_ci95)),
-        es_ci95: Some(interval(risk.es_ci95)),
-        warnings: warnings(risk.few_tail_scenarios),
-        ..figures(risk.confidence, risk.var, risk.es)
-    }
-}
-
-fn figures(level: Confidence, var: f64, es: f64) -> RiskFigures {
-    RiskFigures { confidence_bp: level.bp().into(), var, es, ..Default::default() }
-}
-
-fn interval(interval: Interval) -> ConfidenceInterval {
-    ConfidenceInterval { lower: interval.lower, upper: interval.upper }
-}
-
-fn warnings(few_tail_scenarios: bool) -> Vec<i32> {
-    few_tail_scenarios.then_some(RiskWarning::FewTailScenarios.into()).into_iter().collect()
-}
-
-fn quantile_rule(name: &'static str, sent: i32) -> Result<QuantileRule> {
-    match proto::QuantileRule::try_from(sent) {
-        Ok(proto::QuantileRule::InvertedCdf) => Ok(QuantileRule::InvertedCdf),
-        Ok(proto::QuantileRule::Upper) => Ok(QuantileRule::Upper),
-        Ok(proto::QuantileRule::Linear7) => Ok(QuantileRule::Linear7),
-        Ok(proto::QuantileRule::MedianUnbiased8) => Ok(QuantileRule::MedianUnbiased8),
-        Ok(proto::QuantileRule::HarrellDavis) => Ok(QuantileRule::HarrellDavis),
-        Ok(proto::QuantileRule::Unspecified) | Err(_) => {
-            Err(RiskError::invalid(name, "quantile_rule", "must be one of the rules", sent))
+fn filtered(
+    request: &CalculateRiskRequest,
+    method: &FilteredMethod,
+    progress: &Progress,
+) -> Result<CalculateRiskResponse> {
+    const NAME: &str = "filtered_var";
+    let (levels, x) = (levels(NAME, request)?, Portfolio::linear(NAME, request)?);
+    let returns = matrix(NAME, "returns", method.returns.as_ref())?;
+    let days = horizon(NAME, request)?.days() as usize;
+    match (&method.volatility, method.by_factor, days) {
+        (None, ..) => Err(not_set(NAME, "volatility")),
+        (_, _, 1) if method.n_paths != 0 || method.seed != 0 => {
+            Err(RiskError::invalid(NAME, "n_paths and seed", "must be 0 for one day", method.n_paths))
+        }
+        (Some(Volatility::Ewma(ewma)), true, 1) => {
+            Ok(sampled(&levels, hull_white_risk(x, returns, Decay::new(NAME, ewma.lambda)?, &levels)?, returns))
+        }
+        (_, true, _) => Err(RiskError::invalid(NAME, "by_factor", "must be false but for ewma and one day", true)),
+        (Some(Volatility::Ewma(ewma)), false, 1) => {
+            let model = VolatilityModel::Ewma(Decay::new(NAME, ewma.lambda)?);
+            Ok(scaled(&levels, filtered_risk(x, returns, model, &levels)?, returns))
+        }
+        (Some(Volatility::Ewma(_)), false, _) => {
+            Err(RiskError::invalid(NAME, "horizon_days", "must be 1 with ewma", request.horizon_days))
+        }
+        (Some(Volatility::Garch(sent)), false, days) => {
+            let (garch, fitted_garch) = garch(sent, x, returns)?;
+            let risk = if days == 1 {
+                filtered_risk(x, returns, VolatilityModel::Garch11(garch), &levels)?
+            } else {
+                let paths = PathRows::drawn(days, method.n_paths, method.seed)?;
+                filtered_path_risk(x, returns, garch, paths, &levels, progress)?
+            };
+            let seed = (days > 1).then_some(method.seed);
+            Ok(CalculateRiskResponse { fitted_garch, seed, ..scaled(&levels, risk, returns) })
         }
     }
 }
 
+/// The parameters given, or those fitted to the portfolio's own past when none is.
+fn garch(sent: &GarchVolatility, x: &[f64], returns: MatrixRef<'_>) -> Result<(Garch11, Option<GarchVolatility>)> {
+    if sent.omega != 0.0 || sent.alpha != 0.0 || sent.beta != 0.0 {
+        return Ok((Garch11::new(sent.omega, sent.alpha, sent.beta)?, None));
+    }
+    let losses = portfolio_losses("filtered_var", x, returns)?;
+    let model = fit_garch11(&losses)?.model;
+    let told = GarchVolatility { omega: model.omega(), alpha: model.alpha(), beta: model.beta() };
+    Ok((model, Some(told)))
+}
+
+fn cornish_fisher_figures(
+    request: &CalculateRiskRequest,
+    model: Option<&ReturnModel>,
+) -> Result<CalculateRiskResponse> {
+    const NAME: &str = "cornish_fisher_var";
+    let levels = levels(NAME, request)?;
+    let form = gaussian_form(NAME, request, model)?;
+    let cumulants = form.cumulants()?;
+    let of_level = |&level: &Confidence| {
+        let found = cornish_fisher(&cumulants, level.tail())?;
+        let doubtful = (!found.monotone).then_some(RiskWarning::CornishFisherNotMonotone.into());
+        let warnings = doubtful.into_iter().collect();
+        Ok(RiskFigures { warnings, ..figures(level, found.figures.var, found.figures.es) })
+    };
+    Ok(CalculateRiskResponse {
+        figures: levels.iter().map(of_level).collect::<Result<_>>()?,
+        sigma_1d: Some(cumulants.k2.sqrt()),
+        cumulants: vec![cumulants.k1, cumulants.k2, cumulants.k3, cumulants.k4],
+        ..Default::default()
+    })
+}
+
+fn fourier(request: &CalculateRiskRequest, model: Option<&ReturnModel>) -> Result<CalculateRiskResponse> {
+    const NAME: &str = "delta_gamma_var";
+    let levels = levels(NAME, request)?;
+    let form = gaussian_form(NAME, request, model)?;
+    let of_level = |&level: &Confidence| {
+        let VarEs { var, es } = form.var_es(level.tail())?;
+        Ok(figures(level, var, es))
+    };
+    Ok(CalculateRiskResponse {
+        figures: levels.iter().map(of_level).collect::<Result<_>>()?,
+        sigma_1d: Some(form.cumulants()?.k2.sqrt()),
+        ..Default::default()
+    })
+}
+
+/// A delta-gamma book on normal returns of mean zero over one horizon.
+fn gaussian_form(
+    name: &'static str,
+    request: &CalculateRiskRequest,
+    model: Option<&ReturnModel>,
+) -> Result<risk_core::delta_gamma::QuadraticForm> {
+    require_one_day(name, request)?;
+    let Portfolio::DeltaGamma(book) = Portfolio::of(name, request)? else {
+        return Err(RiskError::invalid(name, "portfolio", "must be a delta_gamma_book for this method", "another"));
+    };
+    let model = Model::new(name, book.delta.len(), model)?;
+    model.require_no_mean(name)?;
+    if model.distribution != Distribution::Normal {
+        return Err(RiskError::invalid(name, "distribution", "must be normal for this method", "student_t"));
+    }
+    quadratic_form(name, book, &model.covariance(name, book.delta.len())?)
+}
+
+fn sampled(levels: &[Confidence], found: Vec<VarEs>, returns: MatrixRef<'_>) -> CalculateRiskResponse {
+    let figures = levels.iter().zip(found).map(|(&level, VarEs { var, es })| figures(level, var, es)).collect();
+    CalculateRiskResponse { figures, n_scenarios: count(returns.rows()), ..Default::default() }
+}
+
+fn scaled(levels: &[Confidence], risk: FilteredRisk, returns: MatrixRef<'_>) -> CalculateRiskResponse {
+    let next_volatility = Some(risk.next_vol);
+    CalculateRiskResponse { next_volatility, ..sampled(levels, risk.figures, returns) }
+}
+
+pub(super) fn figures(level: Confidence, var: f64, es: f64) -> RiskFigures {
+    RiskFigures { confidence_bp: level.bp().into(), var, es, ..Default::default() }
+}
+
+pub(super) fn interval(interval: Interval, factor: f64) -> ConfidenceInterval {
+    let scale = |end: Option<f64>| end.map(|value| value * factor);
+    ConfidenceInterval { lower: scale(interval.lower), upper: scale(interval.upper) }
+}
+
+pub(super) fn warnings(few_tail_scenarios: bool) -> Vec<i32> {
+    few_tail_scenarios.then_some(RiskWarning::FewTailScenarios.into()).into_iter().collect()
+}
+
 /// A count as it is sent; a message cannot hold more than fit.
-fn count(n: usize) -> u32 {
+pub(super) fn count(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }

@@ -1,103 +1,151 @@
 //! `RiskService`: takes a request to the pool and its answer back.
 
+pub(crate) mod backtest;
+pub(crate) mod covariance;
 pub(crate) mod figures;
+#[cfg(test)]
+mod fuzz;
 mod model;
+pub(crate) mod options;
+mod portfolio;
+mod scenarios;
+mod simulation;
+mod stream;
+pub(crate) mod stress;
+
+use std::pin::Pin;
+use std::sync::Arc;
 
 use risk_core::RiskError;
-use tonic::{Request, Response, Status};
+use risk_core::progress::Progress;
+use tokio_stream::Stream;
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::compute::{Pool, deadline};
 use crate::proto::risk_service_server::RiskService;
-use crate::proto::{self, CalculateRiskRequest, CalculateRiskResponse};
+use crate::proto::{
+    BacktestVarRequest, BacktestVarResponse, CalculateRiskRequest, CalculateRiskResponse, EstimateCovarianceRequest,
+    EstimateCovarianceResponse, ImpliedVolatilityRequest, ImpliedVolatilityResponse, PriceOptionsRequest,
+    PriceOptionsResponse, SimulateScenariosRequest, SimulateScenariosResponse, StreamCalculationRequest,
+    StreamCalculationResponse, StreamRiskRequest, StreamRiskResponse, StressTestRequest, StressTestResponse,
+};
 
-type Answers<T> = std::pin::Pin<Box<dyn tokio_stream::Stream<Item = Result<T, Status>> + Send>>;
+/// Answers that come one after the other.
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// Serves `RiskService`.
 pub struct Calculate {
-    pool: Pool,
+    pool: Arc<Pool>,
 }
 
 impl Calculate {
     /// Calculates on `pool`.
     pub fn new(pool: Pool) -> Self {
-        Self { pool }
+        Self { pool: Arc::new(pool) }
+    }
+
+    /// One request, one answer. The calculation ends soon once nobody waits: at the deadline, or when the caller is gone.
+    async fn answer<Q: Send + 'static, A: Send + 'static>(
+        &self,
+        request: Request<Q>,
+        calculate: impl FnOnce(&Q, &Progress) -> risk_core::Result<A> + Send + 'static,
+    ) -> Result<Response<A>, Status> {
+        let deadline = deadline(request.extensions());
+        let request = request.into_inner();
+        let (waiting, progress) = Waiting::new();
+        let answer = self.pool.run(deadline, move || calculate(&request, &progress)).await;
+        drop(waiting);
+        answer?.map(Response::new).map_err(refused)
     }
 }
 
 #[tonic::async_trait]
 impl RiskService for Calculate {
+    type StreamCalculationStream = Answers<StreamCalculationResponse>;
+    type SimulateScenariosStream = Answers<SimulateScenariosResponse>;
+    type StreamRiskStream = Answers<StreamRiskResponse>;
+
     async fn calculate_risk(
         &self,
         request: Request<CalculateRiskRequest>,
     ) -> Result<Response<CalculateRiskResponse>, Status> {
-        let deadline = deadline(request.extensions());
-        let request = request.into_inner();
-        let response = self.pool.run(deadline, move || figures::calculate(&request)).await?;
-        response.map(Response::new).map_err(refused)
+        self.answer(request, figures::calculate).await
     }
-
-    type StreamCalculationStream = Answers<proto::StreamCalculationResponse>;
-    type SimulateScenariosStream = Answers<proto::SimulateScenariosResponse>;
-    type StreamRiskStream = Answers<proto::StreamRiskResponse>;
 
     async fn stream_calculation(
         &self,
-        _request: Request<proto::StreamCalculationRequest>,
-    ) -> Result<Response<Answers<proto::StreamCalculationResponse>>, Status> {
-        Err(Status::unimplemented("stream_calculation"))
+        request: Request<StreamCalculationRequest>,
+    ) -> Result<Response<Self::StreamCalculationStream>, Status> {
+        stream::stream_calculation(Arc::clone(&self.pool), request)
     }
 
     async fn simulate_scenarios(
         &self,
-        _request: Request<tonic::Streaming<proto::SimulateScenariosRequest>>,
-    ) -> Result<Response<Answers<proto::SimulateScenariosResponse>>, Status> {
-        Err(Status::unimplemented("simulate_scenarios"))
+        request: Request<Streaming<SimulateScenariosRequest>>,
+    ) -> Result<Response<Self::SimulateScenariosStream>, Status> {
+        scenarios::simulate_scenarios(Arc::clone(&self.pool), request)
     }
 
     async fn stream_risk(
         &self,
-        _request: Request<proto::StreamRiskRequest>,
-    ) -> Result<Response<Answers<proto::StreamRiskResponse>>, Status> {
+        _request: Request<StreamRiskRequest>,
+    ) -> Result<Response<Self::StreamRiskStream>, Status> {
         Err(Status::unimplemented("stream_risk"))
     }
 
-    async fn stress_test(
-        &self,
-        _request: Request<proto::StressTestRequest>,
-    ) -> Result<Response<proto::StressTestResponse>, Status> {
-        Err(Status::unimplemented("stress_test"))
+    async fn stress_test(&self, request: Request<StressTestRequest>) -> Result<Response<StressTestResponse>, Status> {
+        self.answer(request, |request, _| stress::stress_test(request)).await
     }
 
     async fn price_options(
         &self,
-        _request: Request<proto::PriceOptionsRequest>,
-    ) -> Result<Response<proto::PriceOptionsResponse>, Status> {
-        Err(Status::unimplemented("price_options"))
+        request: Request<PriceOptionsRequest>,
+    ) -> Result<Response<PriceOptionsResponse>, Status> {
+        self.answer(request, options::price_options).await
     }
 
     async fn implied_volatility(
         &self,
-        _request: Request<proto::ImpliedVolatilityRequest>,
-    ) -> Result<Response<proto::ImpliedVolatilityResponse>, Status> {
-        Err(Status::unimplemented("implied_volatility"))
+        request: Request<ImpliedVolatilityRequest>,
+    ) -> Result<Response<ImpliedVolatilityResponse>, Status> {
+        self.answer(request, options::implied_volatility).await
     }
 
     async fn backtest_var(
         &self,
-        _request: Request<proto::BacktestVarRequest>,
-    ) -> Result<Response<proto::BacktestVarResponse>, Status> {
-        Err(Status::unimplemented("backtest_var"))
+        request: Request<BacktestVarRequest>,
+    ) -> Result<Response<BacktestVarResponse>, Status> {
+        self.answer(request, |request, _| backtest::backtest_var(request)).await
     }
 
     async fn estimate_covariance(
         &self,
-        _request: Request<proto::EstimateCovarianceRequest>,
-    ) -> Result<Response<proto::EstimateCovarianceResponse>, Status> {
-        Err(Status::unimplemented("estimate_covariance"))
+        request: Request<EstimateCovarianceRequest>,
+    ) -> Result<Response<EstimateCovarianceResponse>, Status> {
+        self.answer(request, |request, _| covariance::estimate_covariance(request)).await
+    }
+}
+
+/// Cancels a calculation when it is dropped, that is, when nobody waits any more.
+struct Waiting(Arc<Progress>);
+
+impl Waiting {
+    fn new() -> (Self, Arc<Progress>) {
+        let progress = Arc::new(Progress::new());
+        (Self(Arc::clone(&progress)), progress)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.cancel();
     }
 }
 
 /// All that a calculation depends on is in its request, so all that is wrong is wrong with that.
 fn refused(error: RiskError) -> Status {
-    Status::invalid_argument(error.to_string())
+    match error {
+        RiskError::Canceled(_) => Status::cancelled(error.to_string()),
+        _ => Status::invalid_argument(error.to_string()),
+    }
 }

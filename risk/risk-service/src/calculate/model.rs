@@ -2,6 +2,7 @@
 
 use risk_core::covariance::{Covariance, sample_covariance};
 use risk_core::matrix::{Matrix, MatrixRef};
+use risk_core::quantile::QuantileRule;
 use risk_core::units::{Confidence, DegreesOfFreedom, Distribution, HorizonDays};
 use risk_core::{Result, RiskError};
 
@@ -13,20 +14,16 @@ const MAX_LEVELS: usize = 100;
 
 /// The levels that are asked for.
 pub(super) fn levels(name: &'static str, request: &proto::CalculateRiskRequest) -> Result<Vec<Confidence>> {
-    let sent = &request.confidence_bp;
+    confidences(name, &request.confidence_bp)
+}
+
+/// Levels in basis points.
+pub(super) fn confidences(name: &'static str, sent: &[u32]) -> Result<Vec<Confidence>> {
     if sent.is_empty() || sent.len() > MAX_LEVELS {
         let why = format!("must be 1 to {MAX_LEVELS} levels");
         return Err(RiskError::invalid(name, "confidence_bp", why, sent.len()));
     }
     sent.iter().map(|&confidence_bp| Confidence::from_bp(name, confidence_bp)).collect()
-}
-
-/// The portfolio, which has at least one exposure.
-pub(super) fn exposures<'a>(name: &'static str, request: &'a proto::CalculateRiskRequest) -> Result<&'a [f64]> {
-    if request.exposures.is_empty() {
-        return Err(RiskError::invalid(name, "x", "must have at least one value", 0));
-    }
-    Ok(&request.exposures)
 }
 
 pub(super) fn horizon(name: &'static str, request: &proto::CalculateRiskRequest) -> Result<HorizonDays> {
@@ -49,6 +46,20 @@ pub(super) fn matrix<'a>(
 ) -> Result<MatrixRef<'a>> {
     let sent = sent.ok_or_else(|| not_set(name, what))?;
     MatrixRef::new(name, what, sent.rows as usize, sent.cols as usize, &sent.values)
+}
+
+/// How VaR is read off a sample.
+pub(super) fn quantile_rule(name: &'static str, sent: i32) -> Result<QuantileRule> {
+    match proto::QuantileRule::try_from(sent) {
+        Ok(proto::QuantileRule::InvertedCdf) => Ok(QuantileRule::InvertedCdf),
+        Ok(proto::QuantileRule::Upper) => Ok(QuantileRule::Upper),
+        Ok(proto::QuantileRule::Linear7) => Ok(QuantileRule::Linear7),
+        Ok(proto::QuantileRule::MedianUnbiased8) => Ok(QuantileRule::MedianUnbiased8),
+        Ok(proto::QuantileRule::HarrellDavis) => Ok(QuantileRule::HarrellDavis),
+        Ok(proto::QuantileRule::Unspecified) | Err(_) => {
+            Err(RiskError::invalid(name, "quantile_rule", "must be one of the rules", sent))
+        }
+    }
 }
 
 pub(super) fn not_set(name: &'static str, what: &'static str) -> RiskError {
@@ -92,6 +103,15 @@ impl<'a> Model<'a> {
             Estimate::Sampled { covariance, .. } => covariance.as_ref(),
         };
         Covariance::new(name, dimension, matrix)
+    }
+
+    /// Refuses a mean: second-order books are taken about returns of mean zero.
+    pub(super) fn require_no_mean(&self, name: &'static str) -> Result<()> {
+        if self.mean.is_empty() {
+            return Ok(());
+        }
+        let got = format!("{} values", self.mean.len());
+        Err(RiskError::invalid(name, "mean", "must be empty but for linear exposures", got))
     }
 
     /// How many past returns it was estimated from; none when the covariance was given.

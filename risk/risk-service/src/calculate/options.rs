@@ -19,8 +19,8 @@ use crate::proto::{
 const NAME: &str = "price_options";
 const IMPLIED: &str = "implied_volatility";
 const DEFAULT_STEPS: u32 = 501;
-/// Rows of a request: ten columns of them are 80 MB.
-const MAX_ROWS: usize = 1_000_000;
+/// Rows of a request: nine columns of answers are 36 MB.
+const MAX_ROWS: usize = 500_000;
 /// Steps squared times rows of trees: some minutes of one core.
 const MAX_NODES: u64 = 500_000_000_000;
 /// Rows between two looks at whether anybody still waits.
@@ -44,7 +44,12 @@ pub(crate) fn price_options(request: &PriceOptionsRequest, progress: &Progress) 
     let has_yield = matches!(model, PricingModel::BlackScholesMerton | PricingModel::LeisenReimer);
     if !has_yield && !request.dividend_yields.is_empty() {
         let why = "must be empty in a forward model";
-        return Err(RiskError::invalid(NAME, "dividend_yields", why, format!("{} values", request.dividend_yields.len())));
+        return Err(RiskError::invalid(
+            NAME,
+            "dividend_yields",
+            why,
+            format!("{} values", request.dividend_yields.len()),
+        ));
     }
     if model != PricingModel::LeisenReimer && request.steps != 0 {
         return Err(RiskError::invalid(NAME, "steps", "must be 0 but for leisen_reimer", request.steps));
@@ -53,9 +58,7 @@ pub(crate) fn price_options(request: &PriceOptionsRequest, progress: &Progress) 
     let sent_yields = if request.dividend_yields.is_empty() { &no_yield[..] } else { &request.dividend_yields };
     let yields = column("dividend_yields", sent_yields, n, true)?;
     match model {
-        PricingModel::BlackScholesMerton => {
-            greeks(n, true, progress, |i| bsm(&columns.spot_option(i, &yields)))
-        }
+        PricingModel::BlackScholesMerton => greeks(n, true, progress, |i| bsm(&columns.spot_option(i, &yields))),
         PricingModel::Black76 => greeks(n, false, progress, |i| black76(&columns.black76(i))),
         PricingModel::Bachelier => greeks(n, false, progress, |i| bachelier(&columns.bachelier(i))),
         PricingModel::LeisenReimer => {

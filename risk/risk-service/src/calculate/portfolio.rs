@@ -16,6 +16,47 @@ use crate::proto::book_position::Holding as SentHolding;
 /// Most positions of a request: their revaluation alone is 10 ns each and scenario.
 pub(super) const MAX_POSITIONS: usize = 1_000_000;
 
+/// The portfolio of a request.
+pub(super) enum Portfolio<'a> {
+    Linear(&'a [f64]),
+    DeltaGamma(&'a proto::DeltaGammaBook),
+    Book(&'a proto::Book),
+}
+
+impl<'a> Portfolio<'a> {
+    /// Exactly one of the three is set.
+    pub(super) fn of(name: &'static str, request: &'a proto::CalculateRiskRequest) -> Result<Self> {
+        let linear = (!request.exposures.is_empty()).then_some(Self::Linear(&request.exposures));
+        let delta_gamma = request.delta_gamma_book.as_ref().map(Self::DeltaGamma);
+        let mut set = linear.into_iter().chain(delta_gamma).chain(request.book.as_ref().map(Self::Book));
+        match (set.next(), set.next()) {
+            (Some(portfolio), None) => Ok(portfolio),
+            (None, _) => Err(RiskError::invalid(name, "x", "must have at least one value", 0)),
+            _ => {
+                let why = "must be exposures, delta_gamma_book or book, one of them";
+                Err(RiskError::invalid(name, "portfolio", why, "several"))
+            }
+        }
+    }
+
+    /// The exposures of a method that takes no other portfolio.
+    pub(super) fn linear(name: &'static str, request: &'a proto::CalculateRiskRequest) -> Result<&'a [f64]> {
+        match Self::of(name, request)? {
+            Self::Linear(exposures) => Ok(exposures),
+            _ => Err(RiskError::invalid(name, "portfolio", "must be exposures for this method", "another")),
+        }
+    }
+
+    /// Number of factors.
+    pub(super) fn dimension(&self) -> usize {
+        match self {
+            Self::Linear(exposures) => exposures.len(),
+            Self::DeltaGamma(book) => book.delta.len(),
+            Self::Book(book) => book.factors.len(),
+        }
+    }
+}
+
 /// Call or put.
 pub(super) fn option_kind(name: &'static str, sent: i32) -> Result<OptionKind> {
     match proto::OptionType::try_from(sent) {
@@ -72,10 +113,6 @@ impl<'a> Factors<'a> {
             }
         }
         Ok(Self(places))
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
     }
 
     /// Positions whose underlyings are among the factors.

@@ -76,7 +76,12 @@ fn scenario<'a>(positions: impl Iterator<Item = &'a Position>, sent: &StressScen
         };
         if before.is_some() {
             let what = format!("underlying of scenario {:?}", sent.name);
-            return Err(RiskError::invalid(NAME, what, "must be shocked once", format!("{:?} twice", shock.underlying)));
+            return Err(RiskError::invalid(
+                NAME,
+                what,
+                "must be shocked once",
+                format!("{:?} twice", shock.underlying),
+            ));
         }
     }
     if let Some(parallel) = parallel {

@@ -35,7 +35,7 @@ pub fn historical(returns: Matrix) -> Method {
 }
 
 pub fn monte_carlo(model: ReturnModel, n_scenarios: u32, seed: u64) -> Method {
-    Method::MonteCarlo(MonteCarloMethod { model: Some(model), n_scenarios, seed })
+    Method::MonteCarlo(MonteCarloMethod { model: Some(model), n_scenarios, seed, ..Default::default() })
 }
 
 pub fn request(exposures: &[f64], method: Method) -> CalculateRiskRequest {
@@ -44,6 +44,7 @@ pub fn request(exposures: &[f64], method: Method) -> CalculateRiskRequest {
         confidence_bp: vec![9900],
         horizon_days: 1,
         method: Some(method),
+        ..Default::default()
     }
 }
 
@@ -178,9 +179,9 @@ async fn what_is_wrong_with_a_simulation_is_named() {
     let range = "monte_carlo_var: n_scenarios must be within 1000..=10000000, got ";
     expect(of(999), &format!("{range}999")).await;
     expect(of(10_000_001), &format!("{range}10000001")).await;
-    let long = CalculateRiskRequest { horizon_days: 2, ..of(1000) };
-    expect(long, "monte_carlo_var: horizon_days must be 1 for this method, got 2").await;
-    let no_model = Method::MonteCarlo(MonteCarloMethod { model: None, n_scenarios: 1000, seed: 1 });
+    let shifted = CalculateRiskRequest { horizon_years: 0.1, ..of(1000) };
+    expect(shifted, "monte_carlo_var: horizon_years must be 0 but for a book, got a value").await;
+    let no_model = Method::MonteCarlo(MonteCarloMethod { n_scenarios: 1000, seed: 1, ..Default::default() });
     expect(request(&[1.0], no_model), "monte_carlo_var: model must be set, got nothing").await;
 }
 

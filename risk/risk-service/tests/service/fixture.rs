@@ -64,7 +64,7 @@ impl Gate {
     }
 
     pub async fn send(&self, epoch: u64, events: Vec<PretradeEvent>) {
-        self.requests.send(CheckRequest { epoch, events }).await.unwrap();
+        self.requests.send(CheckRequest { epoch, events, ..Default::default() }).await.unwrap();
     }
 
     pub async fn response(&mut self) -> Result<CheckResponse, Status> {
@@ -105,6 +105,7 @@ pub fn buy(order_qty: i64) -> NewOrder {
         time_in_force: TimeInForce::Day.into(),
         order_qty,
         price: Some(15_000),
+        ..NewOrder::default()
     }
 }
 

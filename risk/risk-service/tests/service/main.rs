@@ -1,6 +1,7 @@
 //! The service as its clients see it: a real client over a real connection, and the real process.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
+mod analytics;
 mod calculate;
 mod fixture;
 mod pretrade;
