@@ -15,6 +15,7 @@ pub mod margin;
 pub mod matrix;
 pub mod montecarlo;
 pub mod parametric;
+pub mod portfolio;
 pub mod pretrade;
 pub mod pretrade_var;
 pub mod pricing;

@@ -178,6 +178,16 @@ impl PortfolioVar {
         Ok(())
     }
 
+    /// Variance of the one-day P&L, `v = x' Σ x`.
+    pub fn variance(&self) -> f64 {
+        self.variance
+    }
+
+    /// Shape (K): `g = Σ x`.
+    pub fn gradient(&self) -> &[f64] {
+        &self.gradient
+    }
+
     /// The exposures.
     pub fn exposures(&self) -> &[f64] {
         &self.exposures

@@ -67,6 +67,23 @@ pub struct Greeks {
     pub volga: f64,
 }
 
+impl Greeks {
+    /// The Greeks of a quantity.
+    pub fn times(&self, qty: f64) -> Self {
+        let Self { delta, gamma, vega, theta, rho, rho_q, vanna, volga } = *self;
+        Self {
+            delta: qty * delta,
+            gamma: qty * gamma,
+            vega: qty * vega,
+            theta: qty * theta,
+            rho: qty * rho,
+            rho_q: qty * rho_q,
+            vanna: qty * vanna,
+            volga: qty * volga,
+        }
+    }
+}
+
 /// Value and sensitivities of one option.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Valuation {

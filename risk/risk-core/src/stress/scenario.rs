@@ -118,19 +118,25 @@ impl Position {
     fn pnl(&self, scenario: &Scenario) -> Result<f64> {
         finite(COMPUTATION, "qty", self.qty)?;
         let shock = scenario.get(&self.underlying).copied().unwrap_or_default().checked()?;
-        let change = match &self.holding {
-            Holding::Spot { spot } => shock.spot(positive(COMPUTATION, "spot", *spot)?) - spot,
-            Holding::Option(option) => {
+        representable(COMPUTATION, "pnl", self.qty * self.holding.change(&shock)?)
+    }
+}
+
+impl Holding {
+    /// By how much its value changes under a checked shock.
+    pub(crate) fn change(&self, shock: &Shock) -> Result<f64> {
+        match self {
+            Self::Spot { spot } => Ok(shock.spot(positive(COMPUTATION, "spot", *spot)?) - spot),
+            Self::Option(option) => {
                 option.check(COMPUTATION)?;
-                shock.option(option).price() - option.price()
+                Ok(shock.option(option).price() - option.price())
             }
-        };
-        representable(COMPUTATION, "pnl", self.qty * change)
+        }
     }
 }
 
 impl Shock {
-    fn checked(self) -> Result<Self> {
+    pub(crate) fn checked(self) -> Result<Self> {
         finite(COMPUTATION, "spot shock", self.spot)?;
         finite(COMPUTATION, "vol shock", self.vol)?;
         finite(COMPUTATION, "rate shock", self.rate)?;
