@@ -181,7 +181,11 @@ fn report_efficiency(form: &QuadraticForm) {
         let (plain_variance, plain_seconds) = cost(form, distribution, DeltaGammaSampling::Plain, pseudo(1 << 18));
         let to_error = |variance: f64, seconds: f64| 1e3 * seconds * variance / 1e-3_f64.powi(2);
         println!("{name}: plain {:.1} ms to 0.1 %", to_error(plain_variance, plain_seconds));
-        for (method, settings) in [("importance", pseudo(1 << 15)), ("importance and sobol", sobol(1 << 11))] {
+        for (method, settings) in [
+            ("importance", pseudo(1 << 15)),
+            ("importance and sobol", sobol(1 << 11)),
+            ("importance and more sobol", sobol(1 << 12)),
+        ] {
             let (variance, seconds) = cost(form, distribution, importance, settings);
             println!(
                 "{name}: {method} {:.2} ms, {:.0} times faster: variance ratio {:.0}, cost ratio {:.2}",

@@ -12,7 +12,9 @@ mod estimate;
 mod importance;
 mod linear;
 mod mixing;
+mod reflection;
 mod revaluation;
+mod student_twist;
 
 pub use book::RepricedBook;
 pub use delta_gamma::{DeltaGammaSampling, delta_gamma_monte_carlo};

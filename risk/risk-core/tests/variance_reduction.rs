@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use risk_core::covariance::Covariance;
-use risk_core::delta_gamma::DeltaGamma;
+use risk_core::delta_gamma::{DeltaGamma, QuadraticForm};
 use risk_core::matrix::Matrix;
 use risk_core::montecarlo::{
     BookPosition, BookSampling, DeltaGammaSampling, MonteCarloLevel, MonteCarloSettings, Revaluation, Sampler, Shock,
@@ -115,12 +115,12 @@ fn strata_and_a_twist_gain_thirtyfold_on_every_option_book() {
 fn a_twist_alone_and_with_sobol_points_gains_too() {
     let book = &books()[0];
     let plain = repeat(|seed| revalue(book, BookSampling::Plain, settings(SCENARIOS, seed, Sampler::Pseudo)));
-    for sampler in [Sampler::Pseudo, Sampler::Sobol { replications: 16 }] {
+    for (sampler, least) in [(Sampler::Pseudo, (10.0, 40.0)), (Sampler::Sobol { replications: 16 }, (50.0, 300.0))] {
         let twisted = BookSampling::ImportanceSampling { strata: 0 };
         let twisted = repeat(|seed| revalue(book, twisted, settings(SCENARIOS, seed, sampler)));
         let (var, es) = ratios(book.name, &plain, &twisted);
         println!("{} {sampler:?}: {var:.0} on VaR, {es:.0} on ES", book.name);
-        assert!(var >= 7.0 && es >= 25.0, "{var} {es}");
+        assert!(var >= least.0 && es >= least.1, "{var} {es}");
     }
 }
 
@@ -134,7 +134,7 @@ fn a_twist_gains_on_delta_gamma_books_gaussian_and_student_t() {
     let form = DeltaGamma { theta: 100.0, delta: &delta, gamma: gamma.as_ref() }.diagonalise(&covariance).unwrap();
     let nu = DegreesOfFreedom::new("test", 5.0).unwrap();
     for (name, distribution, least) in
-        [("Gaussian", Distribution::Normal, 10.0), ("Student t", Distribution::StudentT(nu), 5.0)]
+        [("Gaussian", Distribution::Normal, 20.0), ("Student t", Distribution::StudentT(nu), 30.0)]
     {
         let run = |sampling: DeltaGammaSampling, sampler: Sampler| {
             repeat(|seed| {
@@ -146,8 +146,10 @@ fn a_twist_gains_on_delta_gamma_books_gaussian_and_student_t() {
         let twisted = run(DeltaGammaSampling::ImportanceSampling { strata: 0 }, Sampler::Pseudo);
         let (var, es) = ratios(name, &plain, &twisted);
         let quasi = run(DeltaGammaSampling::ImportanceSampling { strata: 0 }, Sampler::Sobol { replications: 16 });
-        println!("{name}: importance ({var:.0}, {es:.0}), with Sobol {:.0?}", ratios(name, &plain, &quasi));
-        assert!(var >= least && es >= least, "{name}: {var} {es}");
+        let (quasi_var, quasi_es) = ratios(name, &plain, &quasi);
+        println!("{name}: importance ({var:.0}, {es:.0}), with Sobol ({quasi_var:.0}, {quasi_es:.0})");
+        assert!(var >= least && es >= 2.0 * least, "{name}: {var} {es}");
+        assert!(quasi_var >= 50.0 && quasi_es >= 150.0, "{name}: {quasi_var} {quasi_es}");
     }
     let strata = DeltaGammaSampling::ImportanceSampling { strata: 64 };
     let settings = settings(SCENARIOS, 1, Sampler::Pseudo);
@@ -174,5 +176,40 @@ fn single_precision_agrees_with_double_within_its_error() {
         let (a, b) = (run(single), run(DeltaGammaSampling::Plain));
         let error = (a.var_se * a.var_se + b.var_se * b.var_se).sqrt();
         assert!((a.var - b.var).abs() <= 4.0 * error, "{a:?} {b:?}");
+    }
+}
+
+/// Twisted where the tail is thin: two degrees of freedom and a bit, 99.99 %, a book that may only lose by its gamma.
+#[test]
+fn far_levels_of_heavy_tails_agree_with_plain_simulation() {
+    for (nu, b, lambda) in [(2.5, 100.0, -30.0), (4.0, 0.0, -30.0), (8.0, 100.0, 30.0)] {
+        let form = QuadraticForm::new(10.0, vec![b; 5], vec![lambda; 5]).unwrap();
+        let distribution = Distribution::StudentT(DegreesOfFreedom::new("test", nu).unwrap());
+        let levels = [9_500, 9_999].map(|bp| Confidence::from_bp("test", bp).unwrap());
+        let run = |sampling, n| {
+            let settings = settings(n, 5, Sampler::Pseudo);
+            delta_gamma_monte_carlo(&form, distribution, sampling, settings, &levels, &Progress::new()).unwrap()
+        };
+        let twisted = run(DeltaGammaSampling::ImportanceSampling { strata: 0 }, 1 << 16);
+        for (a, b) in twisted.iter().zip(run(DeltaGammaSampling::Plain, 2_000_000)) {
+            assert!((a.var - b.var).abs() <= 4.0 * a.var_se.hypot(b.var_se), "{nu}: {a:?} {b:?}");
+            assert!(a.var_se < b.var_se * 3.0, "{nu}: {a:?} {b:?}");
+        }
+    }
+}
+
+/// A straddle that expires at the horizon has no useful delta-gamma approximation; the answer is the book's all the same.
+#[test]
+fn a_poor_approximation_costs_accuracy_and_not_the_answer() {
+    for (name, years) in
+        [("expires at the horizon", TEN_DAYS), ("expires before", 0.5 * TEN_DAYS), ("just after", 1.01 * TEN_DAYS)]
+    {
+        let poor = book(name, 3, years, |_, _| -1.0);
+        let plain = revalue(&poor, BookSampling::Plain, settings(1_000_000, 1, Sampler::Pseudo));
+        for sampler in [Sampler::Pseudo, Sampler::Sobol { replications: 16 }] {
+            let level = revalue(&poor, BookSampling::ImportanceSampling { strata: 0 }, settings(1 << 16, 2, sampler));
+            let error = level.var_se.hypot(plain.var_se);
+            assert!((level.var - plain.var).abs() <= 4.0 * error, "{name}: {level:?} {plain:?}");
+        }
     }
 }

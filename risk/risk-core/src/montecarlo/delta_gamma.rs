@@ -11,6 +11,8 @@ use super::draws::Draws;
 use super::estimate::{MonteCarloLevel, Weighted, levels, weighted_level};
 use super::importance::{LossForm, TwistedDraws, check_strata, target};
 use super::mixing::MixingTable;
+use super::reflection::Reflection;
+use super::student_twist::StudentTwist;
 use super::{MonteCarloSettings, Sampler, Simulation};
 use crate::delta_gamma::QuadraticForm;
 use crate::error::{Result, RiskError};
@@ -19,8 +21,6 @@ use crate::rng::FILL_BLOCK;
 use crate::units::{Confidence, DegreesOfFreedom, Distribution};
 
 const NAME: &str = "delta_gamma_monte_carlo";
-/// Scenarios that find the loss to aim at where it has no closed form.
-const PILOT_SCENARIOS: u32 = 8_192;
 
 /// How the scenarios of a delta-gamma book are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,8 +42,8 @@ pub enum DeltaGammaSampling {
 ///
 /// Formula: `L = -(θ + s Σ b_j z_j + s² Σ λ_j z_j²)`, `s = 1`, or `√((ν-2)/W)` for Student-t returns. Importance sampling:
 /// with `β = -b`, `μ = -λ` draws `z_j ~ N(t β_j s_j, s_j)`, `s_j = 1/(1 - 2 t μ_j)`, weight `exp(ψ(t) - t L)`, t such
-/// that `ψ'(t)` is the VaR. Student-t: the same twist of `Y (L - x)`, `Y = W/(ν-2)`, which moves W too; x is the VaR of
-/// a small plain simulation.
+/// that `ψ'(t)` is the VaR. Student-t: the same twist of `Y (L - x)`, `Y = W/(ν-2)`, which moves W too; x is the VaR, to
+/// the accuracy of a saddle point. Of Sobol points the first dimension is laid along the gradient of the loss.
 /// Units: money over the horizon of the form, losses positive. Errors: as [`super::linear_monte_carlo`]; strata of
 /// Student-t or with Sobol; single precision with Sobol.
 /// Source: Glasserman, Heidelberger & Shahabuddin 2000 and 2002.
@@ -73,8 +73,8 @@ pub fn delta_gamma_monte_carlo(
             job.each(confidences, |level| job.stratified_level(level, strata))
         }
         (DeltaGammaSampling::ImportanceSampling { strata: 0 | 1 }, Some(nu)) => {
-            let pilot = job.pilot(distribution, confidences)?;
-            job.each(&pilot, |&(level, x)| job.student_t_level(level, nu, x))
+            let mixing = MixingTable::new(nu);
+            job.each(confidences, |level| job.student_t_level(level, nu, &mixing))
         }
         (DeltaGammaSampling::ImportanceSampling { strata }, Some(_)) => {
             Err(RiskError::invalid(NAME, "strata", "must be 0 for student_t", strata))
@@ -120,8 +120,13 @@ impl Job<'_> {
     fn twisted_level(&self, &confidence: &Confidence) -> Result<MonteCarloLevel> {
         let twist = self.loss.twist_to(target(self.form, confidence.tail())?);
         let twisted = self.loss.twisted(&twist);
-        let losses = self.losses(|draws, losses| twisted.fill(None, draws, losses))?;
-        let scenarios = losses.into_iter().map(|loss| Weighted { loss, weight: twist.weight(loss) }).collect();
+        let scenarios = self.simulation.scenarios(self.progress, |draws, scenarios: &mut [Weighted]| {
+            let mut losses = [0.0; FILL_BLOCK];
+            let losses = &mut losses[..scenarios.len().min(FILL_BLOCK)];
+            twisted.fill(None, draws, losses);
+            let weigh = |&loss: &f64| Weighted { loss, weight: twist.weight(loss) };
+            scenarios.iter_mut().zip(losses.iter().map(weigh)).for_each(|(scenario, weighed)| *scenario = weighed);
+        })?;
         weighted_level(NAME, &self.simulation, scenarios, 1, confidence)
     }
 
@@ -136,28 +141,24 @@ impl Job<'_> {
         weighted_level(NAME, &self.simulation, losses.into_iter().map(weigh).collect(), twisted.strata(), confidence)
     }
 
-    /// The VaR of every level, roughly, from a seed of its own.
-    fn pilot(&self, distribution: Distribution, confidences: &[Confidence]) -> Result<Vec<(Confidence, f64)>> {
-        let seed = !self.simulation.settings.seed;
-        let few = MonteCarloSettings { n_scenarios: PILOT_SCENARIOS, seed, sampler: Sampler::Pseudo };
-        let plain = DeltaGammaSampling::Plain;
-        let found = delta_gamma_monte_carlo(self.form, distribution, plain, few, confidences, &Progress::new())?;
-        Ok(found.into_iter().map(|level| (level.confidence, level.var)).collect())
-    }
-
-    fn student_t_level(&self, confidence: Confidence, nu: DegreesOfFreedom, x: f64) -> Result<MonteCarloLevel> {
-        let (twist, mixing_factor) = self.loss.student_t_twist_to(x, nu);
+    fn student_t_level(
+        &self,
+        &confidence: &Confidence,
+        nu: DegreesOfFreedom,
+        mixing: &MixingTable,
+    ) -> Result<MonteCarloLevel> {
+        let aimed = StudentTwist::aimed(&self.loss, nu, confidence.tail());
+        let (x, (twist, mixing_factor)) = (aimed.x(), aimed.twist());
         let twisted = self.loss.twisted(&twist);
-        let table = MixingTable::new(nu);
         // W is multiplied, so the scale √((ν-2)/W) is divided by the root.
         let shrink = mixing_factor.sqrt().recip();
         let scenarios = self.simulation.scenarios(self.progress, |draws, scenarios: &mut [Weighted]| {
             let (mut scale, mut losses) = ([0.0; FILL_BLOCK], [0.0; FILL_BLOCK]);
             let n = scenarios.len().min(FILL_BLOCK);
             let (scale, losses) = (&mut scale[..n], &mut losses[..n]);
-            draw_scale(&table, draws, scale);
+            draw_scale(mixing, draws, scale);
             scale.iter_mut().for_each(|s| *s *= shrink);
-            twisted.fill_scaled(scale, draws, losses);
+            twisted.fill_with(Some(scale), draws, losses);
             for ((scenario, &loss), s) in scenarios.iter_mut().zip(&*losses).zip(&*scale) {
                 *scenario = Weighted { loss, weight: twist.weight((loss - x) / (s * s)) };
             }
@@ -179,29 +180,59 @@ fn draw_scale(table: &MixingTable, draws: &mut Draws<'_>, scale: &mut [f64]) {
 impl LossForm {
     /// The losses of one block.
     fn fill(&self, mixing: Option<&MixingTable>, draws: &mut Draws<'_>, losses: &mut [f64]) {
-        let mut buffer = [0.0; FILL_BLOCK];
-        let buffer = &mut buffer[..losses.len().min(FILL_BLOCK)];
+        let mut scale = [0.0; FILL_BLOCK];
+        let scale = &mut scale[..losses.len().min(FILL_BLOCK)];
         if let Some(table) = mixing {
-            draw_scale(table, draws, buffer);
-            return self.fill_scaled(buffer, draws, losses);
+            draw_scale(table, draws, scale);
         }
-        losses.fill(self.constant);
-        let arch = pulp::Arch::new();
-        for (j, &(b, m)) in self.terms.iter().enumerate() {
-            draws.normals(j, buffer);
-            arch.dispatch(AddTerm { b, m, normals: buffer, scale: None, losses });
-        }
+        self.fill_with(mixing.map(|_| &*scale), draws, losses);
     }
 
-    /// The losses of one block of Student-t returns, each scenario's normals times its scale.
-    fn fill_scaled(&self, scale: &[f64], draws: &mut Draws<'_>, losses: &mut [f64]) {
+    /// The losses of one block, each scenario's normals times its scale.
+    fn fill_with(&self, scale: Option<&[f64]>, draws: &mut Draws<'_>, losses: &mut [f64]) {
+        let reflection = draws.is_quasi().then(|| Reflection::along(self.terms.iter().map(|(b, _)| *b))).flatten();
+        if let Some(reflection) = reflection {
+            return self.fill_reflected(&reflection, scale, draws, losses);
+        }
+        let first = usize::from(scale.is_some());
         let mut normals = [0.0; FILL_BLOCK];
         let normals = &mut normals[..losses.len().min(FILL_BLOCK)];
         losses.fill(self.constant);
         let arch = pulp::Arch::new();
         for (j, &(b, m)) in self.terms.iter().enumerate() {
-            draws.normals(j + 1, normals);
-            arch.dispatch(AddTerm { b, m, normals, scale: Some(scale), losses });
+            draws.normals(first + j, normals);
+            arch.dispatch(AddTerm { b, m, normals, scale, losses });
+        }
+    }
+
+    /// [`LossForm::fill_with`] in reflected normals. With `d = 2 v·w` the loss is
+    /// `c + Σ b w + m w² + d (d Σ m v² - 2 Σ m v w - Σ b v)`: no column is kept.
+    fn fill_reflected(
+        &self,
+        reflection: &Reflection,
+        scale: Option<&[f64]>,
+        draws: &mut Draws<'_>,
+        losses: &mut [f64],
+    ) {
+        let first = usize::from(scale.is_some());
+        let n = losses.len().min(FILL_BLOCK);
+        let (mut normals, mut along, mut across) = ([0.0; FILL_BLOCK], [0.0; FILL_BLOCK], [0.0; FILL_BLOCK]);
+        let (mut linear, mut quadratic) = (0.0, 0.0);
+        losses.fill(self.constant);
+        let arch = pulp::Arch::new();
+        for (j, (&(b, m), &v)) in self.terms.iter().zip(reflection.normal()).enumerate() {
+            linear += b * v;
+            quadratic += m * v * v;
+            let normals = &mut normals[..n];
+            draws.normals(first + j, normals);
+            if let Some(scale) = scale {
+                normals.iter_mut().zip(scale).for_each(|(z, s)| *z *= s);
+            }
+            arch.dispatch(AddReflectedTerm { b, m, v, normals, losses, along: &mut along, across: &mut across });
+        }
+        for ((loss, along), across) in losses.iter_mut().zip(&along).zip(&across) {
+            let d = 2.0 * along;
+            *loss += d * (d * quadratic - 2.0 * across - linear);
         }
     }
 
@@ -252,6 +283,32 @@ impl<F: Copy + Into<f64>> WithSimd for AddTerm<'_, F> {
                     *loss = m.mul_add(z, b).mul_add(z, *loss);
                 }
             }
+        }
+    }
+}
+
+/// Adds `b w + m w²` to the losses, `v w` to `along` and `m v w` to `across`.
+struct AddReflectedTerm<'a> {
+    b: f64,
+    m: f64,
+    v: f64,
+    normals: &'a [f64],
+    losses: &'a mut [f64],
+    along: &'a mut [f64],
+    across: &'a mut [f64],
+}
+
+impl WithSimd for AddReflectedTerm<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { b, m, v, normals, losses, along, across } = self;
+        let mv = m * v;
+        for (((loss, along), across), &w) in losses.iter_mut().zip(along).zip(across).zip(normals) {
+            *loss = m.mul_add(w, b).mul_add(w, *loss);
+            *along = v.mul_add(w, *along);
+            *across = mv.mul_add(w, *across);
         }
     }
 }

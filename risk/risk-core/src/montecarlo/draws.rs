@@ -119,6 +119,11 @@ enum Source<'a> {
 }
 
 impl Draws<'_> {
+    /// Whether dimensions differ in quality.
+    pub fn is_quasi(&self) -> bool {
+        matches!(self.0, Source::Sobol { .. })
+    }
+
     /// The next standard normals in single precision, at most [`FILL_BLOCK`]. Only of pseudo-random numbers: Sobol points
     /// give none.
     pub fn normals_f32(&mut self, out: &mut [f32]) {

@@ -142,29 +142,27 @@ pub(super) fn weighted_level(
     })
 }
 
-/// Scenarios from the worst down, each with its weight over N and its stratum.
-struct WeightedTail {
-    scenarios: Vec<(f64, f64, usize)>,
+/// Scenarios in their order, and `(loss, weight / N)` from the worst down.
+struct WeightedTail<'a> {
+    scenarios: &'a [Weighted],
+    descending: Vec<(f64, f64)>,
     strata: usize,
 }
 
-impl WeightedTail {
-    fn new(scenarios: &[Weighted], strata: usize) -> Self {
+impl<'a> WeightedTail<'a> {
+    fn new(scenarios: &'a [Weighted], strata: usize) -> Self {
         let n = scenarios.len() as f64;
-        let quota = (FILL_BLOCK.min(scenarios.len()) / strata).max(1);
-        let stratum = |i: usize| i % FILL_BLOCK / quota % strata;
-        let mut descending: Vec<_> =
-            scenarios.iter().enumerate().map(|(i, s)| (s.loss, s.weight / n, stratum(i))).collect();
-        // Stable, so that equal losses keep the order of their scenarios.
-        descending.sort_by(|a, b| b.0.total_cmp(&a.0));
-        Self { scenarios: descending, strata }
+        let mut descending: Vec<_> = scenarios.iter().map(|s| (s.loss, s.weight / n)).collect();
+        // Ties by weight, so that the order does not depend on the sort.
+        descending.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then_with(|| b.1.total_cmp(&a.1)));
+        Self { scenarios, descending, strata }
     }
 
     /// The loss that is exceeded with probability p; each scenario stands for the middle of its weight.
     fn quantile(&self, p: f64) -> f64 {
         let mut cumulated = 0.0;
         let mut last: Option<(f64, f64)> = None;
-        for &(loss, weight, _) in &self.scenarios {
+        for &(loss, weight) in &self.descending {
             let place = cumulated + 0.5 * weight;
             if place >= p {
                 return match last {
@@ -181,7 +179,7 @@ impl WeightedTail {
     /// Weighted mean of the losses in the tail of probability p, the last of them in part.
     fn tail_mean(&self, p: f64) -> f64 {
         let (mut left, mut sum, mut lowest) = (p, 0.0, f64::NAN);
-        for &(loss, weight, _) in &self.scenarios {
+        for &(loss, weight) in &self.descending {
             let part = weight.min(left);
             sum += part * loss;
             left -= part;
@@ -204,20 +202,26 @@ impl WeightedTail {
         self.deviation(|loss| (loss - var).max(0.0)) / p
     }
 
-    /// Standard error of the weighted mean of f over the scenarios.
+    /// Standard error of the weighted mean of f over the scenarios: of the mean of the strata's means.
     fn deviation(&self, f: impl Fn(f64) -> f64) -> f64 {
-        let n = self.scenarios.len() as f64;
-        let each = n / self.strata as f64;
-        let values = || self.scenarios.iter().map(|&(loss, weight, stratum)| (n * weight * f(loss), stratum));
-        let mut means = vec![0.0; self.strata];
-        values().for_each(|(value, stratum)| means[stratum] += value / each);
-        let squares: f64 = values().map(|(value, stratum)| (value - means[stratum]).powi(2)).sum();
-        // The mean of the strata's means, each with `each` scenarios.
-        (squares / (each - 1.0) / each).sqrt() / self.strata as f64
+        let quota = (FILL_BLOCK / self.strata).max(1);
+        let each = self.scenarios.len() as f64 / self.strata as f64;
+        let (mut sums, mut squares) = (vec![0.0; self.strata], 0.0);
+        for block in self.scenarios.chunks(FILL_BLOCK) {
+            for (sum, scenarios) in sums.iter_mut().zip(block.chunks(quota)) {
+                for value in scenarios.iter().map(|s| s.weight * f(s.loss)) {
+                    *sum += value;
+                    squares += value * value;
+                }
+            }
+        }
+        // Values of a stratum differ by percents, so the difference keeps ten digits.
+        let within = squares - sums.iter().map(|sum| sum * sum / each).sum::<f64>();
+        (within.max(0.0) / (each - 1.0) / each).sqrt() / self.strata as f64
     }
 
     fn beyond(&self, var: f64) -> usize {
-        self.scenarios.partition_point(|(loss, ..)| *loss > var)
+        self.descending.partition_point(|(loss, _)| *loss > var)
     }
 }
 

@@ -3,14 +3,15 @@
 //! The loss, or its delta-gamma approximation, is `Q = c + Σ β_j y_j + μ_j y_j²` in independent normals. Under the twist t
 //! the normals are `N(t β_j s_j, s_j)`, `s_j = 1/(1 - 2 t μ_j)`, and a scenario weighs `exp(ψ(t) - t Q)`.
 //! Source: Glasserman, Heidelberger & Shahabuddin, *Variance reduction techniques for estimating value-at-risk*,
-//! Management Science 46, 2000; for Student's t the same, Mathematical Finance 12, 2002.
+//! Management Science 46, 2000.
 
 use super::draws::Draws;
+use super::reflection::Reflection;
 use super::{MonteCarloSettings, Sampler};
 use crate::delta_gamma::QuadraticForm;
 use crate::error::{Result, RiskError};
 use crate::rng::FILL_BLOCK;
-use crate::units::{DegreesOfFreedom, Tail};
+use crate::units::Tail;
 
 /// Batches of candidates after which a stratum that stays empty is an error: two are usual.
 const MAX_BATCHES: usize = 1_000;
@@ -28,7 +29,7 @@ pub(super) struct LossForm {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Twist {
     pub parameter: f64,
-    /// `ln E exp(t Q)`; of Student's t `ln E exp(t Q_x)`.
+    /// `ln E exp(t Q)`; for Student's t `ln E exp(t Q_x)`.
     pub log_moment: f64,
     /// Mean and standard deviation of each normal.
     pub normals: Vec<(f64, f64)>,
@@ -55,37 +56,11 @@ impl LossForm {
 
     /// The twist whose mean loss is `target`; none where the target is below the mean already.
     pub fn twist_to(&self, target: f64) -> Twist {
-        let t = solve(self.reach(), |t| self.mean(t) < target);
+        let t = solve(self.reach(), 100, |t| self.mean(t) < target);
         let normals = self.normals(t);
         let moment = |(&(b, _), &(mean, deviation)): (&(f64, f64), &(f64, f64))| 0.5 * t * b * mean + deviation.ln();
         let log_moment = t * self.constant + self.terms.iter().zip(&normals).map(moment).sum::<f64>();
         Twist { parameter: t, log_moment, normals }
-    }
-
-    /// The twist of `Q_x = Y (L - x)`, `Y = W/(ν-2)`, whose mean is 0, and by how much it multiplies the mixing variable W.
-    ///
-    /// `α(t) = (c - x) t + ½ Σ t² β²/(1 - 2 t μ)`, `E exp(t Q_x) = (1 - 2α/(ν-2))^(-ν/2) Π (1 - 2 t μ_j)^(-1/2)`.
-    pub fn student_t_twist_to(&self, x: f64, nu: DegreesOfFreedom) -> (Twist, f64) {
-        let nu = nu.get();
-        let alpha = |t: f64| {
-            let quadratic = |(b, m): &(f64, f64)| 0.5 * t * t * b * b / (1.0 - 2.0 * t * m);
-            (self.constant - x) * t + self.terms.iter().map(quadratic).sum::<f64>()
-        };
-        let mixing = |t: f64| 1.0 - 2.0 * alpha(t) / (nu - 2.0);
-        // ψ is convex with ψ(0) = 0: its lowest point is where the slope changes sign.
-        let slope = |t: f64| {
-            let change = |(b, m): &(f64, f64)| {
-                let d = 1.0 - 2.0 * t * m;
-                (t * b * b * (1.0 - t * m) / (d * d), m / d)
-            };
-            let (of_alpha, rest) = self.terms.iter().map(change).fold((0.0, 0.0), |(a, r), (x, y)| (a + x, r + y));
-            (self.constant - x + of_alpha) * nu / (nu - 2.0) / mixing(t) + rest
-        };
-        let t = solve(self.reach(), |t| mixing(t) > 0.0 && slope(t) < 0.0);
-        let normals = self.normals(t);
-        let spread: f64 = normals.iter().map(|(_, deviation)| deviation.ln()).sum();
-        let twist = Twist { parameter: t, log_moment: spread - 0.5 * nu * mixing(t).ln(), normals };
-        (twist, 1.0 / mixing(t))
     }
 
     /// The form under a twist, in standard normals.
@@ -99,14 +74,21 @@ impl LossForm {
     }
 
     /// Where the moment generating function ends, nearly; without convex terms far enough out.
-    fn reach(&self) -> f64 {
+    pub fn reach(&self) -> f64 {
         let steepest = self.terms.iter().fold(0.0_f64, |max, (_, m)| max.max(*m));
-        let variance: f64 = self.terms.iter().map(|(b, m)| b * b + 2.0 * m * m).sum();
-        let end = if steepest > 0.0 { 0.5 / steepest } else { 64.0 / variance.sqrt().max(f64::MIN_POSITIVE) };
+        let (_, sigma) = self.moments();
+        let end = if steepest > 0.0 { 0.5 / steepest } else { 64.0 / sigma.max(f64::MIN_POSITIVE) };
         end * (1.0 - 1e-9)
     }
 
-    fn normals(&self, t: f64) -> Vec<(f64, f64)> {
+    /// Mean and standard deviation with normals.
+    pub fn moments(&self) -> (f64, f64) {
+        let variance: f64 = self.terms.iter().map(|(b, m)| b * b + 2.0 * m * m).sum();
+        (self.constant + self.terms.iter().map(|(_, m)| m).sum::<f64>(), variance.sqrt())
+    }
+
+    /// Mean and deviation of each normal under the twist t.
+    pub fn normals(&self, t: f64) -> Vec<(f64, f64)> {
         let normal = |(b, m): &(f64, f64)| {
             let s = 1.0 / (1.0 - 2.0 * t * m);
             (t * b * s, s.sqrt())
@@ -139,9 +121,9 @@ impl LossForm {
 }
 
 /// The end of the part of `(0, high)`, from 0 on, where `below` holds.
-fn solve(high: f64, below: impl Fn(f64) -> bool) -> f64 {
+pub(super) fn solve(high: f64, bisections: u32, below: impl Fn(f64) -> bool) -> f64 {
     let (mut low, mut high) = (0.0, high);
-    for _ in 0..100 {
+    for _ in 0..bisections {
         let middle = 0.5 * (low + high);
         if below(middle) { low = middle } else { high = middle }
     }
@@ -162,6 +144,8 @@ pub(super) struct TwistedDraws {
     pub twist: Twist,
     /// Between the strata of Q, ascending; none without strata.
     boundaries: Vec<f64>,
+    /// Of Sobol points.
+    reflection: Option<Reflection>,
 }
 
 impl TwistedDraws {
@@ -175,7 +159,8 @@ impl TwistedDraws {
         let twisted = form.twisted(&twist);
         let boundary = |i: u32| twisted.quantile(1.0 - f64::from(i) / f64::from(strata));
         let boundaries = (1..strata).map(boundary).collect::<Result<_>>()?;
-        Ok(Self { form, twist, boundaries })
+        let reflection = Reflection::along(twisted.terms.iter().map(|(b, _)| *b));
+        Ok(Self { form, twist, boundaries, reflection })
     }
 
     /// Number of strata, at least 1.
@@ -220,9 +205,12 @@ impl TwistedDraws {
     fn candidates(&self, draws: &mut Draws<'_>, y: &mut [f64], q: &mut [f64]) {
         let n = q.len();
         q.fill(self.form.constant);
+        y.chunks_exact_mut(n.max(1)).enumerate().for_each(|(j, column)| draws.normals(j, column));
+        if let (Some(reflection), true) = (&self.reflection, draws.is_quasi()) {
+            reflection.apply(y, n);
+        }
         let columns = y.chunks_exact_mut(n.max(1)).zip(self.form.terms.iter().zip(&self.twist.normals));
-        for (j, (column, (&(b, m), &(mean, deviation)))) in columns.enumerate() {
-            draws.normals(j, column);
+        for (column, (&(b, m), &(mean, deviation))) in columns {
             for (y, q) in column.iter_mut().zip(q.iter_mut()) {
                 *y = mean + deviation * *y;
                 *q = m.mul_add(*y, b).mul_add(*y, *q);
