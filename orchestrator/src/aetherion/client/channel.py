@@ -158,6 +158,15 @@ class Duplex(Generic[Q, T]):
         except asyncio.InvalidStateError:  # the service ended the stream; the next read says why
             pass
 
+    async def done_sending(self) -> None:
+        """Tell the service that no request follows."""
+        try:
+            await self._call.done_writing()
+        except aio.AioRpcError as error:
+            raise self._channel.error(error) from None
+        except asyncio.InvalidStateError:  # as in send
+            pass
+
     async def receive(self, timeout_s: float | None = None) -> T | None:
         """Return the next response, None when the service ended the stream well.
 

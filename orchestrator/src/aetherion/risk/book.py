@@ -1,0 +1,102 @@
+"""What a portfolio holds, for pricing, revaluation and stress."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from aetherion.risk.methods import Floats
+
+
+class OptionType(IntEnum):
+    """The right that an option gives: to buy or to sell at the strike."""
+
+    CALL = 1
+    PUT = 2
+
+
+class PricingModel(IntEnum):
+    """How an option is priced."""
+
+    BLACK_SCHOLES_MERTON = 1
+    BLACK_76 = 2
+    BACHELIER = 3
+    LEISEN_REIMER = 4
+
+
+@dataclass(frozen=True, slots=True)
+class EuropeanOption:
+    """A European option and its market; years Actual/365, rates and volatility a year."""
+
+    option_type: OptionType
+    spot: float
+    strike: float
+    years: float
+    volatility: float
+    rate: float = 0.0
+    dividend_yield: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class BookPosition:
+    """`qty` units (times the multiplier, short negative) of an underlying or an option on it.
+
+    `holding`: the underlying's price now, or the option.
+    """
+
+    underlying: str
+    qty: float
+    holding: float | EuropeanOption
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """A portfolio that is revalued in full; `factors` are empty where none are needed."""
+
+    positions: tuple[BookPosition, ...]
+    factors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaGammaBook:
+    """P&L = theta + delta . r + r' gamma r / 2; delta shape (K,), gamma (K, K) symmetric, money."""
+
+    delta: Floats
+    gamma: Floats
+    theta: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Greeks:
+    """Sensitivities per 1.00 of underlying, volatility, rate and yield; theta per year."""
+
+    delta: float
+    gamma: float
+    vega: float
+    theta: float
+    rho: float
+    rho_q: float
+    vanna: float
+    volga: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shock:
+    """What a scenario does to one underlying; an empty name is every other one.
+
+    `spot` is relative, `volatility` and `rate` are absolute a year, `years` pass.
+    """
+
+    underlying: str = ""
+    spot: float = 0.0
+    volatility: float = 0.0
+    rate: float = 0.0
+    years: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StressScenario:
+    """A named set of shocks, each underlying at most once."""
+
+    name: str
+    shocks: tuple[Shock, ...]
