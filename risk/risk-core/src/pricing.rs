@@ -9,6 +9,7 @@ mod black76;
 mod bsm;
 mod implied_vol;
 mod lanes;
+mod spots;
 mod terms;
 mod tree;
 
@@ -20,6 +21,7 @@ pub use batch::{BsmBatch, BsmColumns, bsm_batch, bsm_batch_into};
 pub use black76::{Black76, black76};
 pub use bsm::{Bsm, bsm};
 pub use implied_vol::{UndiscountedOption, implied_vol};
+pub(crate) use spots::SpotPricer;
 pub use tree::{Exercise, TreeOption, TreeValue, leisen_reimer};
 
 /// The right that an option gives.

@@ -10,6 +10,7 @@ use risk_core::backtest::{
 use risk_core::filtered::{PathRows, filtered_path_risk, filtered_risk, hull_white_risk};
 use risk_core::historical::historical_risk;
 use risk_core::matrix::MatrixRef;
+use risk_core::progress::Progress;
 use risk_core::quantile::QuantileRule;
 use risk_core::units::{Confidence, Decay};
 use risk_core::volatility::{Garch11, VolatilityModel, fit_garch11};
@@ -115,7 +116,7 @@ proptest! {
         let garch = Garch11::new(1e-5 * x * x, 0.08, 0.9).unwrap();
         let rows: Vec<u32> = (0..returns.len() as u32).collect();
         let (paths, levels) = (PathRows::new(1, &rows).unwrap(), [confidence(9_500)]);
-        let path = filtered_path_risk(&[x], column(&returns), garch, paths, &levels).unwrap();
+        let path = filtered_path_risk(&[x], column(&returns), garch, paths, &levels, &Progress::new()).unwrap();
         let day = filtered_risk(&[x], column(&returns), VolatilityModel::Garch11(garch), &levels).unwrap();
         prop_assert!((path.figures[0].var - day.figures[0].var).abs() <= 1e-9 * x);
     }

@@ -136,6 +136,8 @@ impl Walk<'_> {
 }
 
 /// The rows of one block of paths, day by day.
+// One a block, on the stack: a box would cost more than the bytes.
+#[allow(clippy::large_enum_variant)]
 enum DayRows<'a> {
     Given { rows: &'a [u32], days: usize },
     Drawn { stream: BlockStream, below: usize },

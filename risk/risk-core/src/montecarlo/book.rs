@@ -2,7 +2,7 @@
 
 use super::{BookPosition, Revaluation, Shock};
 use crate::error::{Result, RiskError, require_finite};
-use crate::pricing::{Bsm, Greeks, OptionKind, bsm};
+use crate::pricing::{Bsm, Greeks, SpotPricer, bsm};
 use crate::stress::Holding;
 
 /// A checked book with its value now, ready for scenarios.
@@ -56,7 +56,7 @@ impl RepricedBook {
         losses.fill(0.0);
         for position in &self.positions {
             let column = growth.get(position.factor * n..(position.factor + 1) * n).unwrap_or(&[]);
-            losses.iter_mut().zip(column).for_each(|(loss, growth)| *loss -= position.gain(*growth));
+            position.subtract_gains(column, losses);
         }
     }
 
@@ -88,13 +88,23 @@ impl Shock {
     }
 }
 
-/// A position with its value now, and with the time to expiry that is left at the horizon.
+/// A position with its value now, ready for its value at the horizon.
 #[derive(Debug, Clone, PartialEq)]
 struct Repriced {
     factor: usize,
     qty: f64,
     now: f64,
-    then: Holding,
+    then: Then,
+}
+
+/// What is held at the horizon.
+#[derive(Debug, Clone, PartialEq)]
+enum Then {
+    Spot {
+        spot: f64,
+    },
+    /// With the time to expiry that is left.
+    Option(SpotPricer),
 }
 
 impl Repriced {
@@ -106,10 +116,10 @@ impl Repriced {
         }
         require_finite(computation, "qty", &[qty])?;
         let (now, then) = match holding {
-            Holding::Spot { spot } => (crate::check::positive(computation, "spot", spot)?, holding),
+            Holding::Spot { spot } => (crate::check::positive(computation, "spot", spot)?, Then::Spot { spot }),
             Holding::Option(option) => {
                 let years = (option.years - years).max(0.0);
-                (bsm(&option)?.price, Holding::Option(Bsm { years, ..option }))
+                (bsm(&option)?.price, Then::Option(SpotPricer::new(Bsm { years, ..option })))
             }
         };
         Ok(Self { factor, qty, now, then })
@@ -117,27 +127,26 @@ impl Repriced {
 
     /// Gain where the spot is multiplied by `growth`.
     fn gain(&self, growth: f64) -> f64 {
-        let then = match self.then {
-            Holding::Spot { spot } => spot * growth,
-            Holding::Option(option) => price(Bsm { spot: option.spot * growth, ..option }),
+        let then = match &self.then {
+            Then::Spot { spot } => spot * growth,
+            Then::Option(option) => option.value(growth),
         };
         self.qty * (then - self.now)
     }
 
-    /// Spot, and sensitivities to it of one unit at the horizon.
-    fn greeks(&self) -> Result<(f64, Greeks)> {
-        match self.then {
-            Holding::Spot { spot } => Ok((spot, Greeks { delta: 1.0, ..Greeks::default() })),
-            Holding::Option(option) => Ok((option.spot, bsm(&option)?.greeks)),
+    /// Gains of many scenarios, off their losses.
+    fn subtract_gains(&self, growth: &[f64], losses: &mut [f64]) {
+        match &self.then {
+            Then::Spot { .. } => losses.iter_mut().zip(growth).for_each(|(loss, growth)| *loss -= self.gain(*growth)),
+            Then::Option(option) => option.add_gains((-self.qty, self.now), growth, losses),
         }
     }
-}
 
-/// The price of an option whose spot may have gone to 0.
-fn price(option: Bsm) -> f64 {
-    match (option.spot > 0.0, option.kind) {
-        (true, _) => option.price(),
-        (false, OptionKind::Call) => 0.0,
-        (false, OptionKind::Put) => option.strike * (-option.rate * option.years).exp(),
+    /// Spot, and sensitivities to it of one unit at the horizon.
+    fn greeks(&self) -> Result<(f64, Greeks)> {
+        match &self.then {
+            Then::Spot { spot } => Ok((*spot, Greeks { delta: 1.0, ..Greeks::default() })),
+            Then::Option(pricer) => Ok((pricer.option().spot, bsm(pricer.option())?.greeks)),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Many European options at once, as columns, at SIMD speed.
 
-use super::lanes::{INV_SQRT_2PI, exp, ln, mills};
+use super::lanes::{INV_SQRT_2PI, cdf, exp, ln};
 use super::{Bsm, OptionKind, bsm};
 use crate::error::{Result, RiskError, require_len};
 
@@ -168,13 +168,6 @@ impl Block {
     fn is_ordinary(&self, rows: usize) -> bool {
         self.odd.iter().take(rows).sum::<f64>() == 0.0
     }
-}
-
-/// `N(x)` given `n(x)`.
-#[inline(always)]
-fn cdf(x: f64, pdf: f64) -> f64 {
-    let tail = pdf * mills(x.abs());
-    if x > 0.0 { 1.0 - tail } else { tail }
 }
 
 impl BsmColumns<'_> {

@@ -45,18 +45,21 @@ impl Bsm {
     }
 
     fn terms(&self) -> Terms {
-        let carry = (self.rate - self.dividend_yield) * self.years;
-        let log_forward = log_ratio(self.spot, self.strike) + carry;
-        Terms::new(self.kind, log_forward, self.vol * self.years.sqrt())
+        Terms::new(self.kind, self.log_forward(), self.vol * self.years.sqrt())
+    }
+
+    /// `ln(F/K)`.
+    pub(super) fn log_forward(&self) -> f64 {
+        log_ratio(self.spot, self.strike) + (self.rate - self.dividend_yield) * self.years
     }
 
     /// `S e^(-qT)`.
-    fn discounted_spot(&self) -> f64 {
+    pub(super) fn discounted_spot(&self) -> f64 {
         self.spot * (-self.dividend_yield * self.years).exp()
     }
 
     /// `K e^(-rT)`.
-    fn discounted_strike(&self) -> f64 {
+    pub(super) fn discounted_strike(&self) -> f64 {
         self.strike * (-self.rate * self.years).exp()
     }
 

@@ -120,6 +120,13 @@ pub(super) fn mills(y: f64) -> f64 {
     horner(&MILLS, t) / (1.0 + y)
 }
 
+/// `N(x)` given `n(x)`.
+#[inline(always)]
+pub(super) fn cdf(x: f64, pdf: f64) -> f64 {
+    let tail = pdf * mills(x.abs());
+    if x > 0.0 { 1.0 - tail } else { tail }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
