@@ -49,10 +49,9 @@ impl Pool {
         })
     }
 
-    /// As [`Pool::run`], for a part of a calculation that was admitted already.
+    /// As [`Pool::run`], for a part of something that was admitted already.
     pub async fn run_part<T: Send + 'static>(
         &self,
-        _room: &Room,
         deadline: Option<Instant>,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Status> {

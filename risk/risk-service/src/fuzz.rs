@@ -9,6 +9,7 @@ use crate::proto::{
     AccountOpened, CheckRequest, Decimal, Instrument, Mark, NewOrder, PretradeAdjust, PretradeCheck, PretradeEvent,
     PretradeFill, PretradeHold, PretradePosition, PretradeRelease, PretradeSnapshot, RiskLimit, RiskLimits,
 };
+use crate::watch::Boards;
 
 /// Ids that exist mostly, so that events reach the state.
 fn any_id() -> impl Strategy<Value = String> {
@@ -126,7 +127,7 @@ proptest! {
 
     #[test]
     fn every_event_is_answered_or_refused(events in prop::collection::vec((any_event(), 0u64..3), 0..30)) {
-        let mut session = Session::default();
+        let mut session = Session::new(Boards::default());
         let snapshot = start(None, RiskLimits::default());
         let mut sequence = 1;
         let first = PretradeEvent { sequence, transact_time_ns: 0, event: Some(Event::Snapshot(snapshot)) };
@@ -157,7 +158,7 @@ proptest! {
             bytes[place] = byte;
         }
         if let Ok(request) = CheckRequest::decode(bytes.as_slice()) {
-            let _ = Session::default().answer(request);
+            let _ = Session::new(Boards::default()).answer(request);
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod compute;
 pub mod config;
 pub mod pretrade;
 pub mod server;
+pub mod watch;
 
 #[cfg(test)]
 mod fuzz;

@@ -24,6 +24,7 @@ use crate::config::{self, Config};
 use crate::pretrade::Pretrade;
 use crate::proto::pretrade_service_server::{self, PretradeServiceServer};
 use crate::proto::risk_service_server::{self, RiskServiceServer};
+use crate::watch::Boards;
 
 /// Each simulation session of the Trading Service has its own stream, on one connection.
 const MAX_CONCURRENT_STREAMS: u32 = 1024;
@@ -118,11 +119,11 @@ impl Server {
 }
 
 fn routes(config: &Config, shutdown: &CancellationToken) -> Result<Routes, ServeError> {
-    let limit = config.max_message_bytes;
-    let pretrade = PretradeServiceServer::new(Pretrade::new(shutdown.clone()))
+    let (limit, boards) = (config.max_message_bytes, Boards::default());
+    let pretrade = PretradeServiceServer::new(Pretrade::new(shutdown.clone(), boards.clone()))
         .max_decoding_message_size(limit)
         .max_encoding_message_size(limit);
-    let calculate = RiskServiceServer::new(Calculate::new(Pool::new(config.threads, config.max_queue)?))
+    let calculate = RiskServiceServer::new(Calculate::new(Pool::new(config.threads, config.max_queue)?, boards))
         .max_decoding_message_size(limit)
         .max_encoding_message_size(limit);
     Ok(Routes::new(pretrade).add_service(InterceptedService::new(calculate, note_deadline)))

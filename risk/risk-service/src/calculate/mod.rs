@@ -29,19 +29,25 @@ use crate::proto::{
     PriceOptionsResponse, SimulateScenariosRequest, SimulateScenariosResponse, StreamCalculationRequest,
     StreamCalculationResponse, StreamRiskRequest, StreamRiskResponse, StressTestRequest, StressTestResponse,
 };
+use crate::watch::{Boards, stream_risk};
+
+pub(crate) use model::{Model, confidences, not_set};
+pub(crate) use portfolio::{Factors, option_kind};
+pub(crate) use stream::interval;
 
 /// Answers that come one after the other.
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+pub(crate) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// Serves `RiskService`.
 pub struct Calculate {
     pool: Arc<Pool>,
+    boards: Boards,
 }
 
 impl Calculate {
-    /// Calculates on `pool`.
-    pub fn new(pool: Pool) -> Self {
-        Self { pool: Arc::new(pool) }
+    /// Calculates on `pool`, and watches `boards`.
+    pub fn new(pool: Pool, boards: Boards) -> Self {
+        Self { pool: Arc::new(pool), boards }
     }
 
     /// One request, one answer. The calculation ends soon once nobody waits: at the deadline, or when the caller is gone.
@@ -88,9 +94,9 @@ impl RiskService for Calculate {
 
     async fn stream_risk(
         &self,
-        _request: Request<StreamRiskRequest>,
+        request: Request<StreamRiskRequest>,
     ) -> Result<Response<Self::StreamRiskStream>, Status> {
-        Err(Status::unimplemented("stream_risk"))
+        stream_risk(Arc::clone(&self.pool), &self.boards, request).await
     }
 
     async fn stress_test(&self, request: Request<StressTestRequest>) -> Result<Response<StressTestResponse>, Status> {
@@ -143,7 +149,7 @@ impl Drop for Waiting {
 }
 
 /// All that a calculation depends on is in its request, so all that is wrong is wrong with that.
-fn refused(error: RiskError) -> Status {
+pub(crate) fn refused(error: RiskError) -> Status {
     match error {
         RiskError::Canceled(_) => Status::cancelled(error.to_string()),
         _ => Status::invalid_argument(error.to_string()),

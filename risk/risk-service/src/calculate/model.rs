@@ -18,7 +18,7 @@ pub(super) fn levels(name: &'static str, request: &proto::CalculateRiskRequest) 
 }
 
 /// Levels in basis points.
-pub(super) fn confidences(name: &'static str, sent: &[u32]) -> Result<Vec<Confidence>> {
+pub(crate) fn confidences(name: &'static str, sent: &[u32]) -> Result<Vec<Confidence>> {
     if sent.is_empty() || sent.len() > MAX_LEVELS {
         let why = format!("must be 1 to {MAX_LEVELS} levels");
         return Err(RiskError::invalid(name, "confidence_bp", why, sent.len()));
@@ -62,14 +62,14 @@ pub(super) fn quantile_rule(name: &'static str, sent: i32) -> Result<QuantileRul
     }
 }
 
-pub(super) fn not_set(name: &'static str, what: &'static str) -> RiskError {
+pub(crate) fn not_set(name: &'static str, what: &'static str) -> RiskError {
     RiskError::invalid(name, what, "must be set", "nothing")
 }
 
 /// Mean, covariance and distribution of one-day returns.
-pub(super) struct Model<'a> {
-    pub(super) mean: &'a [f64],
-    pub(super) distribution: Distribution,
+pub(crate) struct Model<'a> {
+    pub(crate) mean: &'a [f64],
+    pub(crate) distribution: Distribution,
     estimate: Estimate<'a>,
 }
 
@@ -81,7 +81,7 @@ enum Estimate<'a> {
 
 impl<'a> Model<'a> {
     /// Reads the model of a portfolio of `dimension` exposures; past returns become their sample covariance.
-    pub(super) fn new(name: &'static str, dimension: usize, sent: Option<&'a proto::ReturnModel>) -> Result<Self> {
+    pub(crate) fn new(name: &'static str, dimension: usize, sent: Option<&'a proto::ReturnModel>) -> Result<Self> {
         let sent = sent.ok_or_else(|| not_set(name, "model"))?;
         let estimate = match sent.source.as_ref().ok_or_else(|| not_set(name, "covariance or returns"))? {
             Source::Covariance(covariance) => Estimate::Given(matrix(name, "cov", Some(covariance))?),
@@ -97,7 +97,7 @@ impl<'a> Model<'a> {
     }
 
     /// The covariance, checked to be one of `dimension` factors.
-    pub(super) fn covariance(&self, name: &'static str, dimension: usize) -> Result<Covariance<'_>> {
+    pub(crate) fn covariance(&self, name: &'static str, dimension: usize) -> Result<Covariance<'_>> {
         let matrix = match &self.estimate {
             Estimate::Given(matrix) => *matrix,
             Estimate::Sampled { covariance, .. } => covariance.as_ref(),

@@ -58,7 +58,7 @@ impl<'a> Portfolio<'a> {
 }
 
 /// Call or put.
-pub(super) fn option_kind(name: &'static str, sent: i32) -> Result<OptionKind> {
+pub(crate) fn option_kind(name: &'static str, sent: i32) -> Result<OptionKind> {
     match proto::OptionType::try_from(sent) {
         Ok(proto::OptionType::Call) => Ok(OptionKind::Call),
         Ok(proto::OptionType::Put) => Ok(OptionKind::Put),
@@ -98,11 +98,11 @@ pub(super) fn positions(name: &'static str, sent: &[proto::BookPosition]) -> Res
 }
 
 /// The factors of a book, by name.
-pub(super) struct Factors<'a>(HashMap<&'a str, usize>);
+pub(crate) struct Factors<'a>(HashMap<&'a str, usize>);
 
 impl<'a> Factors<'a> {
     /// Each name once.
-    pub(super) fn new(name: &'static str, names: &'a [String]) -> Result<Self> {
+    pub(crate) fn new(name: &'static str, names: &'a [String]) -> Result<Self> {
         let mut places = HashMap::with_capacity(names.len());
         for (place, factor) in names.iter().enumerate() {
             if factor.is_empty() {
@@ -115,14 +115,17 @@ impl<'a> Factors<'a> {
         Ok(Self(places))
     }
 
+    /// Where a factor stands.
+    pub(crate) fn place(&self, name: &'static str, factor: &str) -> Result<usize> {
+        let place = self.0.get(factor).copied();
+        place.ok_or_else(|| RiskError::invalid(name, "underlying", "must be one of the factors", format!("{factor:?}")))
+    }
+
     /// Positions whose underlyings are among the factors.
     pub(super) fn book(&self, name: &'static str, sent: &[proto::BookPosition]) -> Result<Vec<BookPosition>> {
         require_count(name, sent.len())?;
         let position = |p: &proto::BookPosition| {
-            let Some(&factor) = self.0.get(p.underlying.as_str()) else {
-                return Err(RiskError::invalid(name, "underlying", "must be one of the factors", &p.underlying));
-            };
-            Ok(BookPosition { factor, qty: p.qty, holding: holding(name, p)? })
+            Ok(BookPosition { factor: self.place(name, &p.underlying)?, qty: p.qty, holding: holding(name, p)? })
         };
         sent.iter().map(position).collect()
     }

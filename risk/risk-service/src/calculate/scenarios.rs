@@ -41,13 +41,14 @@ pub(super) fn simulate_scenarios(
     let room = pool.admit()?;
     let (send, receive) = mpsc::channel(BUFFER);
     tokio::spawn(async move {
+        let _room = room;
         let run = async {
             let mut job = Box::new(Job::default());
             let mut told = Instant::now();
             while let Some(SimulateScenariosRequest { part }) = parts.message().await? {
                 // The next part is read when this one is reduced: the transport makes the sender wait.
                 let step = move || job.take(part).map(|()| job);
-                job = pool.run_part(&room, deadline, step).await?.map_err(refused)?;
+                job = pool.run_part(deadline, step).await?.map_err(refused)?;
                 if told.elapsed() >= PROGRESS {
                     told = Instant::now();
                     let n_scenarios = job.losses.len() as u64;
@@ -55,7 +56,7 @@ pub(super) fn simulate_scenarios(
                     let _ = send.try_send(Ok(SimulateScenariosResponse { n_scenarios, ..Default::default() }));
                 }
             }
-            pool.run_part(&room, deadline, move || job.finish()).await?.map_err(refused)
+            pool.run_part(deadline, move || job.finish()).await?.map_err(refused)
         };
         let outcome = tokio::select! {
             outcome = run => outcome,

@@ -41,10 +41,10 @@ pub(super) fn stream_calculation(
     let room = pool.admit()?;
     let (send, receive) = mpsc::channel(BUFFER);
     tokio::spawn(async move {
-        // Dropped with this task: when the answer is out, or the reader is gone.
-        let (_waiting, progress) = Waiting::new();
+        // Both are dropped with this task: when the answer is out, or the reader is gone.
+        let (_room, (_waiting, progress)) = (room, Waiting::new());
         let told = Arc::clone(&progress);
-        let job = pool.run_part(&room, deadline, move || figures::calculate(&calculation, &progress));
+        let job = pool.run_part(deadline, move || figures::calculate(&calculation, &progress));
         let answer = tokio::select! {
             answer = job => answer,
             () = tell(&send, &told, interval) => return,

@@ -14,16 +14,19 @@ use tonic::{Request, Response, Status, Streaming};
 use self::session::Session;
 use crate::proto::pretrade_service_server::PretradeService;
 use crate::proto::{CheckRequest, CheckResponse};
+use crate::watch::Boards;
 
 /// Serves `PretradeService`.
 pub struct Pretrade {
     shutdown: CancellationToken,
+    boards: Boards,
 }
 
 impl Pretrade {
-    /// Ends its streams with `UNAVAILABLE` once `shutdown` is cancelled: a gate never ends its stream itself.
-    pub fn new(shutdown: CancellationToken) -> Self {
-        Self { shutdown }
+    /// Ends its streams with `UNAVAILABLE` once `shutdown` is cancelled: a gate never ends its stream itself. Sessions with
+    /// a name show their portfolio on one of the `boards`.
+    pub fn new(shutdown: CancellationToken, boards: Boards) -> Self {
+        Self { shutdown, boards }
     }
 }
 
@@ -34,7 +37,7 @@ impl PretradeService for Pretrade {
     async fn check(&self, request: Request<Streaming<CheckRequest>>) -> Result<Response<Decisions>, Status> {
         Ok(Response::new(Decisions {
             requests: request.into_inner(),
-            session: Session::default(),
+            session: Session::new(self.boards.clone()),
             shutdown: Box::pin(self.shutdown.clone().cancelled_owned()),
             is_over: false,
         }))

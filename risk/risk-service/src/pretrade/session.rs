@@ -5,12 +5,15 @@ use tonic::Status;
 
 use super::wire;
 use crate::proto::{CheckRequest, CheckResponse, PretradeDecision, PretradeEvent};
+use crate::watch::{Boards, Change, Publisher};
 
 /// One stream's state. There is none before its first snapshot.
-#[derive(Default)]
 pub(crate) struct Session {
     epoch: u64,
     state: Option<State>,
+    boards: Boards,
+    /// Where the portfolio is shown, once the session has said its name.
+    shows: Option<Publisher>,
 }
 
 struct State {
@@ -19,6 +22,11 @@ struct State {
 }
 
 impl Session {
+    /// A session without a name; `boards` is where it shows its portfolio once it has one.
+    pub(crate) fn new(boards: Boards) -> Self {
+        Self { epoch: 0, state: None, boards, shows: None }
+    }
+
     /// Applies a batch and answers its checks; a batch without checks has no answer. After an error the state is
     /// uncertain: the stream ends.
     pub(crate) fn answer(&mut self, request: CheckRequest) -> Result<Option<CheckResponse>, Status> {
@@ -28,20 +36,32 @@ impl Session {
         }
         if request.epoch > self.epoch {
             // Another sender took over, and its state is not the one that we hold: it begins with a snapshot.
-            *self = Self { epoch: request.epoch, state: None };
+            (self.epoch, self.state) = (request.epoch, None);
+        }
+        if self.shows.is_none() && !request.session_id.is_empty() {
+            self.shows = Some(self.boards.open(request.session_id));
         }
         let mut decisions = Vec::new();
+        let (mut changes, mut time) = (Vec::new(), 0);
         for event in request.events {
-            decisions.extend(self.apply(event)?);
+            time = event.transact_time_ns;
+            decisions.extend(self.apply(event, &mut changes)?);
+        }
+        if let (Some(shows), Some(state), false) = (&self.shows, &self.state, changes.is_empty()) {
+            shows.publish(changes, state.sequence, time);
         }
         Ok((!decisions.is_empty()).then_some(CheckResponse { epoch: self.epoch, decisions }))
     }
 
-    fn apply(&mut self, event: PretradeEvent) -> Result<Option<PretradeDecision>, Status> {
+    /// Applies one event, and adds what of it is to be shown.
+    fn apply(&mut self, event: PretradeEvent, changes: &mut Vec<Change>) -> Result<Option<PretradeDecision>, Status> {
         let sequence = event.sequence;
         let invalid = |what: &dyn std::fmt::Display| Status::invalid_argument(format!("sequence {sequence}: {what}"));
         let event = wire::event(event).map_err(|error| invalid(&error))?;
         self.require_order(sequence, &event)?;
+        if self.shows.is_some() {
+            changes.extend(Change::of(&event));
+        }
         match (&mut self.state, event) {
             (Some(state), event) => {
                 state.sequence = sequence;

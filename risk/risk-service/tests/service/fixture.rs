@@ -64,7 +64,11 @@ impl Gate {
     }
 
     pub async fn send(&self, epoch: u64, events: Vec<PretradeEvent>) {
-        self.requests.send(CheckRequest { epoch, events, ..Default::default() }).await.unwrap();
+        self.send_all(CheckRequest { epoch, events, ..Default::default() }).await;
+    }
+
+    pub async fn send_all(&self, request: CheckRequest) {
+        self.requests.send(request).await.unwrap();
     }
 
     pub async fn response(&mut self) -> Result<CheckResponse, Status> {

@@ -8,3 +8,4 @@ mod pretrade;
 mod process;
 mod transport;
 mod vectors;
+mod watch;

@@ -1,0 +1,8 @@
+//! The live portfolio: sessions show it on a board, watchers of `StreamRisk` read it from there.
+
+mod board;
+mod stream;
+
+pub use board::Boards;
+pub(crate) use board::{Change, Publisher};
+pub(crate) use stream::stream_risk;

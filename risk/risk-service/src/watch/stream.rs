@@ -1,0 +1,306 @@
+//! `StreamRisk`: one watcher of one board.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use risk_core::portfolio::{FactorModel, InstrumentRisk, Kind, LivePortfolio, OptionOn};
+use risk_core::stress::Shock;
+use risk_core::{Result, RiskError};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+use super::board::{Board, Boards, News, Seen};
+use crate::calculate::{Answers, Factors, Model, confidences, interval, not_set, option_kind, refused};
+use crate::compute::{Pool, deadline};
+use crate::proto::{
+    Greeks, OptionTerms, PositionRisk, RiskFigures, StreamRiskRequest, StreamRiskResponse, StressResult, StressScenario,
+};
+
+const NAME: &str = "stream_risk";
+const MAX_FACTORS: usize = 10_000;
+
+pub(crate) async fn stream_risk(
+    pool: Arc<Pool>,
+    boards: &Boards,
+    request: Request<StreamRiskRequest>,
+) -> std::result::Result<Response<Answers<StreamRiskResponse>>, Status> {
+    let deadline = deadline(request.extensions());
+    let request = request.into_inner();
+    let board = boards.find(&request.session_id).ok_or_else(|| {
+        Status::not_found(format!(
+            "stream_risk: session_id must name a session that goes on, got {:?}",
+            request.session_id
+        ))
+    })?;
+    let (account, min_interval) = (request.account.clone(), interval(NAME, request.min_interval_ms).map_err(refused)?);
+    let watcher = pool.run(deadline, move || Watcher::new(&request)).await?.map_err(refused)?;
+    let (send, receive) = mpsc::channel(1);
+    tokio::spawn(async move {
+        let watch = watch(&pool, &board, account, min_interval, watcher, &send);
+        let end = tokio::select! {
+            end = watch => end,
+            () = send.closed() => return,
+            () = until(deadline) => Status::deadline_exceeded("the deadline of the stream has passed"),
+        };
+        // The reader may be gone.
+        let _ = send.send(Err(end)).await;
+    });
+    Ok(Response::new(Box::pin(ReceiverStream::new(receive))))
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+type Reports = mpsc::Sender<std::result::Result<StreamRiskResponse, Status>>;
+
+/// Reports what is new until the session ends, and says how it ended. While a reader is slow nothing is computed for it:
+/// what it gets next is the state of then.
+async fn watch(
+    pool: &Pool,
+    board: &Board,
+    account: String,
+    min_interval: Duration,
+    mut watcher: Box<Watcher>,
+    send: &Reports,
+) -> Status {
+    let mut changed = board.subscribe();
+    let mut seen = None;
+    loop {
+        let Ok(room) = send.reserve().await else { return Status::cancelled("the reader is gone") };
+        changed.mark_unchanged();
+        let news = board.news(seen.unwrap_or(0), &account);
+        if news.ended {
+            return Status::unavailable("stream_risk: the session has ended");
+        }
+        if seen.is_none_or(|version| version < news.version) {
+            // A session that has not begun yet has nothing to tell.
+            let first = seen.replace(news.version).is_none();
+            if news.version > 0 || !first {
+                let step = move || watcher.take(&news).map(|report| (watcher, report));
+                match pool.run_part(None, step).await {
+                    Ok(Ok((back, report))) => {
+                        watcher = back;
+                        room.send(Ok(report));
+                        tokio::time::sleep(min_interval).await;
+                    }
+                    Ok(Err(error)) => return refused(error),
+                    Err(status) => return status,
+                }
+                continue;
+            }
+        }
+        drop(room);
+        if changed.changed().await.is_err() {
+            return Status::unavailable("stream_risk: the session has ended");
+        }
+    }
+}
+
+/// The portfolio as far as one watcher has seen it.
+struct Watcher {
+    portfolio: LivePortfolio,
+    /// Instrument ids in the order of the portfolio's kinds: the factors first.
+    names: Vec<String>,
+    factors: usize,
+    places: HashMap<String, usize>,
+    scenario_names: Vec<String>,
+    /// Held, and of no place in the model.
+    strangers: BTreeSet<String>,
+    /// Factors whose mark cannot be used.
+    unusable: BTreeSet<String>,
+}
+
+impl Watcher {
+    fn new(request: &StreamRiskRequest) -> Result<Box<Self>> {
+        let factors = request.factors.len();
+        if !(1..=MAX_FACTORS).contains(&factors) {
+            return Err(RiskError::invalid(NAME, "factors", format!("must be 1 to {MAX_FACTORS}"), factors));
+        }
+        let levels = confidences(NAME, &request.confidence_bp)?;
+        let places = Factors::new(NAME, &request.factors)?;
+        let model = Model::new(NAME, factors, request.model.as_ref())?;
+        let covariance = model.covariance(NAME, factors)?;
+        let returns = FactorModel { mean: model.mean, covariance: &covariance, distribution: model.distribution };
+        let mut kinds: Vec<Kind> = (0..factors).map(Kind::Factor).collect();
+        let mut names = request.factors.clone();
+        for terms in &request.options {
+            kinds.push(Kind::Option(option(terms, &places)?));
+            names.push(terms.instrument_id.clone());
+        }
+        let scenarios = request.scenarios.iter().map(|s| shocks(s, &places, factors)).collect::<Result<_>>()?;
+        let places: HashMap<String, usize> = names.iter().cloned().zip(0..).collect();
+        if places.len() < names.len() {
+            return Err(RiskError::invalid(
+                NAME,
+                "options",
+                "must be other instruments than the factors, each once",
+                "one twice",
+            ));
+        }
+        Ok(Box::new(Self {
+            portfolio: LivePortfolio::new(returns, &levels, kinds, scenarios)?,
+            names,
+            factors,
+            places,
+            scenario_names: request.scenarios.iter().map(|s| s.name.clone()).collect(),
+            strangers: BTreeSet::new(),
+            unusable: BTreeSet::new(),
+        }))
+    }
+
+    /// Takes what is new, and reports the whole.
+    fn take(&mut self, news: &News) -> Result<StreamRiskResponse> {
+        self.portfolio.set_time(news.transact_time_ns);
+        if news.from_scratch {
+            self.strangers.clear();
+            for instrument in 0..self.names.len() {
+                self.portfolio.set_qty(instrument, 0.0)?;
+            }
+        }
+        news.seen.iter().try_for_each(|seen| self.take_one(seen))?;
+        self.portfolio.age()?;
+        Ok(self.report(news))
+    }
+
+    fn take_one(&mut self, seen: &Seen) -> Result<()> {
+        let Some(&place) = self.places.get(&seen.instrument_id) else {
+            if seen.qty == 0.0 {
+                self.strangers.remove(&seen.instrument_id);
+            } else {
+                self.strangers.insert(seen.instrument_id.clone());
+            }
+            return Ok(());
+        };
+        self.portfolio.set_qty(place, seen.qty)?;
+        if place >= self.factors {
+            return Ok(());
+        }
+        match seen.mark {
+            Some(mark) if mark > 0.0 => {
+                self.unusable.remove(&seen.instrument_id);
+                self.portfolio.set_spot(place, mark)
+            }
+            // A price of zero or below has no return.
+            Some(_) => {
+                self.unusable.insert(seen.instrument_id.clone());
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn report(&self, news: &News) -> StreamRiskResponse {
+        let held = || self.names.iter().zip(self.portfolio.instruments()).filter(|(_, held)| held.qty != 0.0);
+        let components = self.portfolio.component_var();
+        let all = self.names.iter().zip(self.portfolio.instruments()).zip(components);
+        let positions = all.filter(|((_, held), _)| held.qty != 0.0 && held.price.is_some());
+        let no_mark = held().filter(|(_, held)| held.price.is_none()).map(|(name, _)| name.clone());
+        let left_out: BTreeSet<String> = self.strangers.iter().chain(&self.unusable).cloned().chain(no_mark).collect();
+        let notional = |(_, held): (&String, &InstrumentRisk)| held.price.map(|price| held.qty * price);
+        StreamRiskResponse {
+            sequence: news.sequence,
+            transact_time_ns: news.transact_time_ns,
+            figures: self.figures(),
+            gross_notional: held().filter_map(notional).map(f64::abs).sum(),
+            net_notional: held().filter_map(notional).sum(),
+            greeks: Some(total(held().map(|(_, held)| &held.greeks))),
+            stress: self.stress(),
+            positions: positions.map(|((name, held), component)| position(name, held, component)).collect(),
+            left_out: left_out.into_iter().collect(),
+            sigma_1d: self.portfolio.sigma_1d(),
+        }
+    }
+
+    fn figures(&self) -> Vec<RiskFigures> {
+        let figures = |level: risk_core::portfolio::LevelRisk| RiskFigures {
+            confidence_bp: level.confidence.bp().into(),
+            var: level.var,
+            es: level.es,
+            ..RiskFigures::default()
+        };
+        self.portfolio.levels().into_iter().map(figures).collect()
+    }
+
+    fn stress(&self) -> Vec<StressResult> {
+        let result = |(place, name): (usize, &String)| {
+            let held = self.portfolio.instruments().iter().filter(|held| held.qty != 0.0);
+            let pnl_by_position: Vec<f64> = held.filter(|h| h.price.is_some()).map(|h| h.stress[place]).collect();
+            StressResult {
+                name: name.clone(),
+                pnl: pnl_by_position.iter().sum(),
+                pnl_by_position,
+                pnl_with_proposed: None,
+            }
+        };
+        self.scenario_names.iter().enumerate().map(result).collect()
+    }
+}
+
+fn option(terms: &OptionTerms, factors: &Factors<'_>) -> Result<OptionOn> {
+    if terms.instrument_id.is_empty() {
+        return Err(not_set(NAME, "instrument_id of options"));
+    }
+    Ok(OptionOn {
+        factor: factors.place(NAME, &terms.underlying)?,
+        kind: option_kind(NAME, terms.option_type)?,
+        strike: terms.strike,
+        expire_time_ns: terms.expire_time_ns,
+        rate: terms.rate,
+        dividend_yield: terms.dividend_yield,
+        vol: terms.volatility,
+    })
+}
+
+/// One shock a factor; the parallel one where no other names it.
+fn shocks(sent: &StressScenario, factors: &Factors<'_>, count: usize) -> Result<Vec<Shock>> {
+    let value = |shock: &crate::proto::Shock| Shock {
+        spot: shock.spot,
+        vol: shock.volatility,
+        rate: shock.rate,
+        years: shock.years,
+    };
+    let parallel = sent.shocks.iter().find(|shock| shock.underlying.is_empty()).map(value).unwrap_or_default();
+    let mut all = vec![parallel; count];
+    for shock in sent.shocks.iter().filter(|shock| !shock.underlying.is_empty()) {
+        let place = factors.place(NAME, &shock.underlying)?;
+        if let Some(slot) = all.get_mut(place) {
+            *slot = value(shock);
+        }
+    }
+    Ok(all)
+}
+
+fn position(name: &str, held: &InstrumentRisk, component_var: f64) -> PositionRisk {
+    let price = held.price.unwrap_or(0.0);
+    PositionRisk {
+        instrument_id: name.to_owned(),
+        qty: held.qty,
+        price,
+        notional: held.qty * price,
+        exposure: held.exposure,
+        component_var,
+        greeks: Some(total([&held.greeks])),
+    }
+}
+
+fn total<'a>(greeks: impl IntoIterator<Item = &'a risk_core::pricing::Greeks>) -> Greeks {
+    let mut sum = Greeks::default();
+    for one in greeks {
+        sum.delta += one.delta;
+        sum.gamma += one.gamma;
+        sum.vega += one.vega;
+        sum.theta += one.theta;
+        sum.rho += one.rho;
+        sum.rho_q += one.rho_q;
+        sum.vanna += one.vanna;
+        sum.volga += one.volga;
+    }
+    sum
+}
