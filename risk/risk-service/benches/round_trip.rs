@@ -67,12 +67,13 @@ async fn simulate_for_ever(mut client: RiskServiceClient<Channel>) {
         source: Some(Source::Covariance(Matrix { rows: 1, cols: 1, values: vec![4e-4] })),
         distribution: Some(Distribution::Normal(Normal {})),
     };
-    let method = MonteCarloMethod { model: Some(model), n_scenarios: 10_000_000, seed: 1 };
+    let method = MonteCarloMethod { model: Some(model), n_scenarios: 10_000_000, seed: 1, ..Default::default() };
     let request = CalculateRiskRequest {
         exposures: vec![1e6],
         confidence_bp: vec![9900],
         horizon_days: 1,
         method: Some(Method::MonteCarlo(method)),
+        ..Default::default()
     };
     loop {
         client.calculate_risk(request.clone()).await.expect("a simulation");
@@ -116,7 +117,7 @@ impl Gate {
     }
 
     async fn send(&self, events: Vec<PretradeEvent>) {
-        self.requests.send(CheckRequest { epoch: 1, events }).await.expect("a stream that is open");
+        self.requests.send(CheckRequest { epoch: 1, events, ..Default::default() }).await.expect("a stream that is open");
     }
 
     async fn round_trip(&mut self, batch: usize) -> Duration {
@@ -142,6 +143,7 @@ impl Gate {
             time_in_force: TimeInForce::Day.into(),
             order_qty: 100,
             price: Some(15_000),
+            ..NewOrder::default()
         };
         let check = PretradeCheck { order_id: self.sequence, new_order: Some(new_order) };
         PretradeEvent { sequence: self.sequence, transact_time_ns: 0, event: Some(Event::Check(check)) }

@@ -40,6 +40,8 @@ type Config struct {
 	// Deadline of one ask, 50 ms when zero. A simulation sets it far higher: its result must not
 	// depend on how busy the machine is.
 	Deadline time.Duration
+	// SessionID names the session whose portfolio the Risk Service may show; empty: none.
+	SessionID string
 }
 
 // Status says whether orders can be approved now.
@@ -68,6 +70,7 @@ type Gate struct {
 	client   aetherionv1.PretradeServiceClient
 	snapshot func() engine.PretradeSnapshot
 	deadline time.Duration
+	session  string
 
 	// Of the asking goroutine.
 	key     secondKey
@@ -97,6 +100,7 @@ func New(conn grpc.ClientConnInterface, snapshot func() engine.PretradeSnapshot,
 		client:   aetherionv1.NewPretradeServiceClient(conn),
 		snapshot: snapshot,
 		deadline: config.Deadline,
+		session:  config.SessionID,
 		reason:   errors.New("not connected yet"),
 		up:       make(chan struct{}),
 		closed:   ctx.Done(),
@@ -230,7 +234,7 @@ func (g *Gate) keepConnected(ctx context.Context) {
 
 // serveOne opens a stream and receives on it until it ends; the error says why it did.
 func (g *Gate) serveOne(ctx context.Context) (answered bool, err error) {
-	s, err := openStream(ctx, g.client, g.epoch+1)
+	s, err := openStream(ctx, g.client, g.session, g.epoch+1)
 	if err != nil {
 		return false, err
 	}

@@ -25,6 +25,7 @@ const (
 // was enqueued while the last message went out forms the next one.
 type stream struct {
 	epoch  uint64
+	named  string // the session, to be said in the first message
 	rpc    grpc.BidiStreamingClient[aetherionv1.CheckRequest, aetherionv1.CheckResponse]
 	cancel context.CancelFunc
 	filled chan struct{} // holds one token when the queue may hold something
@@ -42,14 +43,14 @@ type expectation struct {
 	index int
 }
 
-func openStream(ctx context.Context, client aetherionv1.PretradeServiceClient, epoch uint64) (*stream, error) {
+func openStream(ctx context.Context, client aetherionv1.PretradeServiceClient, session string, epoch uint64) (*stream, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	rpc, err := client.Check(ctx)
 	if err != nil {
 		cancel()
 		return nil, err
 	}
-	s := &stream{epoch: epoch, rpc: rpc, cancel: cancel, filled: make(chan struct{}, 1)}
+	s := &stream{epoch: epoch, named: session, rpc: rpc, cancel: cancel, filled: make(chan struct{}, 1)}
 	s.drained.L = &s.mu
 	return s, nil
 }
@@ -137,7 +138,8 @@ func (s *stream) send() {
 			}
 			continue
 		}
-		err := s.rpc.Send(&aetherionv1.CheckRequest{Epoch: s.epoch, Events: events})
+		err := s.rpc.Send(&aetherionv1.CheckRequest{Epoch: s.epoch, Events: events, SessionId: s.named})
+		s.named = ""
 		if errors.Is(err, io.EOF) {
 			return // Recv says why.
 		}

@@ -85,7 +85,7 @@ func New(config Config, dataset *market.Dataset, risk grpc.ClientConnInterface, 
 	}
 	s.snapshots = &snapshots{journal: journal, last: since}
 	sampler := sequencer.NewSampler(ids)
-	s.Gate = gate.New(risk, state.PretradeSnapshot, gate.Config{Deadline: config.RiskTimeout})
+	s.Gate = gate.New(risk, state.PretradeSnapshot, gate.Config{Deadline: config.RiskTimeout, SessionID: "live"})
 	core := sequencer.New(now, state, s.Gate, journal, sampler)
 	s.Sequencer = sequencer.NewLive(core, router.New(venues).Send, s.Reports.Publish)
 	if s.desk != nil {
