@@ -11,13 +11,15 @@ use risk_core::delta_gamma::QuadraticForm;
 use risk_core::historical::historical_risk;
 use risk_core::matrix::{Matrix, MatrixRef};
 use risk_core::montecarlo::{
-    DeltaGammaSampling, LinearBook, LinearForm, MonteCarloSettings, Sampler, delta_gamma_monte_carlo,
-    linear_monte_carlo,
+    BookPosition, BookSampling, DeltaGammaSampling, LinearBook, LinearForm, MonteCarloSettings, Revaluation, Sampler,
+    Shock, delta_gamma_monte_carlo, full_revaluation_monte_carlo, linear_monte_carlo,
 };
 use risk_core::pretrade_var::PortfolioVar;
+use risk_core::pricing::{Bsm, OptionKind};
 use risk_core::progress::Progress;
 use risk_core::quantile::{OrderedLosses, QuantileRule};
 use risk_core::rng::{BlockStream, FILL_BLOCK, normals_from_words};
+use risk_core::stress::Holding;
 use risk_core::units::{Confidence, DegreesOfFreedom, Distribution, HorizonDays};
 
 const SCENARIOS: u32 = 1_000_000;
@@ -96,17 +98,18 @@ fn simulations(criterion: &mut Criterion) {
         let z = normals(2 * factors);
         QuadraticForm::new(0.0, z[..factors].to_vec(), z[factors..].iter().map(|v| 0.2 * v).collect()).unwrap()
     };
-    for (name, factors, distribution, threads) in [
-        ("delta_gamma_50", FACTORS, Distribution::Normal, 1),
-        ("delta_gamma_50_student_t", FACTORS, student_t(), 1),
-        ("delta_gamma_50_two_threads", FACTORS, Distribution::Normal, 2),
+    let (double, single) = (DeltaGammaSampling::Plain, DeltaGammaSampling::PlainSinglePrecision);
+    for (name, factors, distribution, sampling, threads) in [
+        ("delta_gamma_50", FACTORS, Distribution::Normal, double, 1),
+        ("delta_gamma_50_student_t", FACTORS, student_t(), double, 1),
+        ("delta_gamma_50_two_threads", FACTORS, Distribution::Normal, double, 2),
+        ("delta_gamma_50_single_precision", FACTORS, Distribution::Normal, single, 1),
+        ("delta_gamma_256_single_precision_two_threads", 256, Distribution::Normal, single, 2),
     ] {
         let form = form(factors);
         group.throughput(Throughput::Elements(u64::from(SCENARIOS) * factors as u64));
-        let run = || {
-            delta_gamma_monte_carlo(&form, distribution, DeltaGammaSampling::Plain, settings, &c99(), &Progress::new())
-                .unwrap()
-        };
+        let run =
+            || delta_gamma_monte_carlo(&form, distribution, sampling, settings, &c99(), &Progress::new()).unwrap();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         group.bench_function(name, |b| b.iter(|| pool.install(run)));
     }
@@ -198,6 +201,34 @@ fn report_efficiency(form: &QuadraticForm) {
     }
 }
 
+/// 100,000 scenarios of a book of options on 20 underlyings, on one thread.
+fn revaluations(criterion: &mut Criterion) {
+    const UNDERLYINGS: usize = 20;
+    let mut group = criterion.benchmark_group("full_revaluation");
+    group.sample_size(10);
+    let cov = Matrix::from_fn(UNDERLYINGS, UNDERLYINGS, |i, j| if i == j { 4e-4 } else { 1e-4 });
+    let cov = Covariance::new("bench", UNDERLYINGS, cov.as_ref()).unwrap();
+    let settings = MonteCarloSettings { n_scenarios: 100_000, seed: 1, sampler: Sampler::Pseudo };
+    let how = (Revaluation { shock: Shock::Log, years: 1.0 / 252.0 }, BookSampling::Plain);
+    for options in [200, 2_000] {
+        let position = |i: usize| {
+            let kind = if i.is_multiple_of(2) { OptionKind::Call } else { OptionKind::Put };
+            let (strike, years) = (80.0 + (i % 41) as f64, 0.1 + 0.01 * (i % 97) as f64);
+            let option = Bsm { kind, spot: 100.0, strike, years, rate: 0.03, dividend_yield: 0.01, vol: 0.3 };
+            BookPosition { factor: i % UNDERLYINGS, qty: -1.0, holding: Holding::Option(option) }
+        };
+        let book: Vec<BookPosition> = (0..options).map(position).collect();
+        group.throughput(Throughput::Elements(u64::from(settings.n_scenarios) * options as u64));
+        let (levels, progress) = (c99(), Progress::new());
+        let run = || {
+            full_revaluation_monte_carlo(&book, &cov, Distribution::Normal, how, settings, &levels, &progress).unwrap()
+        };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        group.bench_function(format!("{options}_options"), |b| b.iter(|| pool.install(run)));
+    }
+    group.finish();
+}
+
 fn small(criterion: &mut Criterion) {
     let (n, k) = (500, 50);
     let returns: Vec<f64> = normals(n * k).iter().map(|z| 0.01 * z).collect();
@@ -213,5 +244,5 @@ fn small(criterion: &mut Criterion) {
         .bench_function("pretrade_var_check", |b| b.iter(|| portfolio.check(black_box(7), black_box(0.5)).unwrap()));
 }
 
-criterion_group!(benches, floor, simulations, small);
+criterion_group!(benches, floor, simulations, revaluations, small);
 criterion_main!(benches);

@@ -52,10 +52,27 @@ pub struct MonteCarloSettings {
 ///
 /// Called for each j, it makes `r = B z` for all scenarios of the block.
 pub fn add_loadings(loadings: &Matrix, j: usize, normals: &[f64], returns: &mut [f64]) {
+    let arch = pulp::Arch::new();
     for (i, column) in returns.chunks_exact_mut(normals.len().max(1)).enumerate().take(loadings.rows()) {
         let weight = if j < loadings.cols() { loadings.at(i, j) } else { 0.0 };
         if weight != 0.0 {
-            column.iter_mut().zip(normals).for_each(|(r, z)| *r += weight * z);
+            arch.dispatch(AddScaled { weight, normals, column });
         }
+    }
+}
+
+/// Adds `weight z` to a column.
+struct AddScaled<'a> {
+    weight: f64,
+    normals: &'a [f64],
+    column: &'a mut [f64],
+}
+
+impl pulp::WithSimd for AddScaled<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        self.column.iter_mut().zip(self.normals).for_each(|(r, z)| *r += self.weight * z);
     }
 }
