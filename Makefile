@@ -85,6 +85,15 @@ $(BIN)/aetherion-risk: $(STAMPS)/generated $(RUST_SOURCES)
 	cd risk && cargo build --quiet --release --locked -p risk-service
 	@mkdir -p $(BIN) && cp risk/target/release/aetherion-risk $@.new && mv $@.new $@ && touch $@
 
+$(BIN)/queue-fills: $(STAMPS)/generated $(GO_SOURCES)
+	cd trading && go build -o $@ ./cmd/queue-fills
+
+# hftbacktest, which our fill models are compared with, in an environment of its own: its numpy is older than ours.
+$(STAMPS)/hftbacktest: tests/reference/hftbacktest.lock | $(STAMPS)/venv
+	$(VENV)/bin/uv venv --quiet --clear --python $(VENV)/bin/python $(STAMPS)/venv-hftbacktest
+	$(VENV)/bin/uv pip install --quiet --python $(STAMPS)/venv-hftbacktest/bin/python --no-deps --require-hashes -r $<
+	@touch $@
+
 .PHONY: lock
 lock: $(STAMPS)/venv ## Resolve the Python dependencies again and write the lock file
 	cd orchestrator && uv pip compile --quiet --upgrade --python-version 3.11 --generate-hashes --no-annotate --no-header \
@@ -108,7 +117,7 @@ test-rust: build ## Rust tests (SEED=N: another seed of the random ones)
 	@cd risk && PROPTEST_RNG_SEED=$(SEED) cargo test --locked --quiet --workspace
 test-python: build ## Python tests
 	@cd orchestrator && $(CURDIR)/$(VENV)/bin/pytest -q tests
-test-cross: build ## Tests that span services, with real processes
+test-cross: build $(BIN)/queue-fills $(STAMPS)/hftbacktest ## Tests that span services, with real processes
 	@$(VENV)/bin/pytest -q -c orchestrator/pyproject.toml --rootdir . tests
 
 .PHONY: lint
