@@ -107,12 +107,15 @@ proptest! {
         b in prop::collection::vec(any::<f64>(), 0..3), lambda in prop::collection::vec(any::<f64>(), 0..3),
         numbers in prop::array::uniform8(any::<f64>()), sobol in any::<bool>(), normal in any::<bool>(),
     ) {
-        let settings = if sobol { MonteCarloSettings { n_scenarios: 1024, ..SOBOL } } else { MonteCarloSettings { n_scenarios: 1000, ..PSEUDO } };
+        let settings = MonteCarloSettings { n_scenarios: 1024, ..if sobol { SOBOL } else { PSEUDO } };
+        let strata = if sobol { 0 } else { 16 };
         let c = confidences();
         let t = DegreesOfFreedom::new("t", nu).map(Distribution::StudentT);
         let distribution = if normal { Distribution::Normal } else { t.unwrap_or(Distribution::Normal) };
         if let Ok(form) = QuadraticForm::new(numbers[0], b, lambda) {
-            for sampling in [DeltaGammaSampling::Plain, DeltaGammaSampling::ImportanceSampling { strata: 0 }] {
+            let importance = |strata| DeltaGammaSampling::ImportanceSampling { strata };
+            let samplings = [DeltaGammaSampling::Plain, DeltaGammaSampling::PlainSinglePrecision, importance(0), importance(strata)];
+            for sampling in samplings {
                 if let Ok(levels) = delta_gamma_monte_carlo(&form, distribution, sampling, settings, &c, &Progress::new()) {
                     prop_assert!(levels.iter().all(ordinary));
                 }
@@ -130,9 +133,14 @@ proptest! {
         let [spot, strike, years, rate, dividend_yield, vol, qty, horizon] = numbers;
         let option = Bsm { kind: OptionKind::Put, spot, strike, years, rate, dividend_yield, vol };
         let book = [BookPosition { factor: 0, qty, holding: Holding::Option(option) }];
-        for shock in [Shock::Log, Shock::Simple] {
-            let revaluation = Revaluation { shock, years: horizon };
-            if let Ok(risk) = full_revaluation_monte_carlo(&book, &cov, distribution, (revaluation, BookSampling::Plain), settings, &c, &Progress::new()) {
+        for (shock, sampling) in [
+            (Shock::Log, BookSampling::Plain),
+            (Shock::Simple, BookSampling::Plain),
+            (Shock::Log, BookSampling::ImportanceSampling { strata }),
+            (Shock::Simple, BookSampling::ImportanceSampling { strata }),
+        ] {
+            let how = (Revaluation { shock, years: horizon }, sampling);
+            if let Ok(risk) = full_revaluation_monte_carlo(&book, &cov, distribution, how, settings, &c, &Progress::new()) {
                 prop_assert!(risk.levels.iter().all(ordinary) && risk.sigma_1d.is_finite());
             }
         }
@@ -203,4 +211,28 @@ fn progress_is_told_and_a_cancel_is_heard() {
     progress.cancel();
     let error = run().unwrap_err().to_string();
     assert_eq!(error, "monte_carlo_var: calculation was canceled, got 20480 of 40960 scenarios");
+}
+
+/// Without risk every simulation answers the certain loss, with strata too.
+#[test]
+fn a_form_that_cannot_vary_has_a_certain_loss() {
+    let form = QuadraticForm::new(-3.0, vec![0.0; 2], vec![0.0; 2]).unwrap();
+    let settings = MonteCarloSettings { n_scenarios: 2048, ..PSEUDO };
+    for (distribution, strata) in [(Distribution::Normal, 0), (Distribution::Normal, 16), (student_t(), 0)] {
+        let sampling = DeltaGammaSampling::ImportanceSampling { strata };
+        let levels = delta_gamma_monte_carlo(&form, distribution, sampling, settings, &confidences(), &Progress::new());
+        for level in levels.unwrap() {
+            assert_eq!((level.var, level.es, level.es_se), (3.0, 3.0, 0.0), "{distribution:?} {strata}");
+        }
+    }
+}
+
+/// All levels are told of when the first begins.
+#[test]
+fn progress_counts_one_simulation_a_level() {
+    let form = QuadraticForm::new(0.0, vec![1.0], vec![0.1]).unwrap();
+    let progress = Progress::new();
+    let importance = DeltaGammaSampling::ImportanceSampling { strata: 0 };
+    delta_gamma_monte_carlo(&form, Distribution::Normal, importance, PSEUDO, &confidences(), &progress).unwrap();
+    assert_eq!((progress.done(), progress.total()), (2 * 20_480, 2 * 20_480));
 }

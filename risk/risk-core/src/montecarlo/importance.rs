@@ -157,6 +157,8 @@ impl TwistedDraws {
         }
         let twist = form.twist_to(target);
         let twisted = form.twisted(&twist);
+        // What cannot vary has no strata.
+        let strata = if form.moments().1 > 0.0 { strata } else { 1 };
         let boundary = |i: u32| twisted.quantile(1.0 - f64::from(i) / f64::from(strata));
         let boundaries = (1..strata).map(boundary).collect::<Result<_>>()?;
         let reflection = Reflection::along(twisted.terms.iter().map(|(b, _)| *b));
