@@ -34,6 +34,7 @@ from aetherion.risk.book import (
     Shock,
     StressScenario,
 )
+from aetherion.risk.desk import connect
 from aetherion.risk.errors import RiskInputError
 from aetherion.risk.figures import (
     CalculationProgress,
@@ -43,7 +44,11 @@ from aetherion.risk.figures import (
     RiskWarning,
     ScenarioAnswer,
 )
+from aetherion.risk.holdings import book, option, spot
+from aetherion.risk.inputs import simple_returns
+from aetherion.risk.judge import BacktestResult, CovarianceResult, backtest, covariance
 from aetherion.risk.limits import RiskLimit, RiskLimits
+from aetherion.risk.measure import es, monte_carlo, simulate, var
 from aetherion.risk.methods import (
     AgeWeighted,
     CornishFisher,
@@ -61,10 +66,14 @@ from aetherion.risk.methods import (
     Sampler,
     SpotShock,
 )
+from aetherion.risk.pricing import OptionResult, greeks, implied_volatility, price
+from aetherion.risk.results import Result, RiskResult
+from aetherion.risk.scenarios import StressTable, stress
 from aetherion.risk.watch import OptionTerms, PortfolioRisk, PositionRisk, Watch
 
 __all__ = [
     "AgeWeighted",
+    "BacktestResult",
     "BacktestVerdict",
     "BaselZone",
     "Book",
@@ -74,6 +83,7 @@ __all__ = [
     "ConfidenceInterval",
     "CornishFisher",
     "CovarianceEstimate",
+    "CovarianceResult",
     "DeltaGammaBook",
     "EuropeanOption",
     "Ewma",
@@ -92,6 +102,7 @@ __all__ = [
     "MonteCarlo",
     "OptionColumns",
     "OptionPrices",
+    "OptionResult",
     "OptionTerms",
     "OptionType",
     "Parametric",
@@ -99,6 +110,7 @@ __all__ = [
     "PositionRisk",
     "PricingModel",
     "QuantileRule",
+    "Result",
     "ReturnModel",
     "ReverseStress",
     "ReverseStressResult",
@@ -108,6 +120,7 @@ __all__ = [
     "RiskLimit",
     "RiskLimits",
     "RiskMethod",
+    "RiskResult",
     "RiskWarning",
     "RollingForecasts",
     "SampleCovariance",
@@ -118,8 +131,24 @@ __all__ = [
     "StressAnswer",
     "StressResult",
     "StressScenario",
+    "StressTable",
     "TestStatistic",
     "VarForecasts",
     "Watch",
     "WindowResult",
+    "backtest",
+    "book",
+    "connect",
+    "covariance",
+    "es",
+    "greeks",
+    "implied_volatility",
+    "monte_carlo",
+    "option",
+    "price",
+    "simple_returns",
+    "simulate",
+    "spot",
+    "stress",
+    "var",
 ]

@@ -46,13 +46,7 @@ async def running_services(
 def _specs(bin_dir: Path, data_dir: Path, log_dir: Path) -> tuple[ServiceSpec, ServiceSpec]:
     """Return how to start the Risk and then the Trading Service."""
     risk_address, trading_address = free_addresses(2)
-    risk = ServiceSpec(
-        name="Risk Service",
-        binary=(bin_dir / "aetherion-risk").resolve(),
-        address=risk_address,
-        environment={"AETHERION_RISK_LISTEN": risk_address, "AETHERION_RISK_UNIX_SOCKET": ""},
-        log=log_dir / "risk.log",
-    )
+    risk = risk_spec(bin_dir, risk_address, log_dir)
     trading = ServiceSpec(
         name="Trading Service",
         binary=(bin_dir / "aetherion-trading").resolve(),
@@ -67,6 +61,17 @@ def _specs(bin_dir: Path, data_dir: Path, log_dir: Path) -> tuple[ServiceSpec, S
         log=log_dir / "trading.log",
     )
     return risk, trading
+
+
+def risk_spec(bin_dir: Path, address: str, log_dir: Path) -> ServiceSpec:
+    """Return how to start a Risk Service at an address."""
+    return ServiceSpec(
+        name="Risk Service",
+        binary=(bin_dir / "aetherion-risk").resolve(),
+        address=address,
+        environment={"AETHERION_RISK_LISTEN": address, "AETHERION_RISK_UNIX_SOCKET": ""},
+        log=log_dir / "risk.log",
+    )
 
 
 @asynccontextmanager

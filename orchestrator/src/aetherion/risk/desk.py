@@ -1,0 +1,122 @@
+"""The Risk Service that this package asks: connected to, or started, when it is needed."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from aetherion.client.risk import RiskClient
+    from aetherion.services import ServiceProcess
+
+T = TypeVar("T")
+
+
+class Desk:
+    """One connection, on an event loop of its own thread, so that notebooks can call it too.
+
+    Without an address it connects to AETHERION_CLIENT_RISK_ADDRESS where that is set, and else
+    starts a Risk Service, which it stops when the program ends.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._address: str | None = None
+        self._client: RiskClient | None = None
+        self._service: ServiceProcess | None = None
+        self._folder: Path | None = None
+
+    @property
+    def address(self) -> str | None:
+        """Where the service is that was asked last; None before."""
+        return self._client.target if self._client else None
+
+    def connect(self, address: str | None) -> None:
+        """Ask the service at an address from now on; None: as without."""
+        self.close()
+        self._address = address
+
+    def ask(self, question: Callable[[RiskClient], Coroutine[Any, Any, T]]) -> T:
+        """Return the answer to a question; Ctrl-C ends it in the service too."""
+
+        async def answer() -> T:
+            return await question(await self._connected())
+
+        return self._wait(answer())
+
+    def close(self) -> None:
+        """Disconnect, and stop the service if it was started here."""
+        if self._loop is not None:
+            self._wait(self._close())
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(
+                    target=self._loop.run_forever, name="aetherion-risk", daemon=True
+                ).start()
+                atexit.register(self.close)
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    async def _connected(self) -> RiskClient:
+        # The client imports the types of this package, so this package cannot import it at once.
+        from aetherion.client.risk import RiskClient
+        from aetherion.config import load_settings
+
+        if self._service is not None and not self._service.running:
+            await self._close()
+        if self._client is None:
+            settings = load_settings()
+            address = self._address
+            if address is None and "risk_address" in settings.model_fields_set:
+                address = settings.risk_address
+            if address is None:
+                self._service = await self._started(settings.bin_dir, settings.start_timeout_s)
+                address = self._service.spec.address
+            self._client = RiskClient(address, timeout_s=settings.call_timeout_s)
+        return self._client
+
+    async def _started(self, bin_dir: Path, timeout_s: float) -> ServiceProcess:
+        from aetherion.services import ServiceProcess
+        from aetherion.services.stack import free_addresses, risk_spec
+
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="aetherion-risk-"))
+        (address,) = free_addresses(1)
+        return await ServiceProcess.start(risk_spec(bin_dir, address, self._folder), timeout_s)
+
+    async def _close(self) -> None:
+        client, self._client = self._client, None
+        service, self._service = self._service, None
+        if client is not None:
+            await client.close()
+        if service is not None:
+            await service.stop()
+
+
+DESK = Desk()
+
+
+def connect(address: str | None = None) -> None:
+    """Ask the Risk Service at "host:port" or "unix:path" from now on.
+
+    Without an address: the one of AETHERION_CLIENT_RISK_ADDRESS where that is set, and else one
+    that is started when it is needed and stopped when the program ends.
+    """
+    DESK.connect(address)

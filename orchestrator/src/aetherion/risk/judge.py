@@ -1,0 +1,293 @@
+"""How good forecasts of risk were, and what the covariance of returns is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from aetherion.risk.analysis import (
+    BacktestVerdict,
+    CovarianceEstimate,
+    CovarianceEstimator,
+    GivenCovariance,
+    LedoitWolf,
+    RollingForecasts,
+    SampleCovariance,
+    VarForecasts,
+)
+from aetherion.risk.desk import DESK
+from aetherion.risk.errors import RiskInputError
+from aetherion.risk.inputs import (
+    Confidence,
+    Names,
+    Table,
+    enum_of,
+    levels_of,
+    table_of,
+)
+from aetherion.risk.measure import volatility_of
+from aetherion.risk.methods import Ewma, Floats, Garch, QuantileRule
+from aetherion.risk.results import Record, Result, percent
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class BacktestResult(Result):
+    """The verdict on forecasts, one row a test. `pnl` and `forecasts` are of the days tested."""
+
+    confidence_bp: int
+    verdict: BacktestVerdict
+    pnl: Floats
+    forecasts: VarForecasts
+    rows: Names | None
+
+    @property
+    def title(self) -> str:
+        """What it is, in a line."""
+        v = self.verdict
+        expected = v.n_days * (10_000 - self.confidence_bp) / 10_000
+        return (
+            f"VaR {percent(self.confidence_bp)}: {v.n_exceptions} exceptions in {v.n_days} days, "
+            f"{expected:g} expected; {v.zone.name.lower()} zone"
+        )
+
+    def records(self) -> list[Record]:
+        """Return one row a test."""
+        v = self.verdict
+        tests = {
+            "Kupiec, coverage": v.kupiec,
+            "Christoffersen, independence": v.independence,
+            "Christoffersen, both": v.conditional_coverage,
+        }
+        rows: list[Record] = [
+            {"test": name, "statistic": t.value, "p_value": t.p_value} for name, t in tests.items()
+        ]
+        rows.append(
+            {
+                "test": "Basel, cumulative probability",
+                "statistic": v.cumulative_probability,
+                "p_value": None,
+            }
+        )
+        others = {
+            "Basel, multiplier": v.basel_multiplier,
+            "Acerbi-Szekely, Z1": v.acerbi_szekely_z1,
+            "Acerbi-Szekely, Z2": v.acerbi_szekely_z2,
+        }
+        rows += [
+            {"test": name, "statistic": value, "p_value": None}
+            for name, value in others.items()
+            if value is not None
+        ]
+        return rows
+
+    def days(self) -> pl.DataFrame:
+        """Return the days tested: P&L, forecasts, and whether the loss exceeded VaR."""
+        is_exception = np.zeros(len(self.pnl), bool)
+        is_exception[list(self.verdict.exception_rows)] = True
+        columns: dict[str, Any] = {"pnl": self.pnl, "var": self.forecasts.var}
+        if self.forecasts.es is not None:
+            columns["es"] = self.forecasts.es
+        days = {} if self.rows is None else {"day": list(self.rows)}
+        return pl.DataFrame(days | columns | {"exception": is_exception})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON, with the counts and the days that were exceptions."""
+        v = self.verdict
+        return {
+            "title": self.title,
+            "confidence_bp": self.confidence_bp,
+            "n_days": v.n_days,
+            "n_exceptions": v.n_exceptions,
+            "zone": v.zone.name.lower(),
+            "exception_rows": list(v.exception_rows),
+            "rows": self.records(),
+        }
+
+    def plot(self) -> Any:
+        """Return a plotly figure: P&L, the VaR forecasts below it, and the exceptions."""
+        from plotly import graph_objects as go
+
+        days = list(self.rows or range(len(self.pnl)))
+        hits = list(self.verdict.exception_rows)
+        figure = go.Figure(
+            [
+                go.Scatter(name="P&L", x=days, y=self.pnl, mode="lines", line={"width": 1}),
+                go.Scatter(name="-VaR", x=days, y=-self.forecasts.var, mode="lines"),
+                go.Scatter(
+                    name="exception", x=[days[k] for k in hits], y=self.pnl[hits], mode="markers"
+                ),
+            ]
+        )
+        return figure.update_layout(title=self.title, yaxis_title="P&L")
+
+
+def backtest(
+    pnl: Any,
+    var: Any = None,
+    es: Any = None,
+    *,
+    confidence: Confidence = "99%",
+    window: int | None = None,
+    method: str = "historical",
+    quantile_rule: QuantileRule | str = "inverted_cdf",
+    volatility: str | Ewma | Garch = "ewma",
+    decay: float | None = None,
+) -> BacktestResult:
+    """Judge forecasts of VaR, and of ES, by the P&L of the days that they were for.
+
+    An exception is a day whose loss is above its VaR. Kupiec tests their number, Christoffersen
+    whether they cluster, Acerbi and Szekely their size; the zones are the Basel Committee's.
+
+    Args:
+        pnl: shape (T,), gain-positive, oldest first.
+        var, es: shape (T,), forecasts made the day before, losses positive; or a `window`.
+        window: forecasts are made here from so many days before, and the days after it are tested.
+        method: with a window: historical, normal (times the EWMA volatility), or filtered.
+        quantile_rule: of historical.
+        volatility, decay: of normal and filtered: "ewma", an Ewma, or a Garch with its parameters.
+
+    Raises:
+        RiskInputError: forecasts and window both or neither given, or another length.
+        InvalidArgumentError: the service refuses a value; the text names field, value and rule.
+
+    Source: Kupiec 1995; Christoffersen 1998; Basel Committee MAR32 and MAR99; Acerbi & Szekely,
+    "Back-testing expected shortfall", Risk, 2014.
+    """
+    (level,) = levels_of(confidence)
+    days = _series(pnl, "pnl")
+    if (var is None) == (window is None):
+        got = "neither" if var is None else "both"
+        raise RiskInputError(f"var: give var or window, one of them, got {got}")
+    source: VarForecasts | RollingForecasts
+    if window is None:
+        size = len(days.values)
+        shortfall = None if es is None else _forecasts(es, "es", size)
+        source = VarForecasts(_forecasts(var, "var", size), shortfall)
+    else:
+        source = RollingForecasts(
+            window,
+            _rolling(method, quantile_rule, volatility, decay),
+            filtered=method == "filtered",
+        )
+    values = days.values[:, 0]
+    verdict = DESK.ask(lambda client: client.backtest_var(values, level, source))
+    made = verdict.forecasts or source
+    assert isinstance(made, VarForecasts)  # the service answers those that it made
+    tested = len(values) - verdict.n_days
+    rows = None if days.rows is None else days.rows[tested:]
+    return BacktestResult(level, verdict, values[tested:], made, rows)
+
+
+def _series(value: Any, field: str) -> Table:
+    table = table_of(value, field)
+    if table.values.shape[1] != 1:
+        raise RiskInputError(f"{field}: must be one column, got {table.values.shape[1]}")
+    return table
+
+
+def _forecasts(value: Any, field: str, size: int) -> Floats:
+    values = _series(value, field).values[:, 0]
+    if len(values) != size:
+        raise RiskInputError(f"{field}: must have {size} values, one a day, got {len(values)}")
+    return values
+
+
+def _rolling(
+    method: str,
+    rule: QuantileRule | str,
+    volatility: str | Ewma | Garch,
+    decay: float | None,
+) -> QuantileRule | Ewma | Garch:
+    if method == "historical":
+        return enum_of(QuantileRule, rule, "quantile_rule")
+    if method in ("normal", "filtered"):
+        return volatility_of(volatility, decay)
+    raise RiskInputError(f"method: must be one of historical, normal, filtered, got {method!r}")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CovarianceResult(Result):
+    """A covariance matrix, one row a factor."""
+
+    method: str
+    names: Names
+    estimate: CovarianceEstimate
+
+    @property
+    def title(self) -> str:
+        """What it is, in a line."""
+        return f"Covariance, {self.method.replace('_', ' ')}"
+
+    @property
+    def covariance(self) -> Floats:
+        """Shape (K, K)."""
+        return self.estimate.covariance
+
+    @property
+    def correlation(self) -> Floats | None:
+        """Shape (K, K); None where a factor has no variance."""
+        return self.estimate.correlation
+
+    def records(self) -> list[Record]:
+        """Return one row a factor."""
+        return [
+            {"name": name, **dict(zip(self.names, row, strict=True))}
+            for name, row in zip(self.names, self.covariance.tolist(), strict=True)
+        ]
+
+    def plot(self) -> Any:
+        """Return a plotly figure of the correlations, or of the covariance without any."""
+        from plotly import graph_objects as go
+
+        z = self.covariance if self.correlation is None else self.correlation
+        return go.Figure(go.Heatmap(z=z, x=self.names, y=self.names)).update_layout(
+            title=self.title, yaxis_autorange="reversed"
+        )
+
+
+def covariance(
+    returns: Any,
+    *,
+    method: str = "sample",
+    decay: float | None = None,
+    assume_centered: bool = False,
+    repair: bool = False,
+) -> CovarianceResult:
+    """Return the covariance of returns.
+
+    Args:
+        returns: shape (n, K), oldest row first; for given a covariance, shape (K, K).
+        method: sample (divisor n - 1), ewma (zero mean), ledoit_wolf, or given.
+        decay: of ewma: weight of a day relative to the day after it; 0.94 without.
+        assume_centered: of ledoit_wolf: the mean is known to be zero.
+        repair: clip negative eigenvalues at 0 and restore the diagonal.
+
+    Raises:
+        RiskInputError: another method, or an argument that it does not take.
+        InvalidArgumentError: the service refuses a value; the text names field, value and rule.
+
+    Source: RiskMetrics, *Technical Document*, 1996; Ledoit & Wolf, "A well-conditioned estimator
+    for large-dimensional covariance matrices", 2004; Higham 2002.
+    """
+    table = table_of(returns, "returns")
+    estimators: dict[str, CovarianceEstimator] = {
+        "sample": SampleCovariance(),
+        "ewma": Ewma() if decay is None else Ewma(decay),
+        "ledoit_wolf": LedoitWolf(assume_centered),
+        "given": GivenCovariance(),
+    }
+    if method not in estimators:
+        raise RiskInputError(f"method: must be one of {', '.join(estimators)}, got {method!r}")
+    if decay is not None and method != "ewma":
+        raise RiskInputError(f"decay: goes with ewma only, got {decay} with {method}")
+    if assume_centered and method != "ledoit_wolf":
+        raise RiskInputError(f"assume_centered: goes with ledoit_wolf only, got {method}")
+    estimator = estimators[method]
+    estimate = DESK.ask(
+        lambda client: client.estimate_covariance(table.values, estimator, repair=repair)
+    )
+    names = table.names or tuple(str(k) for k in range(table.values.shape[1]))
+    return CovarianceResult(method, names, estimate)

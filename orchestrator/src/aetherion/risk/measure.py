@@ -1,0 +1,388 @@
+"""Value at risk and expected shortfall of a portfolio, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from typing_extensions import Unpack
+
+from aetherion.risk.book import Book, DeltaGammaBook
+from aetherion.risk.desk import DESK
+from aetherion.risk.errors import RiskInputError
+from aetherion.risk.figures import CalculationProgress, RiskAnswer
+from aetherion.risk.inputs import (
+    Confidence,
+    Names,
+    Table,
+    align,
+    enum_of,
+    levels_of,
+    table_of,
+    vector_of,
+)
+from aetherion.risk.methods import (
+    AgeWeighted,
+    CornishFisher,
+    Ewma,
+    Filtered,
+    Floats,
+    Fourier,
+    Garch,
+    Historical,
+    HorizonMethod,
+    MonteCarlo,
+    Parametric,
+    QuantileRule,
+    ReturnModel,
+    RiskMethod,
+    Sampler,
+    SpotShock,
+)
+from aetherion.risk.results import RiskResult
+
+if TYPE_CHECKING:
+    from aetherion.client.risk import RiskClient
+
+# A power of two suits Sobol points, and a multiple of 1,024 the strata.
+DEFAULT_SCENARIOS = 131_072
+Told = Callable[[CalculationProgress], None]
+
+
+class Options(TypedDict, total=False):
+    """What a method may be told; each takes those that METHODS lists."""
+
+    covariance: Any  # (K, K) of one-day returns, instead of past returns
+    mean: Any  # (K,) mean return a day; zero without
+    nu: float  # degrees of freedom of Student's t, above 2; Gaussian without
+    quantile_rule: QuantileRule | str  # inverted_cdf, upper, linear7, median_unbiased8, ...
+    decay: float  # weight of a day relative to the day after it
+    volatility: str | Ewma | Garch  # "ewma" or "garch", fitted
+    by_factor: bool  # filter each factor by its own volatility
+    n_paths: int  # filtered, above one day
+    n_scenarios: int
+    seed: int
+    sampler: Sampler | str  # pseudo or sobol
+    replications: int
+    strata: int  # draw where the losses are
+    single_precision_normals: bool
+    spot_shock: SpotShock | str  # log or simple
+    horizon_method: HorizonMethod | str  # paths or square_root_of_time
+    simulate_factors: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """The returns that a method assumes: past ones or a covariance, and the options."""
+
+    returns: Table | None
+    covariance: Table | None
+    options: Options
+
+    @property
+    def names(self) -> Names | None:
+        """Names of the factors."""
+        given = self.returns or self.covariance
+        return given.names if given else None
+
+    @property
+    def size(self) -> int:
+        """Number of factors, K."""
+        given = self.returns or self.covariance
+        return given.values.shape[1] if given else 0
+
+    def past(self) -> Floats:
+        """Return the past returns of a method that needs them."""
+        if self.returns is None:
+            raise RiskInputError("returns: must be given for this method, got None")
+        return self.returns.values
+
+    def model(self) -> ReturnModel:
+        """Return mean, covariance and distribution."""
+        mean = self.options.get("mean")
+        return ReturnModel(
+            returns=self.returns.values if self.returns else None,
+            covariance=self.covariance.values if self.covariance else None,
+            mean=None if mean is None else self._mean(mean),
+            nu=self.options.get("nu"),
+        )
+
+    def _mean(self, mean: Any) -> Floats:
+        return align(vector_of(mean, "mean"), self.names, self.size, "mean", "returns").values
+
+
+def _historical(data: _Data) -> RiskMethod:
+    rule = enum_of(QuantileRule, data.options.get("quantile_rule", "inverted_cdf"), "quantile_rule")
+    return Historical(data.past(), rule)
+
+
+def _age_weighted(data: _Data) -> RiskMethod:
+    return AgeWeighted(data.past(), data.options.get("decay", 0.98))
+
+
+def _filtered(data: _Data) -> RiskMethod:
+    options = data.options
+    return Filtered(
+        data.past(),
+        volatility_of(options.get("volatility", "ewma"), options.get("decay")),
+        by_factor=options.get("by_factor", False),
+        n_paths=options.get("n_paths", 0),
+        seed=options.get("seed", 1 if options.get("n_paths") else 0),
+    )
+
+
+def _monte_carlo(data: _Data) -> RiskMethod:
+    options = data.options
+    shock, horizon = options.get("spot_shock"), options.get("horizon_method")
+    return MonteCarlo(
+        data.model(),
+        n_scenarios=options.get("n_scenarios", DEFAULT_SCENARIOS),
+        seed=options.get("seed", 1),
+        sampler=enum_of(Sampler, options.get("sampler", "pseudo"), "sampler"),
+        replications=options.get("replications", 0),
+        strata=options.get("strata"),
+        single_precision_normals=options.get("single_precision_normals", False),
+        spot_shock=None if shock is None else enum_of(SpotShock, shock, "spot_shock"),
+        horizon_method=None
+        if horizon is None
+        else enum_of(HorizonMethod, horizon, "horizon_method"),
+        simulate_factors=options.get("simulate_factors", False),
+    )
+
+
+_MODEL = ("covariance", "mean", "nu")
+_GAUSSIAN = ("covariance", "mean")
+METHODS: dict[str, tuple[Callable[[_Data], RiskMethod], tuple[str, ...]]] = {
+    "parametric": (lambda data: Parametric(data.model()), _MODEL),
+    "historical": (_historical, ("quantile_rule",)),
+    "age_weighted": (_age_weighted, ("decay",)),
+    "filtered": (_filtered, ("volatility", "decay", "by_factor", "n_paths", "seed")),
+    "monte_carlo": (
+        _monte_carlo,
+        (
+            *_MODEL,
+            "n_scenarios",
+            "seed",
+            "sampler",
+            "replications",
+            "strata",
+            "single_precision_normals",
+            "spot_shock",
+            "horizon_method",
+            "simulate_factors",
+        ),
+    ),
+    "cornish_fisher": (lambda data: CornishFisher(data.model()), _GAUSSIAN),
+    "fourier": (lambda data: Fourier(data.model()), _GAUSSIAN),
+}
+
+
+def var(
+    portfolio: Any,
+    returns: Any = None,
+    *,
+    method: str = "historical",
+    confidence: Confidence | Sequence[Confidence] = "99%",
+    horizon_days: int = 1,
+    horizon_years: float = 0.0,
+    **options: Unpack[Options],
+) -> RiskResult:
+    """Return value at risk, and expected shortfall beside it, of a portfolio of K factors.
+
+    Formula: VaR = inf {x: P(L <= x) >= c} of the loss L = -P&L; P&L of a return vector r is
+    exposures . r, theta + delta . r + r' gamma r / 2, or the change of value of a book.
+
+    Args:
+        portfolio: exposures, shape (K,), money per unit return, short negative: a dict, Series,
+            frame, array or list; a DeltaGammaBook; or a Book. Names are matched with the columns
+            of `returns`.
+        returns: shape (n, K), arithmetic one-day returns, oldest row first; or `covariance=`.
+        method: parametric, historical, age_weighted, filtered or monte_carlo; of a DeltaGammaBook
+            also cornish_fisher and fourier (exact); of a Book monte_carlo.
+        confidence: one level or several, whole basis points: 0.99, "99%" or 9900.
+        horizon_days: other than 1 for parametric, filtered (with garch) and monte_carlo.
+        horizon_years: of a Book: the years that pass over the horizon.
+        options: see Options; each method takes its own.
+
+    Raises:
+        RiskInputError: a name that only one side has, an option that the method does not take, a
+            level that is not whole basis points, or values that are no finite numbers.
+        InvalidArgumentError: the service refuses a value; the text names field, value and rule.
+
+    Source: Jorion, *Value at Risk*, 2007; McNeil, Frey & Embrechts, *Quantitative Risk Management*,
+    2015; Boudoukh, Richardson & Whitelaw 1998; Barone-Adesi, Giannopoulos & Vosper 1999;
+    Glasserman, *Monte Carlo Methods in Financial Engineering*, 2003.
+    """
+    asked = (portfolio, returns, method, confidence, horizon_days, horizon_years)
+    return _measure("var", asked, options, None)
+
+
+def es(
+    portfolio: Any,
+    returns: Any = None,
+    *,
+    method: str = "historical",
+    confidence: Confidence | Sequence[Confidence] = "99%",
+    horizon_days: int = 1,
+    horizon_years: float = 0.0,
+    **options: Unpack[Options],
+) -> RiskResult:
+    """Return expected shortfall, and value at risk beside it: arguments and errors as of `var`.
+
+    Formula: ES = 1 / (1 - c) times the integral of VaR over levels from c to 1; of n scenarios the
+    mean of the n (1 - c) largest losses, the last of them in part.
+
+    Source: Acerbi & Tasche, "On the coherence of expected shortfall", 2002.
+    """
+    asked = (portfolio, returns, method, confidence, horizon_days, horizon_years)
+    return _measure("es", asked, options, None)
+
+
+def monte_carlo(
+    portfolio: Any,
+    returns: Any = None,
+    *,
+    confidence: Confidence | Sequence[Confidence] = "99%",
+    horizon_days: int = 1,
+    horizon_years: float = 0.0,
+    progress: Told | None = None,
+    **options: Unpack[Options],
+) -> RiskResult:
+    """Return VaR and ES of simulated returns, with standard errors: arguments as of `var`.
+
+    Args:
+        progress: is told how far a long job is. Ctrl-C ends the job in the service too.
+
+    The same seed gives the same bits, for any number of threads.
+
+    Source: Glasserman, *Monte Carlo Methods in Financial Engineering*, 2003, chapter 9.
+    """
+    asked = (portfolio, returns, "monte_carlo", confidence, horizon_days, horizon_years)
+    return _measure("var", asked, options, progress)
+
+
+_Asked = tuple[Any, Any, str, Confidence | Sequence[Confidence], int, float]
+
+
+def _measure(measure: str, asked: _Asked, options: Options, progress: Told | None) -> RiskResult:
+    portfolio, returns, method, confidence, horizon_days, horizon_years = asked
+    data = _data(returns, method, options)
+    held, names = _held(portfolio, data)
+    levels, how = levels_of(confidence), METHODS[method][0](data)
+
+    async def ask(client: RiskClient) -> RiskAnswer:
+        stream = client.stream_calculation(
+            held, levels, how, horizon_days=horizon_days, horizon_years=horizon_years
+        )
+        async for response in stream:
+            if isinstance(response, RiskAnswer):
+                return response
+            if progress is not None:
+                progress(response)
+        raise RiskInputError("StreamCalculation: ended without an answer")
+
+    return RiskResult(measure, method, horizon_days, names, DESK.ask(ask))
+
+
+def _data(returns: Any, method: str, options: Options) -> _Data:
+    if method not in METHODS:
+        raise RiskInputError(f"method: must be one of {', '.join(METHODS)}, got {method!r}")
+    takes = METHODS[method][1]
+    for name in options:
+        if name not in takes:
+            raise RiskInputError(f"{name}: {method} takes {', '.join(takes)}, got {name}")
+    covariance = options.get("covariance")
+    if (returns is None) == (covariance is None):
+        got = "neither" if returns is None else "both"
+        raise RiskInputError(f"returns: give returns or covariance, one of them, got {got}")
+    return _Data(
+        None if returns is None else table_of(returns, "returns"),
+        None if covariance is None else table_of(covariance, "covariance"),
+        options,
+    )
+
+
+def _held(portfolio: Any, data: _Data) -> tuple[Floats | DeltaGammaBook | Book, Names]:
+    """Return the portfolio in the order of the factors, and their names."""
+    if isinstance(portfolio, DeltaGammaBook):
+        return portfolio, data.names or ()
+    if isinstance(portfolio, Book):
+        names = portfolio.factors or data.names or _underlyings(portfolio)
+        if data.names is not None and set(names) != set(data.names):
+            align(_named(names), data.names, len(data.names), "portfolio", "returns")
+        return Book(portfolio.positions, data.names or names), data.names or names
+    aligned = align(
+        vector_of(portfolio, "portfolio"), data.names, data.size, "portfolio", "returns"
+    )
+    return aligned.values, aligned.names or ()
+
+
+def _underlyings(book: Book) -> Names:
+    return tuple(dict.fromkeys(position.underlying for position in book.positions))
+
+
+def _named(names: Iterable[str]) -> Any:
+    return vector_of(dict.fromkeys(names, 0.0), "portfolio")
+
+
+def volatility_of(volatility: str | Ewma | Garch, decay: float | None = None) -> Ewma | Garch:
+    """Return a volatility by its name.
+
+    Raises:
+        RiskInputError: another name, or a decay of a GARCH.
+    """
+    if volatility == "ewma":
+        return Ewma() if decay is None else Ewma(decay)
+    if decay is not None:
+        raise RiskInputError(f'decay: goes with volatility="ewma" only, got {decay}')
+    if volatility == "garch":
+        return Garch()
+    if isinstance(volatility, Ewma | Garch):
+        return volatility
+    raise RiskInputError(f"volatility: must be ewma, garch, an Ewma or a Garch, got {volatility!r}")
+
+
+def simulate(
+    portfolio: Any,
+    scenarios: Floats | Iterable[Floats],
+    *,
+    confidence: Confidence | Sequence[Confidence] = "99%",
+    n_scenarios: int | None = None,
+    quantile_rule: QuantileRule | str = "inverted_cdf",
+    spot_shock: SpotShock | str | None = None,
+    horizon_years: float = 0.0,
+    progress: Callable[[int], None] | None = None,
+) -> RiskResult:
+    """Return VaR and ES of scenarios made elsewhere, which are streamed and never held whole.
+
+    Args:
+        portfolio: exposures, shape (K,), or a Book with its factors.
+        scenarios: shape (n, K), an array, memory-mapped or not, or an iterator of such arrays.
+        n_scenarios: how many rows will come; needed of an iterator.
+        progress: is told the number of rows sent so far.
+
+    Raises:
+        RiskInputError, InvalidArgumentError: as of `var`.
+    """
+    vector = None if isinstance(portfolio, Book) else vector_of(portfolio, "portfolio")
+    held = portfolio if vector is None else vector.values
+    names = portfolio.factors if vector is None else vector.names
+    rule = enum_of(QuantileRule, quantile_rule, "quantile_rule")
+    shock = None if spot_shock is None else enum_of(SpotShock, spot_shock, "spot_shock")
+    levels = levels_of(confidence)
+
+    async def ask(client: RiskClient) -> RiskAnswer:
+        found = await client.simulate_scenarios(
+            held,
+            scenarios,
+            levels,
+            n_scenarios=n_scenarios,
+            quantile_rule=rule,
+            spot_shock=shock,
+            horizon_years=horizon_years,
+            progress=progress,
+        )
+        return RiskAnswer(found.figures, None, found.n_scenarios, None)
+
+    return RiskResult("var", "scenarios", 1, names or (), DESK.ask(ask))

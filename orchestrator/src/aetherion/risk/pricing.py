@@ -1,0 +1,251 @@
+"""What options are worth, and how that moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from aetherion.risk.analysis import OptionColumns, OptionPrices
+from aetherion.risk.book import BookPosition, EuropeanOption, OptionType, PricingModel
+from aetherion.risk.desk import DESK
+from aetherion.risk.errors import RiskInputError
+from aetherion.risk.holdings import book
+from aetherion.risk.inputs import enum_of, vector_of
+from aetherion.risk.methods import Floats
+from aetherion.risk.results import Record, Result, bars
+
+_GREEKS = ("delta", "gamma", "vega", "theta", "rho", "rho_q", "vanna", "volga")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class OptionResult(Result):
+    """One row an option or position; money and Greeks in the units that the function states."""
+
+    name: str
+    columns: dict[str, list[Any]]
+
+    @property
+    def title(self) -> str:
+        """What it is, in a line."""
+        return self.name
+
+    def records(self) -> list[Record]:
+        """Return one row an option."""
+        return [
+            dict(zip(self.columns, row, strict=True))
+            for row in zip(*self.columns.values(), strict=True)
+        ]
+
+    def __getitem__(self, column: str) -> Floats:
+        return np.array(self.columns[column])
+
+    def __float__(self) -> float:
+        """The only price or volatility there is."""
+        (value,) = self.columns.get("price", self.columns.get("volatility", []))
+        return float(value)
+
+    def plot(self) -> Any:
+        """Return a plotly figure of each column of figures over the rows."""
+        figures = {name: self.columns[name] for name in _PLOTTED if name in self.columns}
+        names = [str(k) for k in range(len(next(iter(self.columns.values()), [])))]
+        return bars(self.title, names, figures, "")
+
+
+_PLOTTED = (*_GREEKS, "price", "value", "volatility")
+
+
+def price(
+    option_type: OptionType | str | Sequence[OptionType | str],
+    underlying_price: Any,
+    strike: Any,
+    years: Any,
+    volatility: Any,
+    *,
+    rate: Any = 0.0,
+    dividend_yield: Any = 0.0,
+    model: PricingModel | str = "black_scholes_merton",
+    steps: int = 0,
+) -> OptionResult:
+    """Return prices and Greeks of options; arguments are numbers or columns of one length.
+
+    Args:
+        option_type: "call" or "put".
+        underlying_price: spot; forward for black_76 and bachelier.
+        years: to expiry, Actual/365.
+        volatility, rate, dividend_yield: a year, continuously compounded; 0.2 is 20 %.
+            In price units for bachelier.
+        model: black_scholes_merton, black_76, bachelier, or leisen_reimer (American; price and
+            delta only).
+        steps: of the tree, odd; 0 is 501.
+
+    Units: per 1.00 of underlying, volatility, rate and yield; theta per year.
+
+    Raises:
+        RiskInputError: columns of several lengths, or no numbers.
+        InvalidArgumentError: the service refuses a value; the text names row, value and rule.
+
+    Source: Black & Scholes 1973, Merton 1973, Black 1976, Bachelier 1900, Leisen & Reimer 1996;
+    Haug, *The Complete Guide to Option Pricing Formulas*, 2007.
+    """
+    kind = enum_of(PricingModel, model, "model")
+    kinds, columns = _columns(
+        option_type,
+        underlying_price=underlying_price,
+        strike=strike,
+        years=years,
+        volatility=volatility,
+        rate=rate,
+        dividend_yield=dividend_yield,
+    )
+    forward = kind in (PricingModel.BLACK_76, PricingModel.BACHELIER)
+    yields = columns["dividend_yield"]
+    if forward and yields.any():
+        raise RiskInputError(f"dividend_yield: must be 0 for {kind.name.lower()}")
+    asked = OptionColumns(
+        kind,
+        kinds,
+        columns["underlying_price"],
+        columns["strike"],
+        columns["years"],
+        columns["volatility"],
+        columns["rate"],
+        yields[:0] if forward else yields,
+        steps,
+    )
+    found = DESK.ask(lambda client: client.price_options(asked))
+    shown = {"option_type": [k.name.lower() for k in kinds], "strike": columns["strike"].tolist()}
+    return OptionResult(kind.name.replace("_", " ").capitalize(), shown | _greeks_of(found))
+
+
+def _greeks_of(found: OptionPrices) -> dict[str, list[Any]]:
+    """Return the columns that the model gives, each by the name of one figure."""
+    columns = {f.name.removesuffix("s"): getattr(found, f.name).tolist() for f in fields(found)}
+    return {name: column for name, column in columns.items() if column}
+
+
+def implied_volatility(
+    option_type: OptionType | str | Sequence[OptionType | str],
+    price: Any,
+    underlying_price: Any,
+    strike: Any,
+    years: Any,
+    *,
+    rate: Any = 0.0,
+    dividend_yield: Any = 0.0,
+    forward: bool = False,
+) -> OptionResult:
+    """Return the Black volatility a year of option prices; numbers or columns of one length.
+
+    A row that has none is None, and its reason is in the column `failure`.
+
+    Args:
+        price: present values; they are undiscounted here by exp(rate * years).
+        underlying_price: spot, or forward where `forward` says so.
+
+    Raises:
+        RiskInputError: columns of several lengths, or no numbers.
+
+    Source: Jäckel, "Let's be rational", Wilmott 2015.
+    """
+    kinds, columns = _columns(
+        option_type,
+        price=price,
+        underlying_price=underlying_price,
+        strike=strike,
+        years=years,
+        rate=rate,
+        dividend_yield=dividend_yield,
+    )
+    carry = 0.0 if forward else columns["rate"] - columns["dividend_yield"]
+    forwards = columns["underlying_price"] * np.exp(carry * columns["years"])
+    undiscounted = columns["price"] * np.exp(columns["rate"] * columns["years"])
+    found = DESK.ask(
+        lambda client: client.implied_volatility(
+            kinds, undiscounted, forwards, columns["strike"], columns["years"]
+        )
+    )
+    shown: dict[str, list[Any]] = {
+        "option_type": [k.name.lower() for k in kinds],
+        "strike": columns["strike"].tolist(),
+        "price": columns["price"].tolist(),
+        "volatility": [None if np.isnan(v) else float(v) for v in found.volatilities],
+    }
+    if found.failures:
+        shown["failure"] = [found.failures.get(row, "") for row in range(len(kinds))]
+    return OptionResult("Implied volatility", shown)
+
+
+def _columns(option_type: Any, **columns: Any) -> tuple[list[OptionType], dict[str, Floats]]:
+    """Return all columns at one length."""
+    given = [option_type] if isinstance(option_type, str | OptionType) else list(option_type)
+    kinds = [enum_of(OptionType, kind, "option_type") for kind in given]
+    made = {
+        name: vector_of(np.atleast_1d(np.asarray(value)), name).values
+        for name, value in columns.items()
+    }
+    sizes = {"option_type": len(kinds)} | {name: len(column) for name, column in made.items()}
+    size = max(sizes.values())
+    for name, got in sizes.items():
+        if got not in (1, size):
+            raise RiskInputError(f"{name}: must have 1 or {size} values, got {got}")
+    if len(kinds) < size:
+        kinds *= size
+    return kinds, {name: np.broadcast_to(column, size).copy() for name, column in made.items()}
+
+
+def greeks(positions: Any) -> OptionResult:
+    """Return value and Greeks of a book, one row a position and their sum, by Black-Scholes-Merton.
+
+    Units: quantity times the Greek; per 1.00 of underlying, volatility, rate, yield; theta per
+    year. Deltas of several underlyings are not comparable, so the sum leaves the name empty.
+
+    Args, errors: positions as of `book`.
+    """
+    held = book(positions).positions
+    options = [(k, p.holding) for k, p in enumerate(held) if isinstance(p.holding, EuropeanOption)]
+    table = np.zeros((len(held), 1 + len(_GREEKS)))
+    for k, position in enumerate(held):
+        if not isinstance(position.holding, EuropeanOption):
+            table[k, :2] = position.holding, 1.0
+    if options:
+        found = DESK.ask(
+            lambda client: client.price_options(_option_columns([o for _, o in options]))
+        )
+        table[[k for k, _ in options]] = np.transpose(list(_greeks_of(found).values()))
+    table *= np.array([p.qty for p in held])[:, None]
+    table = np.vstack([table, table.sum(axis=0)])
+    named: dict[str, list[Any]] = {
+        "position": [name_of(p) for p in held] + ["total"],
+        "underlying": [p.underlying for p in held] + [""],
+        "qty": [p.qty for p in held] + [None],
+    }
+    figures = dict(zip(("value", *_GREEKS), table.T.tolist(), strict=True))
+    return OptionResult("Greeks", named | figures)
+
+
+def _option_columns(rows: Sequence[EuropeanOption]) -> OptionColumns:
+    def column(name: str) -> Floats:
+        return np.array([getattr(row, name) for row in rows], np.float64)
+
+    return OptionColumns(
+        PricingModel.BLACK_SCHOLES_MERTON,
+        [row.option_type for row in rows],
+        column("spot"),
+        column("strike"),
+        column("years"),
+        column("volatility"),
+        column("rate"),
+        column("dividend_yield"),
+    )
+
+
+def name_of(position: BookPosition) -> str:
+    """Return what a position is called in an answer."""
+    holding = position.holding
+    if not isinstance(holding, EuropeanOption):
+        return position.underlying
+    kind = holding.option_type.name.lower()
+    return f"{position.underlying} {kind} {holding.strike:g} {holding.years:.4g}y"

@@ -1,0 +1,194 @@
+"""What a portfolio loses under scenarios, in past windows, and what would make it lose so much."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from aetherion.risk.analysis import (
+    BookStress,
+    ExposureStress,
+    FactorShock,
+    HistoricalWindows,
+    ReverseStress,
+    StressAnswer,
+)
+from aetherion.risk.book import Book, BookPosition, Shock, StressScenario
+from aetherion.risk.desk import DESK
+from aetherion.risk.errors import RiskInputError
+from aetherion.risk.inputs import Names, Table, Vector, align, table_of, vector_of
+from aetherion.risk.pricing import name_of
+from aetherion.risk.results import Record, Result, bars
+
+
+def stress(
+    portfolio: Any,
+    scenarios: Mapping[str, Any] | None = None,
+    *,
+    proposed: BookPosition | None = None,
+    returns: Any = None,
+    window_days: int | None = None,
+    window_count: int = 5,
+    covariance: Any = None,
+    reverse_loss: float | None = None,
+) -> StressTable:
+    """Return the P&L of scenarios, gain-positive, by position too.
+
+    Args:
+        portfolio: a Book, revalued in full; or exposures, shape (K,), money per unit return.
+        scenarios: by name. Of exposures: a return of each factor, by name or in order, or one
+            number for all. Of a book: a relative change of all spots, or by underlying ("" is every
+            other one) such a change, a Shock, or a dict of spot, volatility, rate, years.
+        proposed: of a book: an order; every scenario is answered with and without it.
+        returns, window_days, window_count: of exposures: the worst overlapping windows of so many
+            days in the past returns, shape (n, K).
+        covariance, reverse_loss: of exposures: the most likely Gaussian move that loses so much.
+
+    Raises:
+        RiskInputError: names that do not match, or shocks that are no numbers.
+        InvalidArgumentError: the service refuses a value; the text names field, value and rule.
+
+    Source: Basel Committee MAR33; Kupiec, "Stress testing in a value at risk framework", 1998;
+    Breuer et al., "How to find plausible, severe and useful stress scenarios", 2009.
+    """
+    given = scenarios or {}
+    if isinstance(portfolio, Book):
+        if not (returns is None and covariance is None and window_days is None):
+            raise RiskInputError("returns: windows and reverse stress are of exposures, got a Book")
+        asked = BookStress(
+            portfolio.positions,
+            tuple(StressScenario(name, _shocks(name, s)) for name, s in given.items()),
+            proposed,
+        )
+        answer = DESK.ask(lambda client: client.stress_test(asked))
+        return StressTable(tuple(map(name_of, portfolio.positions)), answer)
+    if proposed is not None:
+        raise RiskInputError("proposed: goes with a Book only, got exposures")
+    past = None if returns is None else table_of(returns, "returns")
+    matrix = None if covariance is None else table_of(covariance, "covariance")
+    vector = _exposures(portfolio, past, matrix)
+    linear = ExposureStress(
+        vector.values,
+        tuple(_factor_shock(name, s, vector) for name, s in given.items()),
+        _windows(past, window_days, window_count),
+        _reverse(matrix, reverse_loss),
+    )
+    answer = DESK.ask(lambda client: client.stress_test(linear))
+    return StressTable(vector.names or (), answer, reverse_loss)
+
+
+def _exposures(portfolio: Any, past: Table | None, matrix: Table | None) -> Vector:
+    vector = vector_of(portfolio, "portfolio")
+    for table, name in ((past, "returns"), (matrix, "covariance")):
+        if table is not None:
+            vector = align(vector, table.names, table.values.shape[1], "portfolio", name)
+    return vector
+
+
+def _windows(past: Table | None, days: int | None, count: int) -> HistoricalWindows | None:
+    if (past is None) != (days is None):
+        raise RiskInputError("window_days: goes with returns, got one of them")
+    return None if past is None or days is None else HistoricalWindows(past.values, days, count)
+
+
+def _reverse(matrix: Table | None, loss: float | None) -> ReverseStress | None:
+    if (matrix is None) != (loss is None):
+        raise RiskInputError("reverse_loss: goes with covariance, got one of them")
+    return None if matrix is None or loss is None else ReverseStress(matrix.values, loss)
+
+
+def _factor_shock(name: str, shock: Any, portfolio: Vector) -> FactorShock:
+    field = f"scenario {name}"
+    if np.ndim(shock) == 0 and not isinstance(shock, Mapping):
+        return FactorShock(name, vector_of([shock], field).values)
+    size = len(portfolio.values)
+    moved = align(vector_of(shock, field), portfolio.names, size, field, "portfolio")
+    return FactorShock(name, moved.values)
+
+
+_SHOCKED = tuple(f.name for f in fields(Shock) if f.name != "underlying")
+
+
+def _shocks(scenario: str, given: Any) -> tuple[Shock, ...]:
+    by_name = given if isinstance(given, Mapping) else {"": given}
+    return tuple(_shock(scenario, str(name), shock) for name, shock in by_name.items())
+
+
+def _shock(scenario: str, underlying: str, given: Any) -> Shock:
+    if isinstance(given, Shock):
+        return Shock(underlying, given.spot, given.volatility, given.rate, given.years)
+    moves = given if isinstance(given, Mapping) else {"spot": given}
+    for name, value in moves.items():
+        if name not in _SHOCKED:
+            raise RiskInputError(
+                f"scenario {scenario}: shocks are {', '.join(_SHOCKED)}, got {name}"
+            )
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+            raise RiskInputError(f"scenario {scenario}: {name} must be a number, got {value!r}")
+    return Shock(underlying, **{name: float(value) for name, value in moves.items()})
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class StressTable(Result):
+    """P&L of scenarios, gain-positive: one row a scenario, past window or reverse stress."""
+
+    names: Names
+    answer: StressAnswer
+    reverse_loss: float | None = None
+
+    @property
+    def title(self) -> str:
+        """What it is, in a line."""
+        return "Stress test"
+
+    def records(self) -> list[Record]:
+        """Return one row a scenario."""
+        rows: list[Record] = [{"scenario": r.name, "pnl": r.pnl} for r in self.answer.results]
+        for record, result in zip(rows, self.answer.results, strict=True):
+            if result.pnl_with_proposed is not None:
+                record["pnl_with_proposed"] = result.pnl_with_proposed
+        rows += [
+            {"scenario": f"window from row {w.first_row}", "pnl": w.pnl}
+            for w in self.answer.windows
+        ]
+        if (reverse := self.answer.reverse) is not None:
+            name = f"reverse, {reverse.distance:.4g} deviations away"
+            rows.append({"scenario": name, "pnl": -(self.reverse_loss or 0.0)})
+        return rows
+
+    def by_position(self) -> pl.DataFrame:
+        """Return the P&L of each position or factor, a row each, a column a scenario."""
+        columns = {r.name: r.pnl_by_position for r in self.answer.results}
+        count = max((len(c) for c in columns.values()), default=0)
+        names = list(self.names) or [str(k) for k in range(count)]
+        return pl.DataFrame({"name": names[:count], **columns})
+
+    def reverse_shock(self) -> dict[str, float]:
+        """Return the most likely move that loses the amount asked, by factor."""
+        if self.answer.reverse is None:
+            return {}
+        shock = self.answer.reverse.shock.tolist()
+        return dict(zip(self.names or [str(k) for k in range(len(shock))], shock, strict=True))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON, by position too."""
+        made: dict[str, Any] = {"title": self.title, "rows": self.records()}
+        for record, result in zip(made["rows"], self.answer.results, strict=False):
+            record["pnl_by_position"] = result.pnl_by_position.tolist()
+        if (reverse := self.answer.reverse) is not None:
+            made["reverse"] = {
+                "shock": self.reverse_shock(),
+                "distance": reverse.distance,
+                "probability": reverse.probability,
+            }
+        return made
+
+    def plot(self) -> Any:
+        """Return a plotly figure of the P&L."""
+        rows = self.records()
+        names = [str(r["scenario"]) for r in rows]
+        return bars(self.title, names, {"P&L": [r["pnl"] for r in rows]}, "P&L")
