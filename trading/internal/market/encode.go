@@ -51,7 +51,8 @@ type table struct {
 	openTime, openPx, highPx, lowPx, closePx, volume        []byte
 	bidPx, bidQty, askPx, askQty                            []byte
 	tradePx, tradeQty, aggressorSide                        []byte
-	bars, bids, asks, trades                                []byte // validity
+	bookSide, bookPx, bookQty, bookFlags                    []byte
+	bars, bids, asks, trades, levels                        []byte // validity
 
 	columns []*pb.Column
 	memory  []byte // one allocation, cut into pieces
@@ -59,8 +60,8 @@ type table struct {
 }
 
 const (
-	columnCount = 18
-	bitmapCount = 4
+	columnCount = 22
+	bitmapCount = 5
 )
 
 func newTable(rows []Row) *table {
@@ -69,6 +70,7 @@ func newTable(rows []Row) *table {
 	t.memory = make([]byte, 8*n*counts.columns()+bitmapCount*bitmapBytes(n))
 	t.bars, t.bids = t.bitmap(counts.bars), t.bitmap(counts.bids)
 	t.asks, t.trades = t.bitmap(counts.asks), t.bitmap(counts.trades)
+	t.levels = t.bitmap(counts.levels)
 
 	t.kind = t.column(pb.ColumnId_COLUMN_ID_KIND, pb.ColumnEncoding_COLUMN_ENCODING_UINT8, n, nil)
 	t.instrument = t.column(pb.ColumnId_COLUMN_ID_INSTRUMENT, pb.ColumnEncoding_COLUMN_ENCODING_UINT32, n, nil)
@@ -89,6 +91,10 @@ func newTable(rows []Row) *table {
 	t.tradeQty = t.int64s(pb.ColumnId_COLUMN_ID_TRADE_QTY, counts.trades, t.trades)
 	t.aggressorSide = t.column(pb.ColumnId_COLUMN_ID_AGGRESSOR_SIDE, pb.ColumnEncoding_COLUMN_ENCODING_UINT8,
 		counts.trades, t.trades)
+	t.bookSide = t.column(pb.ColumnId_COLUMN_ID_BOOK_SIDE, pb.ColumnEncoding_COLUMN_ENCODING_UINT8, counts.levels, t.levels)
+	t.bookPx = t.int64s(pb.ColumnId_COLUMN_ID_BOOK_PX, counts.levels, t.levels)
+	t.bookQty = t.int64s(pb.ColumnId_COLUMN_ID_BOOK_QTY, counts.levels, t.levels)
+	t.bookFlags = t.column(pb.ColumnId_COLUMN_ID_BOOK_FLAGS, pb.ColumnEncoding_COLUMN_ENCODING_UINT8, counts.levels, t.levels)
 	return t
 }
 
@@ -106,6 +112,8 @@ func (t *table) put(i int, r *Row) {
 		t.putQuote(i, r)
 	case Trade:
 		t.putTrade(i, r)
+	case BookLevel:
+		t.putLevel(i, r)
 	}
 }
 
@@ -137,6 +145,13 @@ func (t *table) putTrade(i int, r *Row) {
 	put(t.tradeQty, i, r.TradeQty)
 	t.aggressorSide[i] = r.AggressorSide
 	mark(t.trades, i)
+}
+
+func (t *table) putLevel(i int, r *Row) {
+	t.bookSide[i], t.bookFlags[i] = r.BookSide, r.BookFlags
+	put(t.bookPx, i, r.BookPx)
+	put(t.bookQty, i, r.BookQty)
+	mark(t.levels, i)
 }
 
 func put(data []byte, i int, value int64) { binary.LittleEndian.PutUint64(data[8*i:], uint64(value)) }
@@ -184,7 +199,7 @@ func (t *table) cut(size int) []byte {
 }
 
 // rowCounts is how many rows have what.
-type rowCounts struct{ received, bars, bids, asks, trades int }
+type rowCounts struct{ received, bars, bids, asks, trades, levels int }
 
 func countRows(rows []Row) rowCounts {
 	var c rowCounts
@@ -198,6 +213,8 @@ func countRows(rows []Row) rowCounts {
 			c.bars++
 		case Trade:
 			c.trades++
+		case BookLevel:
+			c.levels++
 		case Quote:
 			if r.HasBid {
 				c.bids++
@@ -213,7 +230,7 @@ func countRows(rows []Row) rowCounts {
 // columns is how many columns of eight bytes hold what there is, narrow ones counted in full.
 func (c rowCounts) columns() int {
 	always, n := 3, 0 // kind and instrument fit in one
-	for _, group := range []struct{ count, columns int }{{c.received, 1}, {c.bars, 6}, {c.bids, 2}, {c.asks, 2}, {c.trades, 3}} {
+	for _, group := range []struct{ count, columns int }{{c.received, 1}, {c.bars, 6}, {c.bids, 2}, {c.asks, 2}, {c.trades, 3}, {c.levels, 4}} {
 		if group.count > 0 {
 			n += group.columns
 		}

@@ -83,12 +83,15 @@ func randomRows(random *rand.Rand, n, kinds int) []Row {
 	for i := range rows {
 		r := &rows[i]
 		r.Instrument, r.MdSequence, r.TransactTime = uint32(random.IntN(2)), random.Int64(), random.Int64()-random.Int64()
-		switch r.Kind = Kind(1 + random.IntN(3)); {
+		switch r.Kind = Kind(1 + random.IntN(4)); {
 		case kinds&1 != 0 && r.Kind == Bar:
 			r.OpenTime, r.OpenPx, r.HighPx, r.LowPx, r.ClosePx = random.Int64(), random.Int64(), random.Int64(), random.Int64(), random.Int64()
 			r.Volume = random.Int64()
 		case kinds&2 != 0 && r.Kind == Trade:
 			r.ReceiveTime, r.TradePx, r.TradeQty, r.AggressorSide = random.Int64(), -random.Int64(), random.Int64(), uint8(random.IntN(3))
+		case kinds&4 != 0 && r.Kind == BookLevel:
+			r.ReceiveTime, r.BookPx, r.BookQty = random.Int64(), -random.Int64(), random.Int64()
+			r.BookSide, r.BookFlags = uint8(1+random.IntN(2)), uint8(random.IntN(8))
 		default:
 			r.Kind = Quote
 			if r.HasBid = random.IntN(2) == 0; r.HasBid {
@@ -176,5 +179,13 @@ func set(r *Row, id pb.ColumnId, value int64, valid bool, instrument func() uint
 		r.TradeQty = value
 	case pb.ColumnId_COLUMN_ID_AGGRESSOR_SIDE:
 		r.AggressorSide = uint8(value)
+	case pb.ColumnId_COLUMN_ID_BOOK_SIDE:
+		r.BookSide = uint8(value)
+	case pb.ColumnId_COLUMN_ID_BOOK_PX:
+		r.BookPx = value
+	case pb.ColumnId_COLUMN_ID_BOOK_QTY:
+		r.BookQty = value
+	case pb.ColumnId_COLUMN_ID_BOOK_FLAGS:
+		r.BookFlags = uint8(value)
 	}
 }

@@ -38,6 +38,21 @@ var columnNames = map[Kind][]columnName{
 		{"instrument", false}, {"transact_time_ns", false}, {"receive_time_ns", false}, {"trade_px", false},
 		{"trade_qty", false}, {"aggressor_side", false},
 	},
+	BookLevel: {
+		{"instrument", false}, {"transact_time_ns", false}, {"receive_time_ns", false}, {"book_side", false},
+		{"book_px", false}, {"book_qty", false}, {"book_flags", false},
+	},
+}
+
+// narrow are the columns whose numbers a Row holds in fields of one byte, beside the instrument.
+var narrow = map[Kind][]narrowColumn{
+	Trade:     {{5, sides}},
+	BookLevel: {{3, sides}, {6, bookFlags}},
+}
+
+type narrowColumn struct {
+	index int
+	bound int64
 }
 
 type columnName struct {
@@ -138,12 +153,10 @@ func (r *fileReader) nextPart(rows []Row) (int, error) {
 // narrow says how many of the next n rows have numbers that fit the narrow fields of a Row.
 func (r *fileReader) narrow(n int) (int, error) {
 	n, err := r.columns[0].within(n, r.read+1, int64(len(r.rules.instruments)))
-	if r.kind != Trade {
-		return n, err
-	}
-	before, sideErr := r.columns[5].within(n, r.read+1, sides)
-	if sideErr != nil {
-		return before, sideErr
+	for _, c := range narrow[r.kind] {
+		if before, narrowErr := r.columns[c.index].within(n, r.read+1, c.bound); narrowErr != nil {
+			n, err = before, narrowErr
+		}
 	}
 	return n, err
 }
@@ -207,6 +220,8 @@ func (r *fileReader) decode(rows []Row) {
 		decodeQuotes(rows, third, r.columns[3:])
 	case Trade:
 		decodeTrades(rows, third, r.columns[3:])
+	case BookLevel:
+		decodeLevels(rows, third, r.columns[3:])
 	}
 }
 
@@ -235,6 +250,16 @@ func decodeTrades(rows []Row, receiveTime []int64, c []*column) {
 		r.ReceiveTime = receiveTime[i]
 		r.TradePx, r.TradeQty = price[i], qty[i]
 		r.AggressorSide = uint8(side[i])
+	}
+}
+
+func decodeLevels(rows []Row, receiveTime []int64, c []*column) {
+	side, price, qty, flags := c[0].values, c[1].values, c[2].values, c[3].values
+	for i := range rows {
+		r := &rows[i]
+		r.ReceiveTime = receiveTime[i]
+		r.BookSide, r.BookFlags = uint8(side[i]), uint8(flags[i])
+		r.BookPx, r.BookQty = price[i], qty[i]
 	}
 }
 

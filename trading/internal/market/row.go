@@ -9,6 +9,15 @@ const (
 	Bar   Kind = 1
 	Quote Kind = 2
 	Trade Kind = 3
+	// BookLevel is the quantity that stands at one price from now on.
+	BookLevel Kind = 4
+)
+
+// Bits of BookFlags, as the contract's BookFlag has them.
+const (
+	BookSnapshot    = 1
+	BookLastOfEvent = 2 // only after it is the book whole
+	BookClear       = 4 // the book is emptied before the row
 )
 
 // Row is one event of market data. Prices and quantities are integers scaled by the instrument. Only
@@ -28,6 +37,9 @@ type Row struct {
 
 	TradePx, TradeQty int64 // trade
 	AggressorSide     uint8 // trade; Side of the contract, 0 unknown
+
+	BookPx, BookQty     int64 // level; quantity 0: there is none
+	BookSide, BookFlags uint8 // level
 }
 
 const nsPerDay = 24 * 60 * 60 * 1_000_000_000

@@ -9,6 +9,9 @@ import (
 // sides is how many values an aggressor side has: unknown, buy, sell.
 const sides = 3
 
+// bookFlags is how many values the bits of BookFlags have together.
+const bookFlags = 8
+
 // rules are what every row of a file must keep to. Errors name field, rule and value.
 type rules struct {
 	instruments    []engine.Instrument
@@ -29,6 +32,8 @@ func (r *rules) check(row *Row) error {
 		return checkBar(row, signed)
 	case Quote:
 		return checkQuote(row, signed)
+	case BookLevel:
+		return checkLevel(row, signed)
 	default:
 		return checkTrade(row, signed)
 	}
@@ -90,6 +95,18 @@ func checkTrade(row *Row, signed bool) error {
 		return fmt.Errorf("trade_px: must be positive, got %d", row.TradePx)
 	case row.TradeQty < 0:
 		return fmt.Errorf("trade_qty: must not be negative, got %d", row.TradeQty)
+	}
+	return nil
+}
+
+func checkLevel(row *Row, signed bool) error {
+	switch {
+	case row.BookSide == 0:
+		return fmt.Errorf("book_side: must be 1 or 2, got %d", row.BookSide)
+	case row.BookPx <= 0 && !signed:
+		return fmt.Errorf("book_px: must be positive, got %d", row.BookPx)
+	case row.BookQty < 0:
+		return fmt.Errorf("book_qty: must not be negative, got %d", row.BookQty)
 	}
 	return nil
 }

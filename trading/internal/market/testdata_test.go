@@ -31,6 +31,12 @@ func trade(instrument int32, at, price, qty int64, side int32) markettest.Trade 
 	}
 }
 
+func level(instrument int32, at int64, side int32, price, qty int64, flags int32) markettest.Level {
+	return markettest.Level{
+		Instrument: instrument, TransactTime: at, ReceiveTime: at + 3, BookSide: side, BookPx: price, BookQty: qty, BookFlags: flags,
+	}
+}
+
 func quote(instrument int32, at int64, bidPx, bidQty, askPx, askQty *int64) markettest.Quote {
 	return markettest.Quote{
 		Instrument: instrument, TransactTime: at, ReceiveTime: at + 1, BidPx: bidPx, BidQty: bidQty, AskPx: askPx, AskQty: askQty,

@@ -129,7 +129,7 @@ func (s marketDataService) receiveChanges(stream pb.MarketDataService_StreamMark
 // subscription is what a client wants. What is nil or zero is not narrowed down.
 type subscription struct {
 	instruments []bool
-	kinds       [market.Trade + 1]bool
+	kinds       [market.BookLevel + 1]bool
 	batchRows   int
 }
 
@@ -149,7 +149,7 @@ func (s marketDataService) receiveSubscription(stream pb.MarketDataService_Strea
 		wanted.kinds[kind] = true
 	}
 	if len(r.GetKinds()) == 0 {
-		wanted.kinds = [...]bool{market.Bar: true, market.Quote: true, market.Trade: true}
+		wanted.kinds = [...]bool{market.Bar: true, market.Quote: true, market.Trade: true, market.BookLevel: true}
 	}
 	if len(r.GetInstrumentIds()) == 0 {
 		return wanted, nil
@@ -183,7 +183,7 @@ func indexesOf(instruments []engine.Instrument, field string, ids []string) ([]u
 }
 
 func (w *subscription) all() bool {
-	return w.instruments == nil && w.kinds[market.Bar] && w.kinds[market.Quote] && w.kinds[market.Trade]
+	return w.instruments == nil && !slices.Contains(w.kinds[1:], false)
 }
 
 func (w *subscription) wants(row *market.Row) bool {

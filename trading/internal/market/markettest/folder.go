@@ -61,6 +61,17 @@ type Trade struct {
 	AggressorSide int32 `parquet:"aggressor_side"`
 }
 
+// Level is a row of levels.parquet.
+type Level struct {
+	Instrument   int32 `parquet:"instrument"`
+	TransactTime int64 `parquet:"transact_time_ns"`
+	ReceiveTime  int64 `parquet:"receive_time_ns"`
+	BookSide     int32 `parquet:"book_side"`
+	BookPx       int64 `parquet:"book_px"`
+	BookQty      int64 `parquet:"book_qty"`
+	BookFlags    int32 `parquet:"book_flags"`
+}
+
 // Add writes a file of rows, in small pages and row groups unless the options say otherwise.
 func Add[R any](f *Folder, path, kind string, rows []R, options ...parquet.WriterOption) *Folder {
 	f.t.Helper()

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 
 	"aetherion/trading/internal/engine"
@@ -11,6 +12,8 @@ import (
 type Rules struct {
 	Model Model
 	Lot   int64 // fills are multiples of it
+	// TakeBps is the largest share of a level that our orders take when they arrive, 1 to 10,000; 0 is all.
+	TakeBps uint32
 	// Whole fills every order in full at its first chance, whatever the size that was there, as
 	// hftbacktest's NoPartialFillExchange does.
 	Whole bool
@@ -110,28 +113,48 @@ func (d *Depth) part(leaves, available int64) int64 {
 // Submit takes an order that arrives: what it crosses it takes from the recorded levels, the rest joins
 // behind what stands at its price.
 func (d *Depth) Submit(o Order) []Fill {
-	fills, leaves := d.take(o)
+	fills, leaves := d.Take(o)
 	if leaves > 0 {
 		d.rest(o, leaves)
 	}
 	return fills
 }
 
-// SubmitMarket takes a market order, and says what is left of it when the side is empty.
-func (d *Depth) SubmitMarket(o Order) (fills []Fill, leaves int64) {
-	o.Px = math.MaxInt64
-	if o.Side == engine.Sell {
-		o.Px = math.MinInt64
+// AnyPx is the limit of a market order.
+func AnyPx(side engine.Side) int64 {
+	if side == engine.Buy {
+		return math.MaxInt64
 	}
-	return d.take(o)
+	return math.MinInt64
 }
 
-// take walks the opposite levels. A level is taken once, and again only when it has changed.
-func (d *Depth) take(o Order) (fills []Fill, leaves int64) {
+// CanTake says whether all of an order would be taken, were it to arrive now.
+func (d *Depth) CanTake(o Order) bool {
+	leaves := o.Qty
+	list := d.levels(opposite(o.Side)).list
+	for i := len(list) - 1; i >= 0 && leaves > 0 && crosses(o.Side, o.Px, list[i].px); i-- {
+		leaves -= d.part(leaves, d.available(list[i]))
+	}
+	return leaves == 0
+}
+
+// available is what a level has left for our orders.
+func (d *Depth) available(l level) int64 {
+	if d.rules.TakeBps == 0 {
+		return l.qty - l.taken
+	}
+	hi, lo := bits.Mul64(uint64(l.qty), uint64(d.rules.TakeBps))
+	share, _ := bits.Div64(hi, lo, 10_000) // TakeBps <= 10,000, so that the quotient fits
+	return int64(share) - l.taken
+}
+
+// Take is Submit of an order that does not stay: it says what is left instead. It walks the opposite
+// levels. A level is taken once, and again only when it has changed.
+func (d *Depth) Take(o Order) (fills []Fill, leaves int64) {
 	list := d.levels(opposite(o.Side)).list
 	leaves = o.Qty
 	for i := len(list) - 1; i >= 0 && leaves > 0 && crosses(o.Side, o.Px, list[i].px); i-- {
-		part := d.part(leaves, list[i].qty-list[i].taken)
+		part := d.part(leaves, d.available(list[i]))
 		if part == 0 {
 			continue
 		}

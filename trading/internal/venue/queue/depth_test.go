@@ -119,14 +119,22 @@ func TestTakersWalkTheDepthOnce(t *testing.T) {
 	d := newBook(t, Rules{Model: RiskAverse, Lot: 5})
 	check(t, "limit", d.Submit(Order{1, buy, 101, 14}), "1:10@101t")
 	check(t, "taken", d.Submit(Order{2, buy, 101, 5}), "")
-	fills, leaves := d.SubmitMarket(Order{ID: 3, Side: buy, Qty: 15})
+	fills, leaves := d.Take(Order{3, buy, AnyPx(buy), 15})
 	check(t, "market", fills, "3:10@102t")
 	if leaves != 5 {
 		t.Errorf("market: leaves %d, want 5: the side is empty", leaves)
 	}
 	d.Level(sell, 102, 7)
-	fills, _ = d.SubmitMarket(Order{ID: 4, Side: buy, Qty: 15})
+	fills, _ = d.Take(Order{4, buy, AnyPx(buy), 15})
 	check(t, "market, of what is new, in lots", fills, "4:5@102t")
+}
+
+func TestTakersHaveTheirShare(t *testing.T) {
+	d := newBook(t, Rules{Model: RiskAverse, Lot: 1, TakeBps: 2_500})
+	if d.CanTake(Order{1, sell, 98, 5}) || !d.CanTake(Order{1, sell, 98, 4}) {
+		t.Error("can take: want 4 of two levels of 10, and no more")
+	}
+	check(t, "a quarter of each", d.Submit(Order{1, sell, 98, 4}), "1:2@99t 1:2@98t")
 }
 
 func TestCancel(t *testing.T) {

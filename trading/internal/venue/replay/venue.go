@@ -6,10 +6,13 @@
 //   - the quote in force at A, and quotes after it;
 //   - trades after A;
 //   - bars that open at A or later, so that an order decided when a bar closes fills no earlier than
-//     the open of the next.
+//     the open of the next;
+//   - the depth in force at A, and later changes of it and trades, by the place in the queue
+//     (package queue).
 //
-// Of an instrument's rows the finest decide: once it has a quote, its bars only mark and its trades
-// fill resting limit orders only; once it has a trade, its bars only mark.
+// Of an instrument's rows the finest decide: once it has depth, its quotes and bars only mark; once it
+// has a quote, its bars only mark and its trades fill resting limit orders only; once it has a trade,
+// its bars only mark.
 package replay
 
 import (
@@ -22,13 +25,15 @@ import (
 	"aetherion/trading/internal/gate"
 	"aetherion/trading/internal/market"
 	"aetherion/trading/internal/router"
+	"aetherion/trading/internal/venue/queue"
 )
 
 // Config is what the rules depend on besides the rows.
 type Config struct {
-	MaxVolumeShareBps uint32 // largest share of a bar's volume or a displayed size that our orders fill, 1 to 10,000
-	OrderLatency      int64  // ns from decision to arrival
-	Since             int64  // time from which it plays on what another venue has begun; ids of the two differ. 0: the first
+	MaxVolumeShareBps uint32      // largest share of a bar's volume or a displayed size that our orders fill, 1 to 10,000
+	OrderLatency      int64       // ns from decision to arrival
+	Queue             queue.Model // what stands before an order in recorded depth; nil: queue.RiskAverse
+	Since             int64       // time from which it plays on what another venue has begun; ids of the two differ. 0: the first
 }
 
 // Venue fills orders. It plays every venue of its instruments, and belongs to one goroutine.
@@ -51,6 +56,8 @@ type book struct {
 	hasQuotes  bool
 	hasTrades  bool
 	bid, ask   side
+	depth      *queue.Depth // nil until a level is known
+	whole      bool         // the depth is not in the middle of an event
 }
 
 // side is one side of the quote in force.
@@ -68,7 +75,7 @@ type order struct {
 	book         *book
 	arrival      int64
 	leaves       int64
-	rested       bool // a quote left it in the book: it adds liquidity from then on
+	rested       bool // a quote or the depth left it in the book: it adds liquidity from then on
 }
 
 // arrival is something that reaches the venue at a time.
@@ -139,10 +146,13 @@ func (v *Venue) arrived(o *order, reports *reports) {
 	v.orders[o.id] = o
 	o.book.orders = append(o.book.orders, o)
 	reports.status(o, engine.ExecNew, "")
-	if o.book.hasQuotes {
+	switch {
+	case o.book.depth != nil:
+		o.book.matchDepth(reports)
+	case o.book.hasQuotes:
 		o.book.matchQuote([]*order{o}, reports)
-		v.drop(o.book)
 	}
+	v.drop(o.book)
 }
 
 func (v *Venue) cancelArrived(cancel router.Cancel, reports *reports) {
@@ -159,14 +169,19 @@ func (v *Venue) cancelArrived(cancel router.Cancel, reports *reports) {
 func (v *Venue) Row(row *market.Row) ([]engine.Input, error) {
 	b := v.books[row.Instrument]
 	reports := &reports{venue: v, time: row.TransactTime}
-	switch row.Kind {
-	case market.Quote:
+	switch {
+	case row.Kind == market.BookLevel:
+		b.setLevel(row, v.config, reports)
+	case b.depth != nil && row.Kind == market.Trade:
+		b.tradeDepth(row, reports)
+	case b.depth != nil:
+	case row.Kind == market.Quote:
 		b.setQuote(row, v.config.MaxVolumeShareBps)
 		b.matchQuote(b.orders, reports)
-	case market.Trade:
+	case row.Kind == market.Trade:
 		b.hasTrades = true
 		b.matchTrade(row, v.share(b, row.TradeQty), reports)
-	case market.Bar:
+	case row.Kind == market.Bar:
 		b.matchBar(row, v.share(b, row.Volume), reports)
 	}
 	v.drop(b)
@@ -179,6 +194,9 @@ func (v *Venue) Quiet(row *market.Row) bool {
 	b := v.books[row.Instrument]
 	if len(b.orders) == 0 {
 		return true
+	}
+	if row.Kind == market.BookLevel || b.depth != nil {
+		return b.depthQuiet(row)
 	}
 	switch row.Kind {
 	case market.Quote:
@@ -219,6 +237,9 @@ func (v *Venue) drop(b *book) {
 			return false
 		}
 		delete(v.orders, o.id)
+		if b.depth != nil {
+			b.depth.Cancel(o.id)
+		}
 		return true
 	})
 }
