@@ -89,6 +89,8 @@ def vector_of(value: Any, field: str) -> Vector:
     Raises:
         RiskInputError: another shape, not numbers, not finite, or a name twice.
     """
+    if isinstance(value, Vector):
+        return value
     if isinstance(value, pl.DataFrame):
         return _vector_of_frame(value, field)
     if isinstance(value, Mapping):

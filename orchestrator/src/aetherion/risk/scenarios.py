@@ -40,9 +40,9 @@ def stress(
 
     Args:
         portfolio: a Book, revalued in full; or exposures, shape (K,), money per unit return.
-        scenarios: by name. Of exposures: a return of each factor, by name or in order, or one
-            number for all. Of a book: a relative change of all spots, or by underlying ("" is every
-            other one) such a change, a Shock, or a dict of spot, volatility, rate, years.
+        scenarios: by name: one return for all, or one by name, where "" is every other one and
+            what is not named does not move. Of exposures also an array, one return a factor; of a
+            book also a Shock, or a dict of spot, volatility, rate, years, by name.
         proposed: of a book: an order; every scenario is answered with and without it.
         returns, window_days, window_count: of exposures: the worst overlapping windows of so many
             days in the past returns, shape (n, K).
@@ -103,11 +103,18 @@ def _reverse(matrix: Table | None, loss: float | None) -> ReverseStress | None:
 
 def _factor_shock(name: str, shock: Any, portfolio: Vector) -> FactorShock:
     field = f"scenario {name}"
-    if np.ndim(shock) == 0 and not isinstance(shock, Mapping):
-        return FactorShock(name, vector_of([shock], field).values)
-    size = len(portfolio.values)
-    moved = align(vector_of(shock, field), portfolio.names, size, field, "portfolio")
-    return FactorShock(name, moved.values)
+    if not isinstance(shock, Mapping):
+        values = vector_of([shock] if np.ndim(shock) == 0 else shock, field)
+        if len(values.values) == 1:  # the service moves all factors alike
+            return FactorShock(name, values.values)
+        size = len(portfolio.values)
+        return FactorShock(name, align(values, portfolio.names, size, field, "portfolio").values)
+    others = shock.get("", 0.0)
+    names = portfolio.names or ()
+    for factor in shock:
+        if factor and factor not in names:
+            raise RiskInputError(f"{field}: {factor} is not in portfolio")
+    return FactorShock(name, vector_of([shock.get(n, others) for n in names], field).values)
 
 
 _SHOCKED = tuple(f.name for f in fields(Shock) if f.name != "underlying")

@@ -1,0 +1,174 @@
+"""`aetherion risk`: VaR, ES, stress, Greeks and backtests of files, and of the live portfolio."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from aetherion import risk
+from aetherion.cli.risk_files import (
+    read_frame,
+    read_portfolio,
+    read_returns,
+    read_scenarios,
+)
+from aetherion.cli.risk_live import watch_live
+from aetherion.cli.tables import console
+from aetherion.risk import Book, Result, RiskInputError, RiskResult
+from aetherion.risk.measure import METHODS
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Value at risk, stress, Greeks and backtests of files or of the live portfolio. A Risk "
+    "Service is started for files unless AETHERION_CLIENT_RISK_ADDRESS names one.",
+)
+
+Positions = Annotated[
+    Path | None,
+    typer.Option(help="CSV or Parquet: name and exposure (or qty, with --prices), or a book."),
+]
+Returns = Annotated[
+    Path | None, typer.Option(help="One-day returns, a column a name, oldest row first.")
+]
+Prices = Annotated[Path | None, typer.Option(help="Prices instead of returns.")]
+Method = Annotated[str, typer.Option(help=f"One of {', '.join(METHODS)}.")]
+Confidence = Annotated[
+    list[str] | None, typer.Option(help="99%, 0.99 or 9900; repeat; 99% without.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+_LIVE = "Live portfolio"
+Live = Annotated[
+    bool, typer.Option("--live", rich_help_panel=_LIVE, help="Of the running session's portfolio.")
+]
+Watch = Annotated[
+    bool, typer.Option("--watch", rich_help_panel=_LIVE, help="Go on as it changes, until Ctrl-C.")
+]
+Account = Annotated[str, typer.Option(rich_help_panel=_LIVE, help="One account; all without.")]
+
+
+def _measure_command(measure: str) -> Any:
+    """Return the command for one of the two measures: they differ in their figure alone."""
+
+    def command(
+        positions: Positions = None,
+        returns: Returns = None,
+        prices: Prices = None,
+        method: Method = "historical",
+        confidence: Confidence = None,
+        horizon_days: Annotated[int, typer.Option(help="Days.")] = 1,
+        nu: Annotated[float | None, typer.Option(help="Degrees of freedom of Student's t.")] = None,
+        decay: Annotated[
+            float | None, typer.Option(help="Weight of a day relative to the next.")
+        ] = None,
+        scenarios: Annotated[int | None, typer.Option(help="Of monte_carlo.")] = None,
+        seed: Annotated[int | None, typer.Option(help="Of monte_carlo.")] = None,
+        spot_shock: Annotated[str | None, typer.Option(help="Of a book: log or simple.")] = None,
+        live: Live = False,
+        watch: Watch = False,
+        account: Account = "",
+        as_json: AsJson = False,
+    ) -> None:
+        levels = confidence or ["99%"]
+        past, priced = read_returns(returns, prices)
+        if live or watch:
+            if positions is not None:
+                raise RiskInputError("positions: must be absent with --live, got a file")
+            watch_live(past, levels, account=account, watch=watch, as_json=as_json, nu=nu)
+            return
+        held = read_portfolio(_needed(positions, "positions"), priced)
+        options: dict[str, Any] = {
+            "nu": nu,
+            "decay": decay,
+            "n_scenarios": scenarios,
+            "seed": seed,
+            "spot_shock": spot_shock,
+        }
+        found: RiskResult = getattr(risk, measure)(
+            held,
+            past,
+            method=method,
+            confidence=levels,
+            horizon_days=horizon_days,
+            **{name: value for name, value in options.items() if value is not None},
+        )
+        _show(found, as_json)
+
+    return command
+
+
+app.command("var", help="Value at risk, and expected shortfall beside it.")(_measure_command("var"))
+app.command("es", help="Expected shortfall, and value at risk beside it.")(_measure_command("es"))
+
+
+@app.command()
+def stress(
+    positions: Annotated[Path, typer.Option(help="CSV or Parquet: name and exposure, or a book.")],
+    scenarios: Annotated[Path, typer.Option(help="YAML or CSV of scenarios.")],
+    as_json: AsJson = False,
+) -> None:
+    """What scenarios would do to a portfolio."""
+    held = read_portfolio(positions)
+    _show(risk.stress(held, read_scenarios(scenarios)), as_json)
+
+
+@app.command()
+def greeks(
+    positions: Annotated[
+        Path, typer.Option(help="Columns underlying, qty, spot, option_type, strike, years, ...")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Value and sensitivities of a book of options."""
+    held = read_portfolio(positions)
+    if not isinstance(held, Book):
+        raise RiskInputError("positions: must be a book with underlying, qty and spot")
+    _show(risk.greeks(held), as_json)
+
+
+@app.command()
+def backtest(
+    pnl: Annotated[Path, typer.Option(help="CSV or Parquet: pnl, and var and es of each day.")],
+    confidence: Annotated[str, typer.Option(help="Of the forecasts: 99%, 0.99 or 9900.")] = "99%",
+    window: Annotated[
+        int | None, typer.Option(help="Make the forecasts from so many days before.")
+    ] = None,
+    method: Annotated[
+        str, typer.Option(help="With a window: historical, normal or filtered.")
+    ] = "historical",
+    as_json: AsJson = False,
+) -> None:
+    """Judge forecasts of VaR by the P&L of their days."""
+    frame = read_frame(pnl, "pnl")
+    if "pnl" not in frame.columns:
+        raise RiskInputError(f"pnl: needs a column pnl, got {', '.join(frame.columns)}")
+    if window is None and "var" not in frame.columns:
+        raise RiskInputError("pnl: needs a column var, or --window, got neither")
+
+    def forecast(name: str) -> list[float] | None:
+        return frame[name].to_list() if window is None and name in frame.columns else None
+
+    found = risk.backtest(
+        frame["pnl"].to_list(),
+        forecast("var"),
+        forecast("es"),
+        confidence=confidence,
+        window=window,
+        method=method,
+    )
+    _show(found, as_json)
+
+
+def _needed(path: Path | None, name: str) -> Path:
+    if path is None:
+        raise RiskInputError(f"{name}: give --{name} FILE, or --live")
+    return path
+
+
+def _show(result: Result, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(result.to_dict(), indent=2))
+    else:
+        console().print(result)

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner, Result
+
+from aetherion.cli import app
+from aetherion.services.stack import free_addresses
+
+RETURNS = "day,A,B\n" + "".join(
+    f"d{k},{((k * 37) % 41 - 20) / 1000},{((k * 53) % 31 - 15) / 1000}\n" for k in range(300)
+)
+BOOK = """\
+underlying,qty,spot,option_type,strike,years,volatility,rate
+A,10,100,,,,,
+A,-5,100,call,105,0.5,0.2,0.01
+"""
+
+
+@pytest.fixture(autouse=True)
+def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("AETHERION_")]:
+        monkeypatch.delenv(name)
+    Path("positions.csv").write_text("name,exposure\nB,-500\nA,1000\n")
+    Path("returns.csv").write_text(RETURNS)
+    Path("book.csv").write_text(BOOK)
+    Path("qty.csv").write_text("name,qty\nA,2\n")
+    Path("prices.csv").write_text("A\n100\n101\n99\n102\n100\n")
+    Path("crash.yaml").write_text("crash: -0.5\nsplit:\n  A: 0.1\n  '': -0.1\n")
+    Path("crash.csv").write_text("scenario,underlying,spot,volatility\nup,A,0.1,0.05\n")
+    Path("pnl.csv").write_text("pnl,var\n" + "".join(f"{k % 7 - 3},2.5\n" for k in range(250)))
+
+
+def aetherion(*arguments: str, **environment: str) -> Result:
+    return CliRunner().invoke(app, ["risk", *arguments], env=environment)
+
+
+def answer(*arguments: str) -> Any:
+    done = aetherion(*arguments, "--json")
+    assert done.exit_code == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_var_and_es_are_the_same_figures() -> None:
+    arguments = ("--positions", "positions.csv", "--returns", "returns.csv", "--confidence", "95%")
+    found = answer("var", *arguments)
+    frame = pl.read_csv("returns.csv")
+    losses = sorted(-(1000 * frame["A"] - 500 * frame["B"]))
+    assert found["rows"][0]["var"] == pytest.approx(losses[285 - 1])
+    assert found["rows"][0]["es"] == pytest.approx(sum(losses[-15:]) / 15)
+    assert answer("es", *arguments)["rows"][0]["es"] == found["rows"][0]["es"]
+
+
+def test_table_of_several_levels() -> None:
+    done = aetherion(
+        *("var", "--positions", "positions.csv", "--returns", "returns.csv"),
+        *("--method", "monte_carlo", "--scenarios", "4096", "--seed", "3"),
+        *("--confidence", "95%", "--confidence", "0.99"),
+    )
+    assert done.exit_code == 0, done.stderr
+    assert "Value at risk, monte carlo, 1 day" in done.stdout
+    assert "95%" in done.stdout
+    assert "99%" in done.stdout
+
+
+def test_quantities_are_valued_at_the_last_price() -> None:
+    found = answer(
+        "var", "--positions", "qty.csv", "--prices", "prices.csv", "--method", "parametric"
+    )
+    frame = pl.read_csv("prices.csv")["A"].pct_change()
+    assert found["sigma_1d"] == pytest.approx(200 * frame.std())
+
+
+def test_book_by_full_revaluation() -> None:
+    pl.read_csv("returns.csv").select("A").write_parquet("a.parquet")
+    found = answer(
+        *("var", "--positions", "book.csv", "--returns", "a.parquet"),
+        *("--method", "monte_carlo", "--spot-shock", "simple"),
+    )
+    assert 0 < found["rows"][0]["var"] < 1000
+
+
+def test_stress() -> None:
+    rows = answer("stress", "--positions", "positions.csv", "--scenarios", "crash.yaml")["rows"]
+    assert {r["scenario"]: r["pnl"] for r in rows} == pytest.approx({"crash": -250, "split": 150})
+    rows = answer("stress", "--positions", "book.csv", "--scenarios", "crash.csv")["rows"]
+    assert rows[0]["pnl_by_position"][0] == pytest.approx(100)
+
+
+def test_greeks() -> None:
+    rows = answer("greeks", "--positions", "book.csv")["rows"]
+    assert rows[0]["delta"] == 10
+    assert rows[-1]["delta"] == pytest.approx(rows[0]["delta"] + rows[1]["delta"])
+
+
+def test_backtest() -> None:
+    found = answer("backtest", "--pnl", "pnl.csv")
+    assert found["n_exceptions"] == sum(k % 7 == 0 for k in range(250))
+    assert found["zone"] == "red"
+    assert answer("backtest", "--pnl", "pnl.csv", "--window", "100")["n_days"] == 150
+
+
+VAR = ("var", "--positions", "positions.csv", "--returns", "returns.csv")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((*VAR, "--confidence", "0.99999"), "confidence: must be whole basis points"),
+        ((*VAR, "--method", "magic"), "method: must be one of"),
+        ((*VAR, "--nu", "4"), "nu: historical takes quantile_rule"),
+        ((*VAR, "--prices", "prices.csv"), "returns: give --returns or --prices"),
+        ((*VAR, "--horizon-days", "0"), "horizon_days"),
+        (("var", "--returns", "returns.csv"), "positions: give --positions FILE, or --live"),
+        (("var", "--positions", "none.csv", "--returns", "returns.csv"), "none.csv"),
+        (("var", "--positions", "qty.csv", "--returns", "returns.csv"), "qty needs --prices"),
+        (("var", "--positions", "positions.csv", "--prices", "prices.csv"), "B is in portfolio"),
+        (("var", "--positions", "x.txt", "--returns", "returns.csv"), "must be a .csv or .parquet"),
+        (("stress", "--positions", "positions.csv", "--scenarios", "crash.csv"), "scenario up: "),
+        (("stress", "--positions", "positions.csv", "--scenarios", "pnl.csv"), "columns are"),
+        (("greeks", "--positions", "positions.csv"), "must be a book"),
+        (("backtest", "--pnl", "returns.csv"), "needs a column pnl"),
+    ],
+)
+def test_bad_request_is_one_clear_line(arguments: tuple[str, ...], says: str) -> None:
+    done = aetherion(*arguments)
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("aetherion: ")
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert says in done.stderr
+
+
+def test_live_without_a_service_is_one_clear_line() -> None:
+    (address,) = free_addresses(1)
+    done = aetherion(
+        "var", "--live", "--returns", "returns.csv", AETHERION_CLIENT_RISK_ADDRESS=address
+    )
+    assert done.exit_code == 1
+    assert f"Risk Service at {address}: not reachable" in done.stderr
