@@ -142,7 +142,7 @@ soak-bitflips: build ## Every single-bit flip of a 1 MiB journal, all 8,388,608 
 ##@ Measure
 
 .PHONY: bench
-bench: bench-stream bench-matching ## All benchmarks
+bench: bench-stream bench-matching bench-risk ## All benchmarks
 
 .PHONY: bench-stream
 bench-stream: build $(BIN)/bench-bare-stream ## Rows a second from Go to a Python handler, beside the bare gRPC stream of the same bytes
@@ -158,3 +158,13 @@ bench-matching: build ## Commands a second of the matching engine, beside an arr
 .PHONY: help
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# What only benchmarks need: the peers.
+$(STAMPS)/bench: bench/requirements.lock | $(STAMPS)/python
+	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --no-deps --require-hashes -r $<
+	@touch $@
+
+.PHONY: bench-risk
+bench-risk: build $(STAMPS)/bench ## Risk numerics beside numpy, scipy, QuantLib and the machine's floors (ARGS=--quick)
+	cd risk && cargo build --quiet --release --locked -p risk-core --example bench_risk
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(VENV)/bin/python bench/risk.py $(ARGS)

@@ -5,53 +5,19 @@ use risk_core::covariance::Covariance;
 use risk_core::delta_gamma::{DeltaGamma, QuadraticForm};
 use risk_core::matrix::Matrix;
 use risk_core::montecarlo::{
-    BookPosition, BookSampling, DeltaGammaSampling, MonteCarloLevel, MonteCarloSettings, Revaluation, Sampler, Shock,
+    BookSampling, DeltaGammaSampling, MonteCarloLevel, MonteCarloSettings, Revaluation, Sampler, Shock,
     delta_gamma_monte_carlo, full_revaluation_monte_carlo,
 };
-use risk_core::pricing::{Bsm, OptionKind};
 use risk_core::progress::Progress;
-use risk_core::stress::Holding;
 use risk_core::units::{Confidence, DegreesOfFreedom, Distribution};
+
+#[path = "common/option_books.rs"]
+mod option_books;
+
+use option_books::{Book, TEN_DAYS, book, books};
 
 const REPETITIONS: u64 = 64;
 const SCENARIOS: u32 = 4_096;
-const TEN_DAYS: f64 = 10.0 / 252.0;
-
-struct Book {
-    name: &'static str,
-    positions: Vec<BookPosition>,
-    covariance: Matrix,
-}
-
-/// A call and a put at the money on every underlying, 30 % volatility, correlation 0.3.
-fn book(name: &'static str, underlyings: usize, years: f64, qty: impl Fn(usize, OptionKind) -> f64) -> Book {
-    let position = |factor: usize, kind: OptionKind| {
-        let option = Bsm { kind, spot: 100.0, strike: 100.0, years, rate: 0.03, dividend_yield: 0.0, vol: 0.3 };
-        BookPosition { factor, qty: qty(factor, kind), holding: Holding::Option(option) }
-    };
-    let positions =
-        (0..underlyings).flat_map(|f| [position(f, OptionKind::Call), position(f, OptionKind::Put)]).collect();
-    let variance = 0.3 * 0.3 * TEN_DAYS;
-    let covariance = Matrix::from_fn(underlyings, underlyings, |i, j| if i == j { variance } else { 0.3 * variance });
-    Book { name, positions, covariance }
-}
-
-fn books() -> Vec<Book> {
-    let short = |_: usize, _: OptionKind| -1.0;
-    let mixed = |f: usize, kind: OptionKind| match (f % 3, kind) {
-        (0, OptionKind::Call) => 1.5,
-        (1, OptionKind::Put) => 0.5,
-        _ => -1.0,
-    };
-    vec![
-        book("short 0.5 y, 10", 10, 0.5, short),
-        book("short 0.1 y, 10", 10, 0.1, short),
-        book("mixed, 10", 10, 0.5, mixed),
-        book("short 0.5 y, 50", 50, 0.5, short),
-        book("mixed, 50", 50, 0.5, mixed),
-    ]
-}
-
 fn c99() -> Confidence {
     Confidence::from_bp("test", 9_900).unwrap()
 }
