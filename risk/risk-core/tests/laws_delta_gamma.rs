@@ -120,3 +120,16 @@ fn shapes_are_named() {
     let error = DeltaGamma { theta: 0.0, delta: &[1.0, 1.0], gamma }.diagonalise(&cov).unwrap_err();
     assert_eq!(error.to_string(), "delta_gamma_var: gamma must be 2x2 to match delta, got 1x1");
 }
+
+/// A nearly linear factor beside strongly curved ones: the far tail is theirs, and VaR rises without a jump.
+#[test]
+fn a_nearly_linear_factor_does_not_disturb_the_tail() {
+    let (b, lambda) = (vec![128.6, -50.4, 48.5, -40.3], vec![-50.7, -9.6, -7.9, 0.108]);
+    let exactly_linear = QuadraticForm::new(0.0, b.clone(), vec![-50.7, -9.6, -7.9, 0.0]).unwrap();
+    let form = QuadraticForm::new(0.0, b, lambda).unwrap();
+    for i in 1..500 {
+        let p = f64::from(i) / 1000.0;
+        let (got, near) = (form.var_es(tail(p)).unwrap(), exactly_linear.var_es(tail(p)).unwrap());
+        assert!((got.var - near.var).abs() < 0.5 && (got.es - near.es).abs() < 0.5, "{p}: {got:?} {near:?}");
+    }
+}

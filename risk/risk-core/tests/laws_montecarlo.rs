@@ -236,3 +236,34 @@ fn progress_counts_one_simulation_a_level() {
     delta_gamma_monte_carlo(&form, Distribution::Normal, importance, PSEUDO, &confidences(), &progress).unwrap();
     assert_eq!((progress.done(), progress.total()), (2 * 20_480, 2 * 20_480));
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Importance sampling answers for every book and level, bounded losses and lower levels too, and agrees with the
+    /// exact distribution.
+    #[test]
+    fn importance_sampling_agrees_with_the_exact_distribution(
+        terms in prop::collection::vec((-100.0..100.0_f64, -50.0..50.0_f64), 1..6), theta in -100.0..100.0_f64,
+        bp in 5001_u32..=9999, nu in 2.05..30.0_f64, seed in any::<u64>(), way in 0..3_u32,
+    ) {
+        let (b, lambda): (Vec<f64>, Vec<f64>) = terms.into_iter().unzip();
+        let form = QuadraticForm::new(theta, b, lambda).unwrap();
+        let c = [Confidence::from_bp("t", bp).unwrap()];
+        let (sampler, strata) = [(Sampler::Pseudo, 0), (Sampler::Pseudo, 32), (SOBOL.sampler, 0)][way as usize];
+        let settings = MonteCarloSettings { n_scenarios: 1 << 15, seed, sampler };
+        let run = |distribution, strata| {
+            let importance = DeltaGammaSampling::ImportanceSampling { strata };
+            delta_gamma_monte_carlo(&form, distribution, importance, settings, &c, &Progress::new()).unwrap()[0]
+        };
+        let (level, exact) = (run(Distribution::Normal, strata), form.var_es(c[0].tail()).unwrap());
+        let sigma = form.cumulants().unwrap().k2.sqrt();
+        let close = |got: f64, expected: f64, error: f64| (got - expected).abs() <= 6.0 * error + 2e-3 * sigma;
+        prop_assert!(close(level.var, exact.var, level.var_se), "{level:?} {exact:?}");
+        prop_assert!(close(level.es, exact.es, level.es_se), "{level:?} {exact:?}");
+        let t = Distribution::StudentT(DegreesOfFreedom::new("t", nu).unwrap());
+        let heavy = run(t, 0);
+        prop_assert!(ordinary(&heavy) && heavy.es >= heavy.var);
+        prop_assert!(heavy.var_se < 0.2 * (heavy.var.abs() + sigma), "{heavy:?}");
+    }
+}

@@ -11,6 +11,9 @@ const BEND: f64 = std::f64::consts::PI / 12.0;
 const NEGLIGIBLE: f64 = 1e-18;
 /// A curve that has not decayed by here never will (only at the very edge of a bounded distribution).
 const MAX_NODES: u32 = 4_000;
+/// A curve on which the integrand rises by so much above its value at the saddle point is given up: what is added there
+/// must cancel.
+const TOO_LARGE: f64 = 1e3;
 /// Below it a quadratic coefficient acts where the linear one has long ended the integrand.
 const NEARLY_LINEAR: f64 = 1e-9;
 
@@ -55,12 +58,23 @@ impl<'a> Contour<'a> {
         Self { loss, y, center, width: 1.0 / curvature.sqrt(), bend }
     }
 
-    /// All three integrals at once; the two halves of the curve are conjugate.
+    /// All three integrals at once, from the side on which the integrand has decayed first.
+    ///
+    /// Where M(s) decays in the end does not say where it decays soon: a term that is nearly linear, but not quite, decides
+    /// the end long after the others have decided all that counts, and on their wrong side the step is too long.
     pub fn integrate(&self) -> Tails {
-        let (sin, cos) = self.bend.sin_cos();
+        let (tails, nodes) = self.along(self.bend, MAX_NODES);
+        let (other, other_nodes) = self.along(-self.bend, nodes);
+        if other_nodes < nodes { other } else { tails }
+    }
+
+    /// The integrals, and how many nodes it took until the rest was negligible, at most as many as are allowed; the two
+    /// halves of the curve are conjugate.
+    fn along(&self, bend: f64, max_nodes: u32) -> (Tails, u32) {
+        let (sin, cos) = bend.sin_cos();
         let mut sums = [0.0; 3];
-        let mut largest = 0.0_f64;
-        for node in 0..MAX_NODES {
+        let (mut first, mut largest, mut nodes) = (0.0, 0.0_f64, max_nodes);
+        for node in 0..max_nodes {
             let t = STEP * f64::from(node);
             let (sinh, cosh) = (t.sinh(), t.cosh());
             let s = Complex { re: self.center + self.width * sin * (1.0 - cosh), im: self.width * cos * sinh };
@@ -76,11 +90,19 @@ impl<'a> Contour<'a> {
             let size = density.norm();
             largest = largest.max(size);
             if size <= NEGLIGIBLE * largest {
+                nodes = node;
+                break;
+            }
+            if node == 0 {
+                first = size;
+            }
+            if size > TOO_LARGE * first {
+                sums = [f64::NAN; 3];
                 break;
             }
         }
         let [probability, density, excess] = sums.map(|sum| sum * STEP / std::f64::consts::PI);
-        Tails { probability, density, excess }
+        (Tails { probability, density, excess }, nodes)
     }
 
     /// `M(s) e^(-sy)`, by its logarithm.
