@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import stats
 
 from aetherion.client import InvalidArgumentError, RiskClient
-from aetherion.risk import Historical, MonteCarlo, Parametric, ReturnModel
-from processes import Service
-
-
-def cases(shared: Path, name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return a file of vectors and its cases."""
-    document = json.loads((shared / "vectors" / "risk" / f"{name}.json").read_text())
-    return document, document["cases"]
-
-
-def basis_points(alpha: float) -> int | None:
-    """Return a confidence level in basis points, None when it is finer than that."""
-    level = Decimal(repr(alpha)) * 10_000
-    return int(level) if level == int(level) else None
+from aetherion.risk import (
+    AgeWeighted,
+    Ewma,
+    Filtered,
+    Garch,
+    Historical,
+    MonteCarlo,
+    Parametric,
+    ReturnModel,
+    RiskMethod,
+    RollingForecasts,
+)
+from risk_cases import Array, basis_points, cases, check, check_all, level_of, prices_of
 
 
 def covariance_of(inputs: dict[str, Any]) -> NDArray[np.float64]:
@@ -37,18 +34,6 @@ def covariance_of(inputs: dict[str, Any]) -> NDArray[np.float64]:
     sigma = 0.01 + 0.0001 * index
     correlation = np.power(0.9, np.abs(index[:, None] - index))
     return np.asarray(np.outer(sigma, sigma) * correlation, np.float64)
-
-
-@pytest.fixture
-async def client(risk: Service) -> AsyncIterator[RiskClient]:
-    """A client of the session's Risk Service."""
-    async with RiskClient(risk.address) as connected:
-        yield connected
-
-
-def close(got: float, expected: float, tol: dict[str, float]) -> bool:
-    """Compare as the vectors' README says."""
-    return abs(got - expected) <= tol.get("abs", 0.0) + tol.get("rel", 0.0) * abs(expected)
 
 
 async def test_parametric(client: RiskClient, shared: Path) -> None:
@@ -86,56 +71,86 @@ async def test_parametric(client: RiskClient, shared: Path) -> None:
 
 
 async def test_historical(client: RiskClient, shared: Path) -> None:
-    """The plain historical figures of historical.json, components of ES included."""
+    """Every kind of historical.json but the paths that are given: a request has a seed instead."""
     document, listed = cases(shared, "historical")
+    tol = document["tol"]
     done = 0
     for case in listed:
-        returns = np.array(document["data"][case["returns_ref"]])
-        levels = case["expected"]["levels"]
-        answer = await client.calculate_risk(
-            np.array(case["x"]),
-            [level for entry in levels if (level := basis_points(entry["alpha"]))],
-            Historical(returns),
-        )
-        assert answer.n_scenarios == len(returns)
-        for figures, entry in zip(answer.figures, levels, strict=True):
-            expected = entry["hs"]
-            assert close(figures.var, expected["var"], document["tol"]["var"]), case["id"]
-            assert close(figures.es, expected["es"], document["tol"]["es"]), case["id"]
-            tol = document["tol"]["component_es"]
-            pairs = zip(figures.component_es, expected["component_es"], strict=True)
-            assert all(close(got, want, tol) for got, want in pairs), case["id"]
-            done += 1
-    print(f"{done} historical levels")
-    assert done >= 8
+        returns, exposures = np.array(document["data"][case["returns_ref"]]), np.array(case["x"])
+        for entry in case["expected"]["levels"]:
+            for kind, expected in entry.items():
+                method = historical_method(kind, expected, returns)
+                if method is None:
+                    continue
+                name = f"{case['id']} {entry['alpha']} {kind}"
+                answer = await client.calculate_risk(exposures, [level_of(entry["alpha"])], method)
+                figures = answer.figures[0]
+                check(name, figures.var, expected["var"], rel=tol["var"]["rel"])
+                check(name, figures.es, expected["es"], rel=tol["es"]["rel"])
+                if "component_es" in expected:
+                    rel, least = tol["component_es"]["rel"], tol["component_es"]["abs"]
+                    wanted = expected["component_es"]
+                    check_all(name, figures.component_es, wanted, rel=rel, tol=least)
+                if "next_vol" in expected:
+                    assert answer.next_volatility is not None
+                    check(name, answer.next_volatility, expected["next_vol"], rel=1e-9)
+                done += 1
+    print(f"{done} historical figures")
+    assert done >= 35
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-async def test_monte_carlo(client: RiskClient, shared: Path, seed: int) -> None:
-    """Simulated figures lie within four standard errors of the exact ones, and so do the errors."""
-    n = 1_000_000
-    _, listed = cases(shared, "montecarlo")
-    done = 0
-    for case in (c for c in listed if c["kind"] == "converged_linear"):
-        inputs, levels = case["inputs"], case["expected"]["levels"]
-        model = ReturnModel(covariance=np.array(inputs["cov"]), nu=inputs.get("nu"))
-        answer = await client.calculate_risk(
-            np.array(inputs["x"]),
-            [level for entry in levels if (level := basis_points(entry["alpha"]))],
-            MonteCarlo(model, n_scenarios=n, seed=seed),
+def historical_method(kind: str, block: Any, returns: Array) -> RiskMethod | None:
+    """Return the method of a block of historical.json; None where there is none."""
+    match kind:
+        case "hs":
+            return Historical(returns)
+        case "brw":
+            return AgeWeighted(returns, block["lambda"])
+        case "fhs_ewma_portfolio":
+            return Filtered(returns, Ewma(block["lambda"]))
+        case "hull_white_factors":
+            return Filtered(returns, Ewma(block["lambda"]), by_factor=True)
+        case "fhs_garch_portfolio":
+            return Filtered(returns, Garch(block["omega"], block["alpha_g"], block["beta"]))
+        case "alpha" | "fhs_garch_multi_day":
+            return None
+    raise AssertionError(f"unknown kind {kind}")
+
+
+async def test_volatility(client: RiskClient, shared: Path) -> None:
+    """The variances of volatility.json, as the forecasts of one factor, and the fit of a GARCH."""
+    document, listed = cases(shared, "volatility")
+    rel = document["tol"]["variance"]["rel"]
+    for case in listed:
+        expected = case["expected"]
+        if case["kind"] == "garch11_fit_zero_mean":
+            await check_fit(client, shared, expected, document["tol"]["fit"])
+            continue
+        series = np.array(document["series"][case["series"]])
+        volatility = (
+            Ewma(case["lambda"])
+            if case["kind"] == "ewma"
+            else Garch(case["omega"], case["alpha"], case["beta"])
         )
-        assert answer.seed == seed
-        for figures, entry in zip(answer.figures, levels, strict=True):
-            assert figures.var_se is not None
-            assert figures.es_se is not None
-            assert abs(figures.var - entry["var"]) <= 4 * figures.var_se, (case["id"], entry)
-            assert abs(figures.es - entry["es"]) <= 4 * figures.es_se, (case["id"], entry)
-            half_width = max(1, round((n * (1 - entry["alpha"]) * entry["alpha"]) ** 0.5))
-            expected = entry["var_se_times_sqrtN"] / n**0.5
-            assert abs(figures.var_se / expected - 1) <= 4 / (2 * half_width) ** 0.5, case["id"]
-            done += 1
-    print(f"{done} simulated levels")
-    assert done >= 8
+        method = Filtered(series[:, None], volatility)
+        answer = await client.calculate_risk(np.ones(1), [9900], method)
+        assert answer.next_volatility is not None
+        check(case["id"], answer.next_volatility**2, expected["next_variance"], rel=rel)
+        if isinstance(volatility, Ewma):
+            verdict = await client.backtest_var(series, 9900, RollingForecasts(1, volatility))
+            assert verdict.forecasts is not None
+            variance = (verdict.forecasts.var / stats.norm.ppf(0.99)) ** 2
+            check_all(case["id"], variance, expected["variance"][1:], rel=rel)
+
+
+async def check_fit(client: RiskClient, shared: Path, expected: Any, tol: Any) -> None:
+    """Fit a GARCH to 32 years of an index in percent."""
+    _, _, prices = prices_of(shared / "vectors" / "risk" / "prices_sp500_index.csv.gz")
+    method = Filtered(100 * (prices[1:] / prices[:-1] - 1), Garch())
+    fitted = (await client.calculate_risk(np.ones(1), [9900], method)).fitted_garch
+    assert fitted is not None
+    check("alpha", fitted.alpha, expected["alpha"], tol=tol["alpha_abs"])
+    check("beta", fitted.beta, expected["beta"], tol=tol["beta_abs"])
 
 
 async def test_same_seed_same_bits(client: RiskClient) -> None:
