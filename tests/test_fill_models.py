@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
 import random
 import subprocess
+from bisect import bisect_right
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+
+from processes import aetherion
 
 ROOT = Path(__file__).parent.parent
 OURS = ROOT / "bin" / "queue-fills"
@@ -65,19 +70,23 @@ def event_time(line: str) -> int:
 
 
 def write_orders(path: Path, prices: list[tuple[int, int]], start: int, end: int) -> None:
-    """Write orders at, around and through the last price, and cancels of two in three."""
+    """Write orders at, around and through the last price, and cancels of two in three.
+
+    All is decided at the time of a trade, which a strategy sees.
+    """
     draw = random.Random(1)
+    times = [at for at, _ in prices]
     script: list[tuple[int, int, str, str, str, str]] = []
     for order_id in range(1, ORDERS + 1):
-        time = draw.randrange(start, end)
-        tick = next(price for at, price in reversed(prices) if at <= time)
+        at = bisect_right(times, draw.randrange(start, end)) - 1
+        time, tick = prices[at]
         side, off = draw.choice("BS"), draw.choice([-3, 0, 0, 0, 1, 1, 2, 5, 10])
         tick += off if side == "S" else -off
         size = f"0.{draw.randint(1, 20):03}"
         script.append((time, order_id, "new", side, f"{tick // 10}.{tick % 10}", size))
         if draw.random() < 2 / 3:
-            canceled = time + draw.randrange(SECOND // 2, 30 * SECOND)
-            if canceled < end:
+            canceled = times[bisect_right(times, time + draw.randrange(SECOND, 30 * SECOND)) - 1]
+            if time + SECOND // 2 < canceled < end:
                 script.append((canceled, order_id, "cancel", "", "", ""))
     with path.open("w", newline="") as file:
         rows = csv.writer(file)
@@ -132,3 +141,67 @@ def test_models_differ(theirs: dict[str, Fills]) -> None:
         both = theirs[one].keys() & theirs[other].keys()
         differ = sum(theirs[one][order] != theirs[other][order] for order in both)
         assert differ > 10, f"{one} and {other} differ in {differ} of {len(both)} fills"
+
+
+STRATEGY = """
+import csv
+import json
+from pathlib import Path
+
+from aetherion import Strategy
+
+
+class Script(Strategy):
+    def on_start(self):
+        with Path(__file__).with_name("orders.csv").open() as file:
+            self.lines = list(csv.DictReader(file))
+        self.sent = {}
+
+    def on_trade(self, trade):
+        while self.lines and int(self.lines[0]["decided_ns"]) <= trade.transact_time_ns:
+            line = self.lines.pop(0)
+            number = line["order_id"]
+            if line["action"] == "new":
+                send = self.buy if line["side"] == "B" else self.sell
+                self.sent[number] = send(trade.instrument_id, line["size"], line["price"])
+            elif self.sent[number] in self.orders:
+                self.cancel(self.sent[number])
+
+    def on_stop(self):
+        Path(__file__).with_name("sent.json").write_text(json.dumps(self.sent))
+"""
+
+
+def test_a_backtest_on_depth_fills_the_same(recording: Recording, tmp_path: Path) -> None:
+    """Import, replay, risk and venue in between change no fill: the same as of the bare model."""
+    data = tmp_path / "binance_usdm_btcusdt_20240808"
+    data.mkdir()
+    for kind in ("book", "trades"):
+        source: Path = getattr(recording, kind)
+        (data / f"binance_usdm_btcusdt_20240808_{kind}.csv").write_bytes(source.read_bytes())
+    (tmp_path / "script.py").write_text(STRATEGY)
+    (tmp_path / "orders.csv").write_bytes(recording.orders.read_bytes())
+    done = aetherion(
+        *("run", "--json", "--out", "out", "--data", str(data)),
+        *("--strategy", "script.py:Script"),
+        *("--latency-ms", str(LATENCY_NS / 1e6), "--max-volume-share-bps", "10000"),
+        folder=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["orders"] == ORDERS
+    sent = json.loads((tmp_path / "sent.json").read_text())
+    orders = {cl_ord_id: int(order_id) for order_id, cl_ord_id in sent.items()}
+    with (tmp_path / "out" / "fills.csv").open() as file:
+        got = sorted(
+            (*backtest_fill(row), orders[row["cl_ord_id"]]) for row in csv.DictReader(file)
+        )
+    rows = output(OURS, *recording.arguments("-"), "-price-scale=1")
+    want = sorted((*fill(row), int(row["last_qty"]), int(row["order_id"])) for row in rows)
+    assert got == want
+    assert len(got) > ORDERS
+
+
+def backtest_fill(row: dict[str, str]) -> tuple[int, int, str, int]:
+    ticks, lots = Decimal(row["last_px"]) * 10, Decimal(row["last_qty"]) * 1000
+    maker = str(row["liquidity"] == "ADDED").lower()
+    return int(row["transact_time_ns"]), int(ticks), maker, int(lots)

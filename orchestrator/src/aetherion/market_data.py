@@ -177,7 +177,29 @@ class Trade(NamedTuple):
         return self.trade_px
 
 
-Row = Bar | Quote | Trade
+class BookLevel(NamedTuple):
+    """The quantity that stands at one price of the book from now on; 0 when none does."""
+
+    instrument: Instrument
+    transact_time_ns: int
+    md_sequence: int
+    receive_time_ns: int
+    side: int  # 1 bid, 2 ask
+    book_px: int
+    book_qty: int
+    flags: int  # bits of BookFlag
+
+    @property
+    def instrument_id(self) -> str:
+        return self.instrument.instrument_id
+
+    @property
+    def mark_px(self) -> int | None:
+        """None: a level alone is no reference price."""
+        return None
+
+
+Row = Bar | Quote | Trade | BookLevel
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,12 +251,22 @@ _FIELDS: dict[MarketDataKind, tuple[type[Row], tuple[ColumnId, ...]]] = {
             ColumnId.AGGRESSOR_SIDE,
         ),
     ),
+    MarketDataKind.BOOK_LEVEL: (
+        BookLevel,
+        (
+            ColumnId.RECEIVE_TIME_NS,
+            ColumnId.BOOK_SIDE,
+            ColumnId.BOOK_PX,
+            ColumnId.BOOK_QTY,
+            ColumnId.BOOK_FLAGS,
+        ),
+    ),
 }
 _OPTIONAL = frozenset({ColumnId.BID_PX, ColumnId.ASK_PX})
 
 
 def rows_of(batch: Batch, instruments: Mapping[str, Instrument]) -> Sequence[Row]:
-    """Return the batch's rows as Bar, Quote and Trade, in order."""
+    """Return the batch's rows as Bar, Quote, Trade and BookLevel, in order."""
     if not batch.row_count:
         return ()
     table = np.empty(len(batch.instrument_ids), object)

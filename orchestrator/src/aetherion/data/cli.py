@@ -42,7 +42,7 @@ def prepare_demo_command(data_dir: DataDir = None, as_json: AsJson = False) -> N
 def import_command(
     paths: Annotated[list[Path], typer.Argument(help="CSV or Parquet files, or folders of them.")],
     name: Annotated[str | None, typer.Option(help="Name of the data set.")] = None,
-    kind: Annotated[str | None, typer.Option(help="bar, quote or trade.")] = None,
+    kind: Annotated[str | None, typer.Option(help="bar, quote, trade or level.")] = None,
     symbol: Annotated[str | None, typer.Option(help="Symbol, if no column has it.")] = None,
     venue: Annotated[str | None, typer.Option(help="Venue: the id is SYMBOL.VENUE.")] = None,
     instrument_class: Annotated[

@@ -25,7 +25,7 @@ MANIFEST = "manifest.json"
 
 _ROW_GROUP = 65_536
 _NULLABLE = frozenset({"bid_px", "bid_qty", "ask_px", "ask_qty"})
-_INT32 = frozenset({"instrument", "aggressor_side"})
+_INT32 = frozenset({"instrument", "aggressor_side", "book_side", "book_flags"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class DataFile:
 class DataSet:
     """A folder of recorded rows. It never changes: another import is another data set.
 
-    `time_source` says for each instrument with quotes or trades whether `transact_time_ns` is the
+    `time_source` says for each instrument with more than bars whether `transact_time_ns` is the
     exchange's "event" time or the recorder's "receive" time. `sources` are the user's files.
     """
 

@@ -39,12 +39,22 @@ _ALIASES: dict[Kind, dict[str, str]] = {
         "size": "size qty quantity amount volume trade_size trade_qty last_qty",
         "aggressor": "aggressor aggressor_side side taker_side is_buyer_maker",
     },
+    "level": {
+        "time": _TIME,
+        "receive_time": "ts_recv_ns ts_recv receive_time_ns receive_time recv_time local_timestamp",
+        "price": "price px level_price",
+        "size": "size qty quantity amount",
+        "side": "side book_side",
+        "snapshot": "is_snapshot snapshot",
+        "update": "last_update_id update_id",
+    },
 }
 _SYMBOL = "instrument_id symbol ticker instrument sym"
 _REQUIRED: dict[Kind, tuple[str, ...]] = {
     "bar": ("open", "high", "low", "close", "volume"),
     "quote": ("bid_price", "ask_price"),
     "trade": ("price", "size"),
+    "level": ("price", "size", "side", "snapshot"),
 }
 # What makes a file one of a kind; `volume` alone may be missing from bars without changing that.
 _TELLING: dict[Kind, tuple[str, ...]] = _REQUIRED | {"bar": ("open", "high", "low", "close")}
@@ -53,11 +63,13 @@ PRICES: dict[Kind, tuple[str, ...]] = {
     "bar": ("open", "high", "low", "close"),
     "quote": ("bid_price", "ask_price"),
     "trade": ("price",),
+    "level": ("price",),
 }
 QUANTITIES: dict[Kind, tuple[str, ...]] = {
     "bar": ("volume",),
     "quote": ("bid_size", "ask_size"),
     "trade": ("size",),
+    "level": ("size",),
 }
 
 
@@ -130,6 +142,8 @@ def _kind(file: str, names: dict[str, str], chosen: dict[str, str]) -> Kind:
         for kind, telling in _TELLING.items()
         if all(field in chosen or _first(names, _ALIASES[kind][field]) for field in telling)
     ]
+    if "level" in fits and "trade" in fits:
+        fits.remove("trade")  # a level has all that a trade has, and more
     if len(fits) == 1:
         return fits[0]
     if fits:
@@ -150,8 +164,9 @@ def _closest_kind(names: dict[str, str], chosen: dict[str, str]) -> str:
     kind = min(_TELLING, key=lambda k: len(missing(k)) / len(_TELLING[k]))
     if len(missing(kind)) == len(_TELLING[kind]):
         return (
-            "no columns of bars (open, high, low, close, volume), quotes (bid_price, ask_price) or "
-            f"trades (price, size); the file has {_listed(names.values())}"
+            "no columns of bars (open, high, low, close, volume), quotes (bid_price, ask_price), "
+            "trades (price, size) or levels (price, size, side, is_snapshot); "
+            f"the file has {_listed(names.values())}"
         )
     return _missing_text(kind, missing(kind), list(names.values()))
 

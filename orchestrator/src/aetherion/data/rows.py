@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from aetherion.data import clock, naming, rules, scales
+from aetherion.data import book, clock, naming, rules, scales
 from aetherion.data.clock import Clock, refuse_steps
 from aetherion.data.layout import PRICES, QUANTITIES
 from aetherion.data.options import KINDS, ImportOptions, Kind
@@ -42,6 +42,23 @@ COLUMNS: dict[Kind, dict[str, str]] = {
         "trade_qty": "size",
         "aggressor_side": "aggressor",
     },
+    "level": {
+        "transact_time_ns": "transact_time_ns",
+        "receive_time_ns": "receive_time_ns",
+        "book_side": "side",
+        "book_px": "price",
+        "book_qty": "size",
+        "book_flags": "flags",
+    },
+}
+
+
+# What each kind has that is not a number to be scaled.
+_OTHER: dict[Kind, tuple[str, ...]] = {
+    "bar": (),
+    "quote": (),
+    "trade": ("aggressor",),
+    "level": ("side", "snapshot", "update"),
 }
 
 
@@ -74,6 +91,10 @@ def assemble(tables: Sequence[Table], options: ImportOptions, problems: Problems
         notes += [] if options.adjust else rules.suspect_moves(frames["bar"], instruments)
     if "quote" in frames:
         notes += _crossed(frames["quote"])
+    if "level" in frames:
+        problems.raise_any()
+        frames["level"], more = book.known(frames["level"], instruments)
+        notes += more
     ticks: dict[Kind, pl.DataFrame] = {
         kind: frame for kind, frame in frames.items() if kind != "bar"
     }
@@ -109,7 +130,7 @@ def _concatenated(
             if name not in frame.columns:
                 frame = frame.with_columns(pl.lit(None, dtype=pl.Int64).alias(name))
         names = ["file", "row", "instrument", "time_ns", "receive_time_ns"]
-        names += [*PRICES[kind], *QUANTITIES[kind], *(["aggressor"] if kind == "trade" else [])]
+        names += [*PRICES[kind], *QUANTITIES[kind], *_OTHER[kind]]
         parts.append(frame.select(names, dates_only=pl.lit(table.dates_only)))
     return pl.concat(parts)
 

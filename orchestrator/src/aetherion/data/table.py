@@ -65,6 +65,8 @@ def load(source: Source, options: ImportOptions, problems: Problems) -> Table:
     columns += reader.numbers()
     if layout.kind == "trade":
         columns.append(reader.aggressor())
+    if layout.kind == "level":
+        columns += reader.level()
     notes = tuple(f"{source.name}: {note}" for note in reader.notes)
     return Table(source, layout, frame.with_columns(columns), dates_only, notes)
 
@@ -188,6 +190,28 @@ class _Reader:
         rule = f"must be one of {', '.join(repr(k) for k in known)}"
         self._refuse(sides.is_null(), name, rule, self.raw[name].cast(pl.String))
         return sides.alias("aggressor")
+
+    def level(self) -> list[pl.Series]:
+        """Return side (1 bid, 2 ask), whether of a snapshot, and the event's number or null."""
+        sides = dict.fromkeys(_BUY, 1) | dict.fromkeys(_SELL, 2)
+        snapshots = {"1": 1, "true": 1, "0": 0, "false": 0}
+        side = self._one_of("side", sides)
+        snapshot = self._one_of("snapshot", snapshots).cast(pl.Boolean)
+        name = self.layout.columns.get("update")
+        if name is None:
+            return [side, snapshot, pl.Series("update", [None] * self.raw.height, dtype=pl.Int64)]
+        update = self.raw[name].cast(pl.String).str.strip_chars().cast(pl.Int64, strict=False)
+        text = self.raw[name].cast(pl.String)
+        self._refuse(update.is_null(), name, "must be a whole number", text)
+        return [side, snapshot, update.alias("update")]
+
+    def _one_of(self, field: str, known: dict[str, int]) -> pl.Series:
+        name = self.layout.columns[field]
+        text = self.raw[name].cast(pl.String).str.strip_chars().str.to_lowercase().fill_null("")
+        values = text.replace_strict(known, default=None, return_dtype=pl.Int32)
+        rule = f"must be one of {', '.join(repr(k) for k in known)}"
+        self._refuse(values.is_null(), name, rule, self.raw[name].cast(pl.String))
+        return values.alias(field)
 
     def _refuse(self, bad: pl.Series, name: str, rule: str, values: pl.Series) -> None:
         self.problems.refuse(self.frame, bad, name, rule, values)

@@ -15,7 +15,7 @@ from aetherion.account import AccountState
 from aetherion.errors import AetherionError
 from aetherion.exact import GridError, Number
 from aetherion.instrument import Instrument
-from aetherion.market_data import Bar, Quote, Row, Trade
+from aetherion.market_data import Bar, BookLevel, Quote, Row, Trade
 from aetherion.order import (
     CancelOrder,
     CommandAck,
@@ -68,6 +68,7 @@ class Host:
             Bar: strategy.on_bar,
             Quote: strategy.on_quote,
             Trade: strategy.on_trade,
+            BookLevel: None,  # for the venue, which fills by it
         }
         strategy._host = self
 
@@ -91,11 +92,14 @@ class Host:
             for row in islice(rows, begin, end):
                 index += 1
                 clock._row = row
+                handler = on_row[type(row)]
+                if handler is None:
+                    continue
                 # A quote with both sides empty is no price; the last one stays. Of a bar and a
                 # trade, field 4 is a price always.
                 if row[4] is not None or row[6] is not None:
                     last_rows[row[0].instrument_id] = row
-                on_row[type(row)](row)  # type: ignore[operator]  # the handler of this very type
+                handler(row)  # type: ignore[arg-type]  # the handler of this very type
                 if commands:
                     break
         return index
