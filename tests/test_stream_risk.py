@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -49,25 +50,21 @@ def services(tmp_path: Path) -> Iterator[tuple[Service, Service]]:
         yield trading, risk
 
 
-async def reports(risk: RiskClient, done: asyncio.Event) -> list[PortfolioRisk]:
-    """Collect reports until told to stop; the session shows itself with its first order."""
-    found: list[PortfolioRisk] = []
-    while not done.is_set():
+async def report_of(risk: RiskClient, positions: int) -> PortfolioRisk:
+    """The first report with so many positions; the session shows itself with its first order."""
+    while True:
         try:
             async for report in risk.stream_risk(WATCH):
-                found.append(report)
-                if done.is_set():
-                    return found
+                if len(report.positions) == positions:
+                    return report
         except NotFoundError:
             await asyncio.sleep(0.01)
-    return found
 
 
 async def test_the_figures_are_those_of_the_positions(services: tuple[Service, Service]) -> None:
     trading, risk = services
     async with TradingClient(trading.address) as client, RiskClient(risk.address) as watcher:
-        done = asyncio.Event()
-        collected = asyncio.create_task(reports(watcher, done))
+        reported = asyncio.create_task(report_of(watcher, 2))
         rows = aiter(client.stream_market_data(max_batch_rows=1))
         for _ in range(30):
             await anext(rows)
@@ -80,15 +77,8 @@ async def test_the_figures_are_those_of_the_positions(services: tuple[Service, S
         while len(held) < 2:
             await anext(rows)
             held = [p for p in await client.list_positions(ACCOUNT) if p.net_qty]
-        # The valuation of each second marks what is held.
-        await asyncio.sleep(2.5)
-        done.set()
-        await client.submit_order(NewOrder("c", ACCOUNT, "IBM.XNYS", Side.BUY, Decimal(1)))
         async with asyncio.timeout(20):
-            while not collected.done():
-                await anext(rows)
-                await asyncio.sleep(0.05)
-        report = next(r for r in reversed(collected.result()) if len(r.positions) == 2)
+            report = await reported
     exposures = np.zeros(2)
     for position in report.positions:
         assert position.exposure == pytest.approx(position.qty * position.price)
@@ -109,5 +99,6 @@ async def test_the_figures_are_those_of_the_positions(services: tuple[Service, S
 
 async def test_an_unknown_session_is_named(services: tuple[Service, Service]) -> None:
     async with RiskClient(services[1].address) as watcher:
-        with pytest.raises(NotFoundError, match='session that goes on, got "live"'):
-            await anext(aiter(watcher.stream_risk(WATCH)))
+        nowhere = replace(WATCH, session_id="nowhere")
+        with pytest.raises(NotFoundError, match='session that goes on, got "nowhere"'):
+            await anext(aiter(watcher.stream_risk(nowhere)))
