@@ -205,3 +205,53 @@ def backtest_fill(row: dict[str, str]) -> tuple[int, int, str, int]:
     ticks, lots = Decimal(row["last_px"]) * 10, Decimal(row["last_qty"]) * 1000
     maker = str(row["liquidity"] == "ADDED").lower()
     return int(row["transact_time_ns"]), int(ticks), maker, int(lots)
+
+
+def test_orders_of_a_recorded_book_fill_when_their_turn_has_come(
+    shared: Path, tmp_path: Path
+) -> None:
+    """Bitstamp's orders of 2015: a resting order fills when its side trades, or when crossed."""
+    book = shared / "data" / "l3" / "bitstamp_btcusd_20150501_l3.csv.gz"
+    with gzip.open(book, "rt") as file:
+        recorded = list(csv.DictReader(file))
+    draw = random.Random(1)
+    script: dict[int, tuple[int, str, Decimal, Decimal]] = {}
+    times = sorted(draw.randrange(len(recorded) // 20, len(recorded)) for _ in range(400))
+    for order_id, at in enumerate(times, 1):
+        near = next(row for row in recorded[at::-1] if row["action"] == "modify")
+        price = Decimal(near["price"]) + Decimal(draw.randint(-10, 10)) / 100
+        size = Decimal(draw.randint(1, 50)) / 10
+        script[order_id] = (int(recorded[at]["ts_recv_ns"]), draw.choice("BS"), price, size)
+    with (tmp_path / "orders.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("decided_ns", "order_id", "action", "side", "price", "size"))
+        rows.writerows((time, i, "new", *order) for i, (time, *order) in script.items())
+    events: dict[int, list[dict[str, str]]] = {}
+    for row in recorded:
+        events.setdefault(int(row["ts_recv_ns"]), []).append(row)
+
+    files = (f"-book={book}", f"-orders={tmp_path / 'orders.csv'}")
+    leaves = {order_id: order[3] for order_id, order in script.items()}
+    resting = 0
+    for filled in output(OURS, "-model=fifo", "-qty-scale=8", *files):
+        order_id, time = int(filled["order_id"]), int(filled["transact_time_ns"])
+        arrival, side, price, _ = script[order_id]
+        leaves[order_id] -= Decimal(filled["last_qty"]).scaleb(-8)
+        assert leaves[order_id] >= 0
+        if filled["maker"] == "false":
+            assert time == arrival
+            continue
+        resting += 1
+        assert Decimal(filled["last_px"]).scaleb(-2) == price
+        assert time > arrival
+        assert any(gives_a_turn(row, side, price) for row in events[time]), filled
+    assert resting > 100
+    assert sum(left > 0 for left in leaves.values()) > 20, "some wait for ever"
+
+
+def gives_a_turn(row: dict[str, str], side: str, price: Decimal) -> bool:
+    """Say whether a row can fill a resting order: its side lost or traded, or it was crossed."""
+    if (row["side"] == "B") == (side == "B"):
+        return row["action"] != "add"
+    crosses = Decimal(row["price"]) <= price if side == "B" else Decimal(row["price"]) >= price
+    return row["action"] == "add" and crosses

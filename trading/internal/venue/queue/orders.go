@@ -29,6 +29,7 @@ type member struct {
 	side    engine.Side
 	px      int64
 	leaves  int64
+	taken   int64 // of a recorded order by ours: it trades with us once
 	arrival uint64
 	ours    bool
 	id      uint64 // of ours
@@ -83,20 +84,13 @@ func (b *Orders) Execute(id, leaves int64) []Fill {
 	return append(fills, b.Reduce(id, leaves)...)
 }
 
-// Submit takes an order of ours: what it crosses it takes from the recorded orders, which stay, and the
+// Submit takes an order of ours: what it crosses it takes from the recorded orders, of each once, and the
 // rest joins behind all that stand at its price.
 func (b *Orders) Submit(o Order) []Fill {
 	var fills []Fill
-	leaves := o.Qty
-	against := b.fifo(opposite(o.Side)).list
-	for i := len(against) - 1; i >= 0 && leaves > 0 && crosses(o.Side, o.Px, against[i].px); i-- {
-		if against[i].ours {
-			continue
-		}
-		qty := min(leaves, against[i].leaves)
-		leaves -= qty
-		fills = append(fills, Fill{OrderID: o.ID, Px: against[i].px, Qty: qty})
-	}
+	leaves := o.Qty - b.fifo(opposite(o.Side)).take(o.Px, o.Qty, func(px, qty int64) {
+		fills = append(fills, Fill{OrderID: o.ID, Px: px, Qty: qty})
+	})
 	if leaves > 0 {
 		b.join(member{side: o.Side, px: o.Px, leaves: leaves, ours: true, id: o.ID})
 	}
@@ -173,7 +167,7 @@ func (f *fifo) fillBefore(m *member, qty int64) (fills []Fill) {
 func (f *fifo) fillCrossed(against *fifo) (fills []Fill) {
 	for len(f.list) > 0 && f.list[len(f.list)-1].ours {
 		o := f.list[len(f.list)-1]
-		part := min(o.leaves, against.crossing(o.px))
+		part := against.take(o.px, o.leaves, func(_, _ int64) {})
 		if part == 0 {
 			break
 		}
@@ -185,17 +179,19 @@ func (f *fifo) fillCrossed(against *fifo) (fills []Fill) {
 	return fills
 }
 
-// crossing is how much of the recorded orders an opposite price crosses.
-func (f *fifo) crossing(px int64) (qty int64) {
+// take takes from the recorded orders that an opposite price crosses, and says how much of the quantity.
+func (f *fifo) take(px, qty int64, took func(px, qty int64)) (all int64) {
 	for _, m := range slices.Backward(f.list) {
-		if !crosses(f.side, m.px, px) {
+		if all == qty || !crosses(f.side, m.px, px) {
 			break
 		}
-		if !m.ours {
-			qty += m.leaves
+		if part := min(qty-all, m.leaves-m.taken); !m.ours && part > 0 {
+			m.taken += part
+			all += part
+			took(m.px, part)
 		}
 	}
-	return qty
+	return all
 }
 
 func (f *fifo) fill(o *member, qty int64) Fill {

@@ -27,6 +27,7 @@ func TestOrdersFillWhenFirstAndCrossed(t *testing.T) {
 	b.Submit(Order{7, buy, 99, 5})
 	check(t, "crossed, but not first", b.Add(2, sell, 98, 3), "")
 	check(t, "first, and crossed", b.Cancel(1), "7:3@99")
+	check(t, "the same three are not there again", b.Add(3, buy, 90, 1), "")
 	check(t, "unknown", b.Execute(55, 0), "")
 }
 
@@ -51,6 +52,7 @@ type twinOrder struct {
 	ours       bool
 	side       engine.Side
 	px, leaves int64
+	taken      int64
 	seen       int
 }
 
@@ -115,15 +117,12 @@ func (w *twin) crossed() (fills []string) {
 			if !o.ours {
 				break
 			}
-			available := int64(0)
+			filled := int64(0)
 			for _, p := range w.in(opposite(side)) {
-				if !p.ours && (side == buy && p.px <= o.px || side == sell && p.px >= o.px) {
-					available += p.leaves
-				}
+				filled += w.trade(o, p)
 			}
-			if part := min(available, o.leaves); part > 0 {
-				o.leaves -= part
-				fills = append(fills, fmt.Sprintf("%d:%d@%d", o.id, part, o.px))
+			if filled > 0 {
+				fills = append(fills, fmt.Sprintf("%d:%d@%d", o.id, filled, o.px))
 			}
 			if o.leaves > 0 {
 				break
@@ -133,11 +132,21 @@ func (w *twin) crossed() (fills []string) {
 	return fills
 }
 
+// trade lets an order of ours trade with a recorded one, as far as both go.
+func (w *twin) trade(o, p *twinOrder) int64 {
+	crosses := o.side == buy && p.px <= o.px || o.side == sell && p.px >= o.px
+	part := min(o.leaves, p.leaves-p.taken)
+	if p.ours || !crosses || part <= 0 {
+		return 0
+	}
+	o.leaves -= part
+	p.taken += part
+	return part
+}
+
 func (w *twin) submit(o twinOrder) (fills []string) {
 	for _, p := range w.in(opposite(o.side)) {
-		crosses := o.side == buy && p.px <= o.px || o.side == sell && p.px >= o.px
-		if part := min(o.leaves, p.leaves); !p.ours && crosses && part > 0 {
-			o.leaves -= part
+		if part := w.trade(&o, p); part > 0 {
 			fills = append(fills, fmt.Sprintf("%d:%d@%dt", o.id, part, p.px))
 		}
 	}
