@@ -28,8 +28,8 @@ pub enum DeltaGammaSampling {
     /// From the distribution itself; one simulation serves all levels.
     #[default]
     Plain,
-    /// As plain, the normals in single precision and the sums in double: half the time. The uniforms have 24 bits, so tails
-    /// end near 5.4 standard deviations: far enough for 99.99 %, the highest [`Confidence`] there is, and no further.
+    /// As plain, the normals in single precision and the sums in double: a fifth less time. The uniforms have 24 bits, so
+    /// tails end near 5.4 standard deviations: far enough for 99.99 %, the highest [`Confidence`] there is, and no further.
     PlainSinglePrecision,
     /// From the distribution twisted so that the VaR is an average loss; one simulation a level.
     ImportanceSampling {
@@ -44,8 +44,8 @@ pub enum DeltaGammaSampling {
 /// with `β = -b`, `μ = -λ` draws `z_j ~ N(t β_j s_j, s_j)`, `s_j = 1/(1 - 2 t μ_j)`, weight `exp(ψ(t) - t L)`, t such
 /// that `ψ'(t)` is the VaR. Student-t: the same twist of `Y (L - x)`, `Y = W/(ν-2)`, which moves W too; x is the VaR, to
 /// the accuracy of a saddle point. Of Sobol points the first dimension is laid along the gradient of the loss.
-/// Units: money over the horizon of the form, losses positive. Errors: as [`super::linear_monte_carlo`]; strata of
-/// Student-t or with Sobol; single precision with Sobol.
+/// Units: money, losses positive; the horizon is that of the form: h independent normal days have `h cov`.
+/// Errors: as [`super::linear_monte_carlo`]; strata of Student-t or with Sobol; single precision with Sobol.
 /// Source: Glasserman, Heidelberger & Shahabuddin 2000 and 2002.
 pub fn delta_gamma_monte_carlo(
     form: &QuadraticForm,

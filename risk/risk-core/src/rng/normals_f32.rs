@@ -1,4 +1,4 @@
-//! Normals in single precision, two from a word: half the cost, and tails that end at 5.4 standard deviations.
+//! Normals in single precision, two from a word: less work, and tails that end at 5.4 standard deviations.
 //!
 //! Inversion by Giles's two polynomials, both computed and one taken, so that a loop is without branches. Every product
 //! and sum is a `mul_add`: the bits do not depend on the instruction set.
