@@ -241,3 +241,12 @@ func (b *Book) Open() int { return b.open }
 
 // LastPx returns the price of the last trade.
 func (b *Book) LastPx() (int64, bool) { return b.lastPx, b.traded }
+
+// ShownAt returns the quantity shown at one price of a side.
+func (b *Book) ShownAt(side Side, price int64) int64 {
+	index := b.sides[sideIndex(side)].get(price)
+	if index == none {
+		return 0
+	}
+	return b.levels[index].shown
+}

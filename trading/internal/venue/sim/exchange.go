@@ -35,6 +35,13 @@ func (e *Exchange) Hash() [sha256.Size]byte {
 	return [sha256.Size]byte(sum.Sum(nil))
 }
 
+// Hash is the SHA-256 of everything that the book's future depends on, in a fixed order.
+func (b *Book) Hash() [sha256.Size]byte {
+	sum := sha256.New()
+	b.hash(sum)
+	return [sha256.Size]byte(sum.Sum(nil))
+}
+
 func (b *Book) hash(sum hash.Hash) {
 	var flags int64
 	if b.traded {

@@ -70,3 +70,9 @@ func (h *expiryHeap) sink(i int) {
 		i = child
 	}
 }
+
+// NextExpiry returns a time before which no order of the book ends by itself.
+func (b *Book) NextExpiry() (time int64, ok bool) {
+	time, _, ok = b.expiries.peek()
+	return time, ok
+}
