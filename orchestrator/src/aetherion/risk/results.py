@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table as RichTable
+from rich.text import Text
 
 from aetherion.errors import AetherionError
 from aetherion.risk.errors import RiskInputError
@@ -20,7 +21,8 @@ from aetherion.risk.methods import Floats
 
 Record = dict[str, Any]
 
-_WIDTH = 120
+# No table is cut; a notebook and a terminal scroll.
+_WIDTH = 200
 
 
 class Result:
@@ -61,14 +63,15 @@ class Result:
             raise AetherionError("to_pandas: pandas is not installed; use to_polars") from None
         return pandas.DataFrame(self.records())
 
-    def __rich__(self) -> RichTable:
+    def __rich__(self) -> Group:
         records = self.records()
-        made = RichTable(title=self.title, title_justify="left", box=None, header_style="dim")
+        made = RichTable(box=None, header_style="dim")
         for index, name in enumerate(records[0] if records else ()):
-            made.add_column(name.replace("_", " "), justify="right" if index else "left")
+            words = name.replace("_", " ")
+            made.add_column(words, justify="right" if index else "left", no_wrap=True)
         for record in records:
             made.add_row(*map(cell, record.values()))
-        return made
+        return Group(Text(self.title), made)
 
     def __repr__(self) -> str:
         out = Console(file=io.StringIO(), width=_WIDTH, color_system=None)

@@ -78,7 +78,8 @@ def stress(
         _reverse(matrix, reverse_loss),
     )
     answer = DESK.ask(lambda client: client.stress_test(linear))
-    return StressTable(vector.names or (), answer, reverse_loss)
+    rows = None if past is None else past.rows
+    return StressTable(vector.names or (), answer, reverse_loss, rows)
 
 
 def _exposures(portfolio: Any, past: Table | None, matrix: Table | None) -> Vector:
@@ -146,6 +147,7 @@ class StressTable(Result):
     names: Names
     answer: StressAnswer
     reverse_loss: float | None = None
+    rows: Names | None = None  # the days of the past returns
 
     @property
     def title(self) -> str:
@@ -158,13 +160,12 @@ class StressTable(Result):
         for record, result in zip(rows, self.answer.results, strict=True):
             if result.pnl_with_proposed is not None:
                 record["pnl_with_proposed"] = result.pnl_with_proposed
-        rows += [
-            {"scenario": f"window from row {w.first_row}", "pnl": w.pnl}
-            for w in self.answer.windows
-        ]
+        for window in self.answer.windows:
+            first = self.rows[window.first_row] if self.rows else f"row {window.first_row}"
+            rows.append({"scenario": f"window from {first}", "pnl": window.pnl})
         if (reverse := self.answer.reverse) is not None:
             name = f"reverse, {reverse.distance:.4g} deviations away"
-            rows.append({"scenario": name, "pnl": -(self.reverse_loss or 0.0)})
+            rows.append({"scenario": name, "pnl": -float(self.reverse_loss or 0)})
         return rows
 
     def by_position(self) -> pl.DataFrame:

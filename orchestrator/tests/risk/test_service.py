@@ -1,0 +1,133 @@
+"""The service behind the functions, and the calls that take long."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import aclosing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from aetherion import risk
+from aetherion.client import RiskClient, ServiceUnavailableError
+from aetherion.risk import (
+    CalculationProgress,
+    DeltaGammaBook,
+    MonteCarlo,
+    ReturnModel,
+    RiskAnswer,
+)
+from aetherion.risk.desk import DESK
+from aetherion.services.stack import free_addresses
+
+LONG = MonteCarlo(ReturnModel(covariance=np.eye(20) * 1e-4), 10_000_000, seed=1)
+BOOK = DeltaGammaBook(np.ones(20), np.eye(20))
+
+
+async def test_long_job_tells_its_progress_and_then_the_answer(client: RiskClient) -> None:
+    told: list[CalculationProgress | RiskAnswer] = []
+    async for item in client.stream_calculation(BOOK, [9900], LONG, min_interval_ms=10):
+        told.append(item)
+    *progress, answer = told
+    assert isinstance(answer, RiskAnswer)
+    done = [p.done for p in progress if isinstance(p, CalculationProgress)]
+    assert len(done) == len(progress) > 0
+    assert done == sorted(done)
+    assert done[-1] <= 10_000_000
+
+
+async def test_closing_the_stream_ends_the_job(client: RiskClient) -> None:
+    """A job that is left behind does not hold up the ones after it: ten of them would take long."""
+    for _ in range(10):
+        async with aclosing(client.stream_calculation(BOOK, [9900], LONG)) as stream:
+            task = asyncio.ensure_future(anext(stream))
+            await asyncio.sleep(0.02)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+    answer = await client.calculate_risk(
+        np.ones(1), [9900], MonteCarlo(ReturnModel(covariance=np.eye(1)), 1_000, seed=1)
+    )
+    assert answer.n_scenarios == 1_000
+
+
+async def test_large_input_is_made_and_sent_part_by_part(client: RiskClient) -> None:
+    """200 MB of rows: none is made before those before it are sent."""
+    row = np.linspace(-0.01, 0.01, 500)
+    made = 0
+
+    def parts() -> Iterator[NDArray[np.float64]]:
+        nonlocal made
+        for made in range(1, 51):
+            yield np.tile(row * made, (1_000, 1))
+
+    seen: list[tuple[int, int]] = []
+    exposures = np.repeat([-1.0, 1.0], 250)
+    answer = await client.simulate_scenarios(
+        exposures,
+        parts(),
+        [9900],
+        n_scenarios=50_000,
+        progress=lambda sent: seen.append((sent, made)),
+        return_pnl=True,
+    )
+    assert seen[-1][0] == answer.n_scenarios == 50_000
+    assert all(part == -(-sent // 1_000) for sent, part in seen)
+    assert answer.pnl is not None
+    expected = np.repeat(exposures @ row * np.arange(1, 51), 1_000)
+    assert np.allclose(answer.pnl, expected, rtol=1e-12)
+
+
+async def test_memory_mapped_file(client: RiskClient, tmp_path: Path) -> None:
+    data = np.random.default_rng(3).normal(0, 0.01, (20_000, 8))
+    np.save(tmp_path / "rows.npy", data)
+    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    answer = await client.simulate_scenarios(np.ones(8), mapped, [9900])
+    assert answer.figures[0].var == pytest.approx(np.sort(-data.sum(axis=1))[19_800 - 1])
+
+
+def test_service_that_died_is_started_again(returns: NDArray[np.float64]) -> None:
+    before = risk.var([1.0, 1.0, 1.0], returns).var
+    assert DESK._service is not None
+    address, pid = DESK.address, DESK._service.pid
+    os.kill(pid, signal.SIGKILL)
+    while DESK._service.running:
+        asyncio.run(asyncio.sleep(0.01))
+    assert risk.var([1.0, 1.0, 1.0], returns).var == before
+    assert DESK.address != address
+
+
+def test_address_and_setting_decide_who_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    (nobody,) = free_addresses(1)
+    risk.connect(nobody)
+    with pytest.raises(ServiceUnavailableError, match=nobody):
+        risk.price("call", 100, 100, 1, 0.2)
+    risk.connect()
+    monkeypatch.setenv("AETHERION_CLIENT_RISK_ADDRESS", nobody)
+    with pytest.raises(ServiceUnavailableError, match=nobody):
+        risk.price("call", 100, 100, 1, 0.2)
+    monkeypatch.delenv("AETHERION_CLIENT_RISK_ADDRESS")
+    risk.connect()
+    assert float(risk.price("call", 100, 100, 1, 0.2)) > 0
+
+
+def test_service_is_gone_when_the_program_ends(tmp_path: Path) -> None:
+    code = (
+        "from aetherion import risk; from aetherion.risk.desk import DESK\n"
+        "risk.price('call', 100, 100, 1, 0.2)\n"
+        "print(DESK._service.pid, DESK._folder)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True
+    )
+    pid, folder = done.stdout.split()
+    assert not Path(f"/proc/{pid}").exists()
+    assert not Path(folder).exists()
+    assert done.stderr == ""
