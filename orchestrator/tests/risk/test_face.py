@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,21 @@ from scipy import stats
 from aetherion import risk
 from aetherion.client import InvalidArgumentError
 from aetherion.risk import DeltaGammaBook, Result, RiskInputError
+from local_risk import local_service, sample_returns
 
 PORTFOLIO = {"A": 1e6, "B": -5e5, "C": 2e5}
 Array = NDArray[np.float64]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with local_service(tmp_path_factory.mktemp("risk")):
+        yield
+
+
+@pytest.fixture
+def returns() -> NDArray[np.float64]:
+    return sample_returns()
 
 
 def named(returns: Array) -> pd.DataFrame:

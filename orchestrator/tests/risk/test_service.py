@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from pathlib import Path
 
@@ -26,9 +26,25 @@ from aetherion.risk import (
 )
 from aetherion.risk.desk import DESK
 from aetherion.services.stack import free_addresses
+from local_risk import local_service, sample_returns
 
 LONG = MonteCarlo(ReturnModel(covariance=np.eye(20) * 1e-4), 10_000_000, seed=1)
 BOOK = DeltaGammaBook(np.ones(20), np.eye(20))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with local_service(tmp_path_factory.mktemp("risk")):
+        yield
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[RiskClient]:
+    """An asynchronous client of that same service."""
+    risk.price("call", 100, 100, 1, 0.2)
+    assert DESK.address is not None
+    async with RiskClient(DESK.address) as connected:
+        yield connected
 
 
 async def test_long_job_tells_its_progress_and_then_the_answer(client: RiskClient) -> None:
@@ -93,7 +109,8 @@ async def test_memory_mapped_file(client: RiskClient, tmp_path: Path) -> None:
     assert answer.figures[0].var == pytest.approx(np.sort(-data.sum(axis=1))[19_800 - 1])
 
 
-def test_service_that_died_is_started_again(returns: NDArray[np.float64]) -> None:
+def test_service_that_died_is_started_again() -> None:
+    returns = sample_returns()
     before = risk.var([1.0, 1.0, 1.0], returns).var
     assert DESK._service is not None
     address, pid = DESK.address, DESK._service.pid
