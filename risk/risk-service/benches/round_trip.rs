@@ -117,7 +117,10 @@ impl Gate {
     }
 
     async fn send(&self, events: Vec<PretradeEvent>) {
-        self.requests.send(CheckRequest { epoch: 1, events, ..Default::default() }).await.expect("a stream that is open");
+        self.requests
+            .send(CheckRequest { epoch: 1, events, ..Default::default() })
+            .await
+            .expect("a stream that is open");
     }
 
     async fn round_trip(&mut self, batch: usize) -> Duration {

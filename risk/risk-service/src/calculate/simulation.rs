@@ -150,7 +150,7 @@ impl Job<'_> {
         distribution: Distribution,
         cov: &Covariance<'_>,
     ) -> Result<CalculateRiskResponse> {
-        self.require_one_day(distribution)?;
+        self.require_one_day()?;
         let sampling = match &self.method.importance_sampling {
             Some(sampling) => DeltaGammaSampling::ImportanceSampling { strata: sampling.strata },
             None if self.method.single_precision_normals => DeltaGammaSampling::PlainSinglePrecision,
@@ -173,7 +173,7 @@ impl Job<'_> {
         distribution: Distribution,
         cov: &Covariance<'_>,
     ) -> Result<CalculateRiskResponse> {
-        self.require_one_day(distribution)?;
+        self.require_one_day()?;
         let shock = spot_shock(NAME, self.method.spot_shock)?;
         let sampling = match &self.method.importance_sampling {
             Some(sampling) => BookSampling::ImportanceSampling { strata: sampling.strata },
@@ -187,7 +187,7 @@ impl Job<'_> {
     }
 
     /// Sensitivities and books are taken at a horizon that the caller has put into the covariance.
-    fn require_one_day(&self, _: Distribution) -> Result<()> {
+    fn require_one_day(&self) -> Result<()> {
         if self.horizon.days == HorizonDays::ONE || self.horizon.scales() {
             return Ok(());
         }
