@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import grpc
 import numpy as np
 from grpc import StatusCode, aio
 
@@ -18,7 +19,6 @@ from aetherion.v1 import (
     market_data_pb2,
     order_pb2,
     risk_api_pb2,
-    risk_api_pb2_grpc,
     risk_figures_pb2,
     trading_api_pb2,
     trading_api_pb2_grpc,
@@ -161,7 +161,7 @@ class ScriptedSimulation(trading_api_pb2_grpc.SimulationServiceServicer):
         )
 
 
-class ScriptedRisk(risk_api_pb2_grpc.RiskServiceServicer):
+class ScriptedRisk:
     """VaR is 10 for every level; keeps what it was asked, and is down for some exposures."""
 
     def __init__(self, down: Sequence[float] = ()) -> None:
@@ -189,7 +189,16 @@ async def peers(
     """Serve both on a Unix socket and give clients of them."""
     server = aio.server()
     trading_api_pb2_grpc.add_SimulationServiceServicer_to_server(simulation, server)
-    risk_api_pb2_grpc.add_RiskServiceServicer_to_server(risk or ScriptedRisk(), server)
+    # The one call that a run makes; the others of the service are not there.
+    calculate = grpc.unary_unary_rpc_method_handler(
+        (risk or ScriptedRisk()).CalculateRisk,
+        request_deserializer=risk_api_pb2.CalculateRiskRequest.FromString,
+        response_serializer=risk_api_pb2.CalculateRiskResponse.SerializeToString,
+    )
+    handlers = {"CalculateRisk": calculate}
+    server.add_generic_rpc_handlers(
+        [grpc.method_handlers_generic_handler("aetherion.v1.RiskService", handlers)]
+    )
     target = f"unix:{folder / 'peer.sock'}"
     server.add_insecure_port(target)
     await server.start()
