@@ -114,8 +114,10 @@ async fn a_long_calculation_tells_of_its_progress_and_ends_when_nobody_reads() {
     let asked = StreamCalculationRequest { calculation: Some(long()), min_interval_ms: 10 };
     let mut parts = client.stream_calculation(asked).await.unwrap().into_inner();
     let mut done = Vec::new();
-    while done.len() < 3 {
+    while done.len() < 3 || done.last() == Some(&0) {
         match parts.message().await.unwrap().unwrap().response.unwrap() {
+            // The first report may come before the calculation has begun.
+            Streamed::Progress(progress) if progress.total == 0 => assert_eq!(progress.done, 0),
             Streamed::Progress(progress) => {
                 assert_eq!(progress.total, 10_000_000);
                 done.push(progress.done);
@@ -123,7 +125,7 @@ async fn a_long_calculation_tells_of_its_progress_and_ends_when_nobody_reads() {
             Streamed::Calculation(_) => panic!("it was to take long"),
         }
     }
-    assert!(done.is_sorted() && done[2] > 0, "{done:?}");
+    assert!(done.is_sorted(), "{done:?}");
     // One may run at a time, and it is this one.
     let small = || request(&[1.0], monte_carlo(normal(matrix(1, 1, &[1e-4])), 1_000, 1));
     assert_eq!(calculate(&service.channel, small()).await.unwrap_err().code(), Code::ResourceExhausted);
