@@ -191,6 +191,38 @@ def test_stress_of_exposures(returns: Array) -> None:
     check_shows(found)
 
 
+@pytest.mark.parametrize(
+    ("portfolio", "scenario", "says"),
+    [
+        (PORTFOLIO, {"D": -0.1}, "scenario s: D is not in portfolio"),
+        ([1.0, 2.0], {"": -0.1}, "scenario s: shocks by name need a portfolio with names"),
+        (PORTFOLIO, [0.1, 0.2], "scenario s: must have 3 values"),
+        (PORTFOLIO, {"A": "much"}, "scenario s: must be numbers"),
+        (risk.book([risk.spot("A", 1, 1.0)]), {"A": {"skew": 1}}, "shocks are spot, .* got skew"),
+        (risk.book([risk.spot("A", 1, 1.0)]), {"A": "much"}, "spot must be a number"),
+    ],
+)
+def test_bad_scenarios_are_named(portfolio: Any, scenario: Any, says: str) -> None:
+    with pytest.raises(RiskInputError, match=says):
+        risk.stress(portfolio, {"s": scenario})
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"qty": 1, "spot": 1}, "row 0: underlying must be a name"),
+        ({"underlying": "A", "spot": 1}, "row 0: qty must be a number, got None"),
+        ({"underlying": "A", "qty": 1, "spot": "x"}, "row 0: spot must be a number, got 'x'"),
+        ({"underlying": "A", "qty": 1, "spot": 1, "vol": 1}, "columns are .* got vol"),
+        ({"underlying": "A", "qty": 1, "spot": 1, "option_type": "put"}, "row 0: strike must be"),
+        ({"underlying": "A", "qty": 1, "option_type": "swap", "spot": 1}, "row 0: "),
+    ],
+)
+def test_bad_positions_are_named(row: Any, says: str) -> None:
+    with pytest.raises(RiskInputError, match=says):
+        risk.book([row])
+
+
 def test_stress_of_a_book() -> None:
     held = risk.book([risk.spot("A", 10, 100.0), risk.spot("B", 5, 20.0)])
     order = risk.spot("A", -10, 100.0)

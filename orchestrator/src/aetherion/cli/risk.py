@@ -34,7 +34,9 @@ Returns = Annotated[
     Path | None, typer.Option(help="One-day returns, a column a name, oldest row first.")
 ]
 Prices = Annotated[Path | None, typer.Option(help="Prices instead of returns.")]
-Method = Annotated[str, typer.Option(help=f"One of {', '.join(METHODS)}.")]
+Method = Annotated[
+    str | None, typer.Option(help=f"One of {', '.join(METHODS)}; historical without.")
+]
 Confidence = Annotated[
     list[str] | None, typer.Option(help="99%, 0.99 or 9900; repeat; 99% without.")
 ]
@@ -56,7 +58,7 @@ def _measure_command(measure: str) -> Any:
         positions: Positions = None,
         returns: Returns = None,
         prices: Prices = None,
-        method: Method = "historical",
+        method: Method = None,
         confidence: Confidence = None,
         horizon_days: Annotated[int, typer.Option(help="Days.")] = 1,
         nu: Annotated[float | None, typer.Option(help="Degrees of freedom of Student's t.")] = None,
@@ -73,12 +75,6 @@ def _measure_command(measure: str) -> Any:
     ) -> None:
         levels = confidence or ["99%"]
         past, priced = read_returns(returns, prices)
-        if live or watch:
-            if positions is not None:
-                raise RiskInputError("positions: must be absent with --live, got a file")
-            watch_live(past, levels, account=account, watch=watch, as_json=as_json, nu=nu)
-            return
-        held = read_portfolio(_needed(positions, "positions"), priced)
         options: dict[str, Any] = {
             "nu": nu,
             "decay": decay,
@@ -86,10 +82,17 @@ def _measure_command(measure: str) -> Any:
             "seed": seed,
             "spot_shock": spot_shock,
         }
+        if live or watch:
+            only_files = options | {"nu": None, "positions": positions}
+            only_files["method"] = None if method == "parametric" else method
+            _require_absent(only_files)
+            watch_live(past, levels, nu=nu, account=account, watch=watch, as_json=as_json)
+            return
+        held = read_portfolio(_needed(positions, "positions"), priced)
         found: RiskResult = getattr(risk, measure)(
             held,
             past,
-            method=method,
+            method=method or "historical",
             confidence=levels,
             horizon_days=horizon_days,
             **{name: value for name, value in options.items() if value is not None},
@@ -159,6 +162,13 @@ def backtest(
         method=method,
     )
     _show(found, as_json)
+
+
+def _require_absent(options: dict[str, Any]) -> None:
+    """Refuse what the live portfolio, which is parametric, has no use for."""
+    for name, value in options.items():
+        if value is not None:
+            raise RiskInputError(f"{name}: must be absent with --live, got {value}")
 
 
 def _needed(path: Path | None, name: str) -> Path:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from typing_extensions import Unpack
 
+from aetherion.errors import AetherionError
 from aetherion.risk.book import Book, DeltaGammaBook
 from aetherion.risk.desk import DESK
 from aetherion.risk.errors import RiskInputError
@@ -275,12 +277,14 @@ def _measure(measure: str, asked: _Asked, options: Options, progress: Told | Non
         stream = client.stream_calculation(
             held, levels, how, horizon_days=horizon_days, horizon_years=horizon_years
         )
-        async for response in stream:
-            if isinstance(response, RiskAnswer):
-                return response
-            if progress is not None:
-                progress(response)
-        raise RiskInputError("StreamCalculation: ended without an answer")
+        # Closed whatever happens, progress included: that is what ends the job.
+        async with aclosing(stream):
+            async for response in stream:
+                if isinstance(response, RiskAnswer):
+                    return response
+                if progress is not None:
+                    progress(response)
+        raise AetherionError("Risk Service: the calculation must end with an answer, got none")
 
     return RiskResult(measure, method, horizon_days, names, DESK.ask(ask))
 

@@ -111,7 +111,9 @@ def _factor_shock(name: str, shock: Any, portfolio: Vector) -> FactorShock:
         size = len(portfolio.values)
         return FactorShock(name, align(values, portfolio.names, size, field, "portfolio").values)
     others = shock.get("", 0.0)
-    names = portfolio.names or ()
+    names = portfolio.names
+    if names is None:
+        raise RiskInputError(f"{field}: shocks by name need a portfolio with names")
     for factor in shock:
         if factor and factor not in names:
             raise RiskInputError(f"{field}: {factor} is not in portfolio")
