@@ -122,6 +122,10 @@ VAR = ("var", "--positions", "positions.csv", "--returns", "returns.csv")
         (("var", "--positions", "positions.csv", "--prices", "prices.csv"), "B is in portfolio"),
         (("var", "--positions", "x.txt", "--returns", "returns.csv"), "must be a .csv or .parquet"),
         ((*VAR, "--live"), "positions: must be absent with --live"),
+        (
+            ("var", "--watch", "--returns", "returns.csv", "--horizon-days", "2"),
+            "horizon_days: must",
+        ),
         (("var", "--live", "--returns", "returns.csv", "--method", "filtered"), "method: must be"),
         (("stress", "--positions", "positions.csv", "--scenarios", "crash.csv"), "scenario up: "),
         (("stress", "--positions", "positions.csv", "--scenarios", "pnl.csv"), "columns are"),

@@ -85,6 +85,7 @@ def _measure_command(measure: str) -> Any:
         if live or watch:
             only_files = options | {"nu": None, "positions": positions}
             only_files["method"] = None if method == "parametric" else method
+            only_files["horizon_days"] = None if horizon_days == 1 else horizon_days
             _require_absent(only_files)
             watch_live(past, levels, nu=nu, account=account, watch=watch, as_json=as_json)
             return
