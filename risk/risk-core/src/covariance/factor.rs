@@ -16,7 +16,7 @@ pub fn cholesky(a: MatrixRef<'_>) -> Result<Matrix> {
     const NAME: &str = "cholesky";
     super::check_symmetric(NAME, "matrix", a)?;
     let mut pivot_error = None;
-    let factor = decompose(a, 0.0, |i, pivot, _| {
+    let factor = decompose(a, 0.0, unlimited, |i, pivot, _| {
         if pivot > 0.0 {
             return Some(pivot.sqrt());
         }
@@ -32,31 +32,47 @@ pub fn cholesky(a: MatrixRef<'_>) -> Result<Matrix> {
 /// Whether `A + shift I` has a Cholesky factor.
 pub(super) fn is_positive_definite(a: MatrixRef<'_>, shift: f64) -> bool {
     let mut definite = true;
-    decompose(a, shift, |_, pivot, _| {
+    decompose(a, shift, unlimited, |_, pivot, _| {
         definite = pivot > 0.0 && pivot.is_finite();
         definite.then(|| pivot.sqrt())
     });
     definite
 }
 
-/// Cholesky factor of a semidefinite matrix: a negligible pivot makes a zero column.
-pub(super) fn pivot_skipping_cholesky(a: MatrixRef<'_>) -> Matrix {
-    decompose(a, 0.0, |_, pivot, diagonal| Some(if pivot > NEGLIGIBLE_PIVOT * diagonal { pivot.sqrt() } else { 0.0 }))
+fn unlimited(entry: f64, _left: f64) -> f64 {
+    entry
 }
 
-/// Row by row `L_ij = (A_ij - L_i·L_j) / L_jj`. `root(row, pivot, diagonal)` gives `L_ii`, or `None` to stop.
-fn decompose(a: MatrixRef<'_>, shift: f64, mut root: impl FnMut(usize, f64, f64) -> Option<f64>) -> Matrix {
+/// Cholesky factor of a semidefinite matrix: a negligible pivot makes a zero column.
+///
+/// A row's squares add up to its diagonal entry at most. That of a variance within rounding of 0 beside a huge one need
+/// not: such an entry is cut to what is left, instead of dividing by next to nothing.
+pub(super) fn pivot_skipping_cholesky(a: MatrixRef<'_>) -> Matrix {
+    let root = |_, pivot, diagonal| Some(if pivot > NEGLIGIBLE_PIVOT * diagonal { f64::sqrt(pivot) } else { 0.0 });
+    decompose(a, 0.0, |entry, left| entry.clamp(-left.sqrt(), left.sqrt()), root)
+}
+
+/// Row by row `L_ij = limit((A_ij - L_i·L_j) / L_jj, left)`, where `left = max(A_ii - Σ L_i², 0)` so far.
+/// `root(row, pivot, diagonal)` gives `L_ii`, or `None` to stop.
+fn decompose(
+    a: MatrixRef<'_>,
+    shift: f64,
+    limit: impl Fn(f64, f64) -> f64,
+    mut root: impl FnMut(usize, f64, f64) -> Option<f64>,
+) -> Matrix {
     let n = a.rows();
     let mut l = vec![0.0; n * n];
     for i in 0..n {
         let (done, rest) = l.split_at_mut(i * n);
         let row = &mut rest[..n];
+        let diagonal = a.at(i, i) + shift;
+        let mut left = diagonal.max(0.0);
         for j in 0..i {
             let other = &done[j * n..=j * n + j];
             let sum = a.at(i, j) - dot(&row[..j], &other[..j]);
-            row[j] = if other[j] == 0.0 { 0.0 } else { sum / other[j] };
+            row[j] = if other[j] == 0.0 { 0.0 } else { limit(sum / other[j], left) };
+            left = (left - row[j] * row[j]).max(0.0);
         }
-        let diagonal = a.at(i, i) + shift;
         let Some(entry) = root(i, diagonal - dot(&row[..i], &row[..i]), diagonal) else { break };
         row[i] = entry;
     }
@@ -92,5 +108,22 @@ pub fn symmetric_eigen(computation: &'static str, what: &str, a: MatrixRef<'_>) 
         Ok(Eigen { values, vectors })
     } else {
         Err(failed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variance_that_is_nothing_beside_another_has_a_finite_factor() {
+        // Semidefinite to within rounding of the trace, so a legal covariance.
+        for (small, between, large) in [(5e-324, 1e200, 1e224), (1e-310, -1e220, 1e230), (1e-300, 1e297, 1e308)] {
+            let a = [small, between, between, large];
+            let l = pivot_skipping_cholesky(MatrixRef::new("t", "cov", 2, 2, &a).unwrap());
+            assert!(l.values().iter().all(|v| v.is_finite()), "{a:?}: {l:?}");
+            let variance = l.at(1, 0).powi(2) + l.at(1, 1).powi(2);
+            assert!((variance / large - 1.0).abs() < 1e-14, "{variance:e} {large:e}");
+        }
     }
 }
