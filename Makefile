@@ -76,10 +76,13 @@ $(STAMPS)/generated: $(PROTOS) buf.gen.yaml | $(STAMPS)/setup
 	@touch $@
 
 .PHONY: build
-build: $(STAMPS)/python $(STAMPS)/generated $(BIN)/aetherion-trading $(BIN)/aetherion-risk ## Build both services into bin/
+build: $(STAMPS)/python $(STAMPS)/generated $(BIN)/aetherion-trading $(BIN)/aetherion-exchange $(BIN)/aetherion-risk ## Build the services into bin/
 
 $(BIN)/aetherion-trading: $(STAMPS)/generated $(GO_SOURCES)
 	cd trading && go build -o $@ ./cmd/aetherion-trading
+
+$(BIN)/aetherion-exchange: $(STAMPS)/generated $(GO_SOURCES) trading/cmd/aetherion-exchange/instruments.json
+	cd trading && go build -o $@ ./cmd/aetherion-exchange
 
 $(BIN)/aetherion-risk: $(STAMPS)/generated $(RUST_SOURCES)
 	cd risk && cargo build --quiet --release --locked -p risk-service

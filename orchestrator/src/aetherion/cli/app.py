@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from aetherion.cli import journal, risk, run, show
+from aetherion.cli import exchange, journal, risk, run, show
 from aetherion.data.cli import app as data_app
 from aetherion.errors import AetherionError
 
@@ -56,6 +56,7 @@ app.command("orders")(show.orders)
 app.command("positions")(show.positions)
 app.command("account")(show.account)
 app.command("limits")(show.limits)
+app.command("exchange")(exchange.exchange)
 app.add_typer(data_app, name="data")
 app.add_typer(journal.app, name="journal")
 app.add_typer(risk.app, name="risk")

@@ -21,7 +21,14 @@ from aetherion.client.simulation import (
 )
 from aetherion.client.streams import MarketDataStream, OrderStream
 from aetherion.client.trading import TradingClient, TradingStatus
-from aetherion.client.venue import VenueClient, VenueDescription
+from aetherion.client.venue import (
+    ReplaceOrder,
+    TradeStream,
+    VenueBalance,
+    VenueBook,
+    VenueClient,
+    VenueDescription,
+)
 
 __all__ = [
     "BacktestConfig",
@@ -37,12 +44,16 @@ __all__ = [
     "NotFoundError",
     "OrderStream",
     "ProtocolError",
+    "ReplaceOrder",
     "ResourceExhaustedError",
     "RiskClient",
     "ServiceError",
     "ServiceUnavailableError",
+    "TradeStream",
     "TradingClient",
     "TradingStatus",
+    "VenueBalance",
+    "VenueBook",
     "VenueClient",
     "VenueDescription",
 ]

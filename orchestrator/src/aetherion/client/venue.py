@@ -1,13 +1,31 @@
-"""A venue: what it can do."""
+"""A venue: what it can do, trading there, and what it knows of an account."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from types import TracebackType
+from typing import Self
 
-from aetherion.client.channel import CALL_TIMEOUT_S, Channel
-from aetherion.client.money import enum_of
-from aetherion.order import OrdType, TimeInForce
-from aetherion.v1 import venue_api_pb2, venue_api_pb2_grpc
+from google.protobuf.message import Message
+from grpc import aio
+
+from aetherion.account import Money
+from aetherion.client.channel import CALL_TIMEOUT_S, Channel, Duplex
+from aetherion.client.columns import batch_of
+from aetherion.client.convert import new_order_message, order_of, report_of
+from aetherion.client.money import (
+    enum_of,
+    instrument_of,
+    money_message,
+    money_of,
+    unknown_instrument,
+)
+from aetherion.instrument import Instrument
+from aetherion.market_data import Batch
+from aetherion.order import CancelOrder, ExecutionReport, NewOrder, Order, OrdType, TimeInForce
+from aetherion.v1 import order_pb2, venue_api_pb2, venue_api_pb2_grpc
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +38,37 @@ class VenueDescription:
     unique_cl_ord_id: bool
     simulated: bool
     max_volume_share_bps: int
+    instruments: tuple[Instrument, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VenueBalance:
+    """What an account has of one currency or asset, and what of it is held for open orders."""
+
+    total: Money
+    held: Money
+
+
+@dataclass(frozen=True, slots=True)
+class VenueBook:
+    """What is shown of a book: (price, quantity), best first; and the venue's state as a hash."""
+
+    bids: tuple[tuple[Decimal, Decimal], ...]
+    asks: tuple[tuple[Decimal, Decimal], ...]
+    state_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceOrder:
+    """A change of an open order, which is called `cl_ord_id` too from then on."""
+
+    cl_ord_id: str
+    orig_cl_ord_id: str
+    account: str
+    instrument_id: str  # whose grid the numbers are on
+    order_qty: Decimal
+    price: Decimal | None = None
+    stop_px: Decimal | None = None
 
 
 class VenueClient(Channel):
@@ -28,11 +77,14 @@ class VenueClient(Channel):
     def __init__(self, target: str, *, timeout_s: float = CALL_TIMEOUT_S) -> None:
         super().__init__("venue", target, timeout_s=timeout_s)
         self._venue = venue_api_pb2_grpc.VenueServiceStub(self.aio)
+        self._instruments: dict[str, Instrument] = {}
 
-    async def describe_venue(self, venue: str) -> VenueDescription:
+    async def describe_venue(self, venue: str = "") -> VenueDescription:
         """Return what a venue can do."""
         request = venue_api_pb2.DescribeVenueRequest(venue=venue)
         answer = await self.answer(self._venue.DescribeVenue(request, timeout=self.timeout_s))
+        instruments = tuple(instrument_of(i) for i in answer.instruments)
+        self._instruments = {i.instrument_id: i for i in instruments}
         return VenueDescription(
             venue=answer.venue,
             ord_types=tuple(enum_of(OrdType, t) for t in answer.ord_types),
@@ -40,4 +92,176 @@ class VenueClient(Channel):
             unique_cl_ord_id=answer.unique_cl_ord_id,
             simulated=answer.simulated,
             max_volume_share_bps=answer.max_volume_share_bps,
+            instruments=instruments,
         )
+
+    async def deposit(self, account: str, currency: str, amount: Decimal) -> None:
+        """Give an account money or an asset; the first one opens it."""
+        money = money_message(currency, amount, "amount")
+        deposit = venue_api_pb2.Deposit(account=account, amount=money)
+        await self._administer(venue_api_pb2.VenueCommand(deposit=deposit))
+
+    async def halt(self, instrument_id: str, halted: bool = True) -> None:
+        """Stop or resume trading of an instrument."""
+        halt = venue_api_pb2.TradingHalt(instrument_id=instrument_id, halted=halted)
+        await self._administer(venue_api_pb2.VenueCommand(trading_halt=halt))
+
+    async def trade(self, account: str, after_sequence: int = 0) -> TradeStream:
+        """Start an account's session; it tells all reports after a sequence."""
+        await self._learn()
+        call: aio.StreamStreamCall[venue_api_pb2.TradeRequest, venue_api_pb2.TradeResponse]
+        call = self._venue.Trade()
+        stream = TradeStream(self, Duplex(self, call), account)
+        await stream._start(after_sequence)
+        return stream
+
+    async def query_orders(
+        self, account: str, *, open_only: bool = False, after: str = "", page_size: int = 0
+    ) -> list[Order]:
+        """Return one page of an account's orders, oldest first."""
+        await self._learn()
+        request = venue_api_pb2.QueryOrdersRequest(
+            account=account, open_only=open_only, after_venue_order_id=after, page_size=page_size
+        )
+        answer = await self.answer(self._venue.QueryOrders(request, timeout=self.timeout_s))
+        return [order_of(o, self.instrument) for o in answer.orders]
+
+    async def query_fills(
+        self, account: str, *, from_time_ns: int = 0, after: str = "", page_size: int = 0
+    ) -> list[ExecutionReport]:
+        """Return one page of an account's fills, oldest first."""
+        await self._learn()
+        request = venue_api_pb2.QueryFillsRequest(
+            account=account, from_time_ns=from_time_ns, after_exec_id=after, page_size=page_size
+        )
+        answer = await self.answer(self._venue.QueryFills(request, timeout=self.timeout_s))
+        return [report_of(r, self.instrument) for r in answer.fills]
+
+    async def query_balances(self, account: str) -> dict[str, VenueBalance]:
+        """Return what an account has, by currency."""
+        request = venue_api_pb2.QueryBalancesRequest(account=account)
+        answer = await self.answer(self._venue.QueryBalances(request, timeout=self.timeout_s))
+        return {
+            b.total.currency: VenueBalance(money_of(b.total), money_of(b.held))
+            for b in answer.balances
+        }
+
+    async def query_book(self, instrument_id: str) -> VenueBook:
+        """Return what is shown of a book."""
+        await self._learn()
+        request = venue_api_pb2.QueryBookRequest(instrument_id=instrument_id)
+        answer = await self.answer(self._venue.QueryBook(request, timeout=self.timeout_s))
+        i = self.instrument(instrument_id)
+        bids, asks = (
+            tuple((i.price_of(level.price), i.qty_of(level.qty)) for level in side)
+            for side in (answer.bids, answer.asks)
+        )
+        return VenueBook(bids, asks, answer.state_hash)
+
+    async def stream_market_data(self, instrument_ids: Sequence[str] = ()) -> AsyncIterator[Batch]:
+        """Yield the books whole, then each change of them, quotes and trades."""
+        request = venue_api_pb2.VenueServiceStreamMarketDataRequest(instrument_ids=instrument_ids)
+        call = self._venue.StreamMarketData(request)
+        try:
+            async for response in call:
+                yield batch_of(response.batch)
+        except aio.AioRpcError as error:
+            raise self.error(error) from None
+        finally:
+            call.cancel()
+
+    def instrument(self, instrument_id: str) -> Instrument:
+        """Return a definition that the venue gave."""
+        return self._instruments.get(instrument_id) or unknown_instrument(instrument_id)
+
+    async def _learn(self) -> None:
+        if not self._instruments:
+            await self.describe_venue()
+
+    async def _administer(self, command: venue_api_pb2.VenueCommand) -> None:
+        request = venue_api_pb2.AdministerRequest(command=command)
+        await self.answer(self._venue.Administer(request, timeout=self.timeout_s))
+
+
+class TradeStream:
+    """An account's session: commands up, reports down. Ended by `async with`."""
+
+    def __init__(
+        self,
+        client: VenueClient,
+        stream: Duplex[venue_api_pb2.TradeRequest, venue_api_pb2.TradeResponse],
+        account: str,
+    ) -> None:
+        self._client = client
+        self._stream = stream
+        self._account = account
+        self.heartbeat = 0  # number of the last one that the venue answered
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stream.cancel()
+
+    async def _start(self, after_sequence: int) -> None:
+        start = venue_api_pb2.StartTrading(account=self._account, after_sequence=after_sequence)
+        await self._stream.send(venue_api_pb2.TradeRequest(start=start))
+
+    async def send(self, command: NewOrder | CancelOrder | ReplaceOrder) -> None:
+        """Send a command; what becomes of it is a report."""
+        await self.send_message(self._message(command))
+
+    async def mass_cancel(self, instrument_id: str = "") -> None:
+        """Cancel all open orders, or those of an instrument."""
+        await self.send_message(
+            venue_api_pb2.MassCancel(account=self._account, instrument_id=instrument_id)
+        )
+
+    async def send_message(self, message: Message) -> None:
+        """Send a command as a message: for what only the contract has, as stops and icebergs."""
+        field = _FIELDS[type(message)]
+        command = venue_api_pb2.VenueCommand(**{field: message})  # type: ignore[arg-type]
+        await self._stream.send(venue_api_pb2.TradeRequest(command=command))
+
+    async def beat(self, number: int) -> None:
+        """Ask for a sign of life; `receive` sets `heartbeat` when it comes."""
+        await self._stream.send(venue_api_pb2.TradeRequest(heartbeat=number))
+
+    async def receive(self, timeout_s: float | None = None) -> ExecutionReport | None:
+        """Return the next report, None when the venue ended the stream."""
+        while (response := await self._stream.receive(timeout_s)) is not None:
+            if response.HasField("report"):
+                return report_of(response.report, self._client.instrument)
+            self.heartbeat = response.heartbeat
+        return None
+
+    def _message(self, command: NewOrder | CancelOrder | ReplaceOrder) -> Message:
+        if isinstance(command, NewOrder):
+            return new_order_message(command, self._client.instrument)
+        names = {
+            "cl_ord_id": command.cl_ord_id,
+            "orig_cl_ord_id": command.orig_cl_ord_id,
+            "account": command.account,
+        }
+        if isinstance(command, CancelOrder):
+            return order_pb2.CancelOrder(**names)
+        i = self._client.instrument(command.instrument_id)
+        return order_pb2.ReplaceOrder(
+            **names,
+            order_qty=i.qty(command.order_qty, "order_qty"),
+            price=None if command.price is None else i.px(command.price),
+            stop_px=None if command.stop_px is None else i.px(command.stop_px),
+        )
+
+
+_FIELDS: dict[type[Message], str] = {
+    order_pb2.NewOrder: "new_order",
+    order_pb2.ReplaceOrder: "replace_order",
+    order_pb2.CancelOrder: "cancel_order",
+    venue_api_pb2.MassCancel: "mass_cancel",
+}

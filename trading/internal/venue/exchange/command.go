@@ -9,8 +9,8 @@ import (
 	"aetherion/trading/internal/engine"
 )
 
-// checkCommand refuses what is not a command at all. What breaks a rule of the market is a rejection.
-func checkCommand(command *pb.VenueCommand) error {
+// Check refuses what is not a command at all. What breaks a rule of the market is a rejection.
+func Check(command *pb.VenueCommand) error {
 	switch c := command.GetCommand().(type) {
 	case *pb.VenueCommand_NewOrder:
 		n := c.NewOrder

@@ -51,6 +51,7 @@ type Exchange struct {
 	orders   uint64 // number of orders
 	// delivered is the sequence of the newest report that has reached its client.
 	delivered uint64
+	admin     queue[*pb.VenueCommand] // deposits and halts, which do not travel
 	commands  queue[*pb.VenueCommand]
 	reports   queue[*pb.ExecutionReport]
 	rows      []market.Row
@@ -143,13 +144,18 @@ func (x *Exchange) Venue() string { return x.config.Instruments[0].Venue() }
 // Instruments are the definitions, in the order of Row.Instrument.
 func (x *Exchange) Instruments() []engine.Instrument { return x.config.Instruments }
 
-// Handle takes a command that is sent at a time, which does not go back. It arrives after the latency; what
-// follows from it comes out of Advance. A command that is not well-formed is an error, and changes nothing.
+// Handle takes a command that is sent at a time, which does not go back. It arrives after the latency, deposits
+// and halts at once; what follows from it comes out of Advance. A command that is not well-formed is an error, and changes nothing.
 func (x *Exchange) Handle(now int64, command *pb.VenueCommand) error {
-	if err := checkCommand(command); err != nil {
+	if err := Check(command); err != nil {
 		return err
 	}
 	now = max(now, x.now)
+	switch command.GetCommand().(type) {
+	case *pb.VenueCommand_Deposit, *pb.VenueCommand_TradingHalt:
+		x.admin.push(now, command)
+		return nil
+	}
 	x.commands.push(now+x.config.CommandLatency.sample(x.up), command)
 	return nil
 }
@@ -165,7 +171,9 @@ func (x *Exchange) Advance(now int64) ([]Output, []market.Row, error) {
 		}
 		x.now = max(x.now, at)
 		x.expire()
-		if due, ok := x.commands.next(); ok && due <= x.now {
+		if due, ok := x.admin.next(); ok && due <= x.now {
+			x.apply(x.admin.pop())
+		} else if due, ok := x.commands.next(); ok && due <= x.now {
 			x.apply(x.commands.pop())
 		}
 	}
@@ -190,6 +198,9 @@ func (x *Exchange) Next() (time int64, ok bool) {
 
 func (x *Exchange) nextInside() (time int64, ok bool) {
 	time, ok = x.commands.next()
+	if at, waits := x.admin.next(); waits && (!ok || at < time) {
+		time, ok = at, true
+	}
 	for _, b := range x.books {
 		if at, waits := b.matching.NextExpiry(); waits && (!ok || at < time) {
 			time, ok = at, true

@@ -1,0 +1,57 @@
+"""The simulated venue as a process of its own, in this terminal until Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aetherion.config import load_settings
+from aetherion.errors import AetherionError
+
+
+def exchange(
+    listen: Annotated[str, typer.Option(help="Address to serve on.")] = "127.0.0.1:7410",
+    instruments: Annotated[
+        Path | None, typer.Option(help="JSON file of the instruments; two of our own without.")
+    ] = None,
+    log: Annotated[
+        Path | None, typer.Option(help="Folder of the durable log; nothing is kept without.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the latencies.")] = 1,
+    latency: Annotated[
+        str, typer.Option(help="In each direction: 2ms, or log-normal 2ms~0.5.")
+    ] = "0s",
+    as_json: Annotated[bool, typer.Option("--json", help="Say that it is ready in JSON.")] = False,
+) -> None:
+    """Run a simulated venue."""
+    program = load_settings().bin_dir / "aetherion-exchange"
+    if not os.access(program, os.X_OK):
+        raise AetherionError(f"no program {program}; run make build")
+    flags = [f"--listen={listen}", f"--seed={seed}", f"--latency={latency}"]
+    flags += [f"--instruments={instruments}"] if instruments else []
+    flags += [f"--log={log}"] if log else []
+    with subprocess.Popen([program, *flags], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            _announce(process, as_json)
+            code = process.wait()
+        except KeyboardInterrupt:  # the terminal told the program, too
+            process.terminate()
+            code = process.wait()
+    if code:
+        raise typer.Exit(code)
+
+
+def _announce(process: subprocess.Popen[str], as_json: bool) -> None:
+    """Print that the venue is ready; print nothing when it ended before."""
+    assert process.stdout is not None
+    line = process.stdout.readline().strip()
+    if not line:
+        return
+    if as_json:
+        line = json.dumps({"ready": True, "address": line.rpartition(" ")[2], "pid": process.pid})
+    print(line, flush=True)

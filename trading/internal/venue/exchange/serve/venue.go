@@ -1,0 +1,218 @@
+// Package serve runs a venue in real time: a clock, a durable log and gRPC around package exchange.
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	pb "aetherion/trading/gen/aetherion/v1"
+	"aetherion/trading/internal/journal"
+	"aetherion/trading/internal/market"
+	"aetherion/trading/internal/venue/exchange"
+)
+
+var errStopped = status.Error(codes.Unavailable, "the venue has stopped")
+
+const (
+	maxGroup   = 256 // commands that share one write of the log
+	maxPending = 1024
+	idle       = time.Hour
+)
+
+// Venue is a venue that runs. Commands are in the log before anything follows from them.
+type Venue struct {
+	log      *journal.File // nil: nothing outlives the process
+	requests chan request
+	stopped  chan struct{}
+
+	mu       sync.Mutex // of all below
+	exchange *exchange.Exchange
+	last     int64  // time of the newest command
+	highest  uint64 // sequence of the newest report told
+	sessions map[*session]struct{}
+	readers  map[*reader]struct{}
+}
+
+type request struct {
+	command *pb.VenueCommand
+	done    chan error
+}
+
+// Open makes the venue that the log in a directory tells of; with no directory nothing is kept.
+func Open(config exchange.Config, dir string) (*Venue, error) {
+	x, err := exchange.New(config)
+	if err != nil {
+		return nil, err
+	}
+	v := &Venue{
+		requests: make(chan request, maxPending), stopped: make(chan struct{}), exchange: x,
+		sessions: map[*session]struct{}{}, readers: map[*reader]struct{}{},
+	}
+	if dir == "" {
+		return v, nil
+	}
+	if v.log, err = journal.Open(dir, journal.Options{}); err != nil {
+		return nil, fmt.Errorf("log: %w", err)
+	}
+	if err := v.recover(fmt.Sprintf("%+v", config)); err != nil {
+		return nil, errors.Join(fmt.Errorf("log: %w", err), v.log.Close())
+	}
+	return v, nil
+}
+
+// recover does again what the log holds. Its first record is the configuration: with another one, other
+// things would follow from the same commands.
+func (v *Venue) recover(config string) error {
+	if v.log.LastSequence() == 0 {
+		return v.log.Append(1, [][]byte{[]byte(config)})
+	}
+	return v.log.ReadFrom(1, func(sequence uint64, record []byte) error {
+		if sequence == 1 {
+			if string(record) != config {
+				return errors.New("was written by a venue with other instruments, seed or latencies")
+			}
+			return nil
+		}
+		var entry pb.VenueLogEntry
+		if err := proto.Unmarshal(record, &entry); err != nil {
+			return fmt.Errorf("record %d: %w", sequence, err)
+		}
+		v.last = entry.GetReceiveTimeNs()
+		if err := v.exchange.Handle(v.last, entry.GetCommand()); err != nil {
+			return fmt.Errorf("record %d: %w", sequence, err)
+		}
+		_, err := v.advance(v.last)
+		return err
+	})
+}
+
+// Run lets time pass until ctx ends.
+func (v *Venue) Run(ctx context.Context) error {
+	defer close(v.stopped)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return nil
+		case r := <-v.requests:
+			err = v.take(r)
+		case <-timer.C:
+			err = v.tick()
+		}
+		if err != nil {
+			return err
+		}
+		timer.Reset(v.wait())
+	}
+}
+
+// Close gives the log back. Run has ended.
+func (v *Venue) Close() error {
+	if v.log == nil {
+		return nil
+	}
+	return v.log.Close()
+}
+
+// Do hands a command in and waits until it is in the log.
+func (v *Venue) Do(ctx context.Context, command *pb.VenueCommand) error {
+	r := request{command, make(chan error, 1)}
+	select {
+	case v.requests <- r:
+	case <-ctx.Done():
+		return status.FromContextError(ctx.Err()).Err()
+	case <-v.stopped:
+		return errStopped
+	}
+	select {
+	case err := <-r.done:
+		return err
+	case <-ctx.Done():
+		return status.FromContextError(ctx.Err()).Err()
+	case <-v.stopped:
+		return errStopped
+	}
+}
+
+// take logs a command and those that wait behind it together, and then lets them happen.
+func (v *Venue) take(first request) error {
+	group := []request{first}
+	for len(group) < maxGroup && len(v.requests) > 0 {
+		group = append(group, <-v.requests)
+	}
+	now := max(time.Now().UnixNano(), v.last)
+	var good []request
+	var records [][]byte
+	for _, r := range group {
+		if err := exchange.Check(r.command); err != nil {
+			r.done <- invalid(err)
+			continue
+		}
+		record, err := proto.Marshal(&pb.VenueLogEntry{ReceiveTimeNs: now, Command: r.command})
+		if err != nil {
+			r.done <- invalid(err)
+			continue
+		}
+		good, records = append(good, r), append(records, record)
+	}
+	if v.log != nil && len(records) > 0 {
+		if err := v.log.Append(v.log.LastSequence()+1, records); err != nil {
+			return fmt.Errorf("log: %w", err)
+		}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.last = now
+	for _, r := range good {
+		r.done <- v.exchange.Handle(now, r.command)
+	}
+	return v.passTo(now)
+}
+
+func (v *Venue) tick() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.passTo(max(time.Now().UnixNano(), v.last))
+}
+
+func (v *Venue) wait() time.Duration {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	next, ok := v.exchange.Next()
+	if !ok {
+		return idle
+	}
+	return min(idle, max(0, time.Until(time.Unix(0, next))))
+}
+
+// advance is for recovery too, when nobody listens.
+func (v *Venue) advance(now int64) ([]market.Row, error) {
+	outputs, rows, err := v.exchange.Advance(now)
+	for _, o := range outputs {
+		again := o.Report.GetSequence() <= v.highest
+		v.highest = max(v.highest, o.Report.GetSequence())
+		for s := range v.sessions {
+			if s.account == o.Report.GetAccount() {
+				s.tell(o.Report, again)
+			}
+		}
+	}
+	return rows, err
+}
+
+func (v *Venue) passTo(now int64) error {
+	rows, err := v.advance(now)
+	for r := range v.readers {
+		r.tell(rows)
+	}
+	return err
+}
