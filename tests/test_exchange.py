@@ -109,13 +109,16 @@ async def _kill_and_compare(log: Path, port: int) -> None:
             orders = await client.query_orders("A", open_only=True)
             assert [o.last_report for o in orders] == [reports[2]]
             assert reports[2].ord_status is OrdStatus.PARTIALLY_FILLED
-            book, balances = await client.query_book(BTC), await client.query_balances("A")
+            book, balances = (
+                await client.query_book(BTC, with_state_hash=True),
+                await client.query_balances("A"),
+            )
             assert book.bids == ((Decimal("60400"), Decimal("0.1")),)
             assert book.asks == ()
             await asyncio.wait_for(follower, 10)
     with exchange(port, log):
         async with VenueClient(target) as client:
-            assert await client.query_book(BTC) == book
+            assert await client.query_book(BTC, with_state_hash=True) == book
             assert await client.query_balances("A") == balances
             assert await client.query_fills("A") == fills
             async with await client.trade("A", reports[1].sequence) as a:

@@ -146,10 +146,12 @@ class VenueClient(Channel):
             for b in answer.balances
         }
 
-    async def query_book(self, instrument_id: str) -> VenueBook:
-        """Return what is shown of a book."""
+    async def query_book(self, instrument_id: str, *, with_state_hash: bool = False) -> VenueBook:
+        """Return what is shown of a book; the hash of the venue's state takes it a while."""
         await self._learn()
-        request = venue_api_pb2.QueryBookRequest(instrument_id=instrument_id)
+        request = venue_api_pb2.QueryBookRequest(
+            instrument_id=instrument_id, with_state_hash=with_state_hash
+        )
         answer = await self.answer(self._venue.QueryBook(request, timeout=self.timeout_s))
         i = self.instrument(instrument_id)
         bids, asks = (

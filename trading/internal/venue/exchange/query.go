@@ -89,8 +89,7 @@ func (x *Exchange) Book(instrumentID string) (*pb.QueryBookResponse, bool) {
 		})
 		return levels
 	}
-	hash := x.Hash()
-	return &pb.QueryBookResponse{Bids: side(sim.Buy), Asks: side(sim.Sell), StateHash: hash[:]}, true
+	return &pb.QueryBookResponse{Bids: side(sim.Buy), Asks: side(sim.Sell)}, true
 }
 
 // Hash is the SHA-256 of the books, the accounts and all that they were told.

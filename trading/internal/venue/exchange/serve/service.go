@@ -126,6 +126,10 @@ func (s service) QueryBook(_ context.Context, r *pb.QueryBookRequest) (*pb.Query
 	if !known {
 		return nil, status.Errorf(codes.NotFound, "instrument_id: there is no instrument %q", r.GetInstrumentId())
 	}
+	if r.GetWithStateHash() {
+		hash := s.venue.exchange.Hash()
+		book.StateHash = hash[:]
+	}
 	return book, nil
 }
 
