@@ -172,8 +172,14 @@ class Script(Strategy):
 """
 
 
-def test_a_backtest_on_depth_fills_the_same(recording: Recording, tmp_path: Path) -> None:
-    """Import, replay, risk and venue in between change no fill: the same as of the bare model."""
+@pytest.mark.parametrize("model", [None, *MODELS])
+def test_a_backtest_on_depth_fills_the_same(
+    model: str | None, recording: Recording, tmp_path: Path
+) -> None:
+    """Import, replay, risk and venue in between change no fill: the same as of the bare model.
+
+    That the models differ in this recording is `test_models_differ`'s to say.
+    """
     data = tmp_path / "binance_usdm_btcusdt_20240808"
     data.mkdir()
     for kind in ("book", "trades"):
@@ -185,6 +191,7 @@ def test_a_backtest_on_depth_fills_the_same(recording: Recording, tmp_path: Path
         *("run", "--json", "--out", "out", "--data", str(data)),
         *("--strategy", "script.py:Script"),
         *("--latency-ms", str(LATENCY_NS / 1e6), "--max-volume-share-bps", "10000"),
+        *(() if model is None else ("--queue-model", model)),
         folder=tmp_path,
     )
     assert done.returncode == 0, done.stderr
@@ -195,10 +202,22 @@ def test_a_backtest_on_depth_fills_the_same(recording: Recording, tmp_path: Path
         got = sorted(
             (*backtest_fill(row), orders[row["cl_ord_id"]]) for row in csv.DictReader(file)
         )
-    rows = output(OURS, *recording.arguments("-"), "-price-scale=1")
+    bare = f"-model={model or 'risk-averse'}"
+    rows = output(OURS, *recording.arguments("-"), "-price-scale=1", bare)
     want = sorted((*fill(row), int(row["last_qty"]), int(row["order_id"])) for row in rows)
     assert got == want
     assert len(got) > ORDERS
+
+
+def test_a_queue_model_that_says_nothing_is_refused(tmp_path: Path) -> None:
+    unknown = aetherion("run", "--queue-model", "best", folder=tmp_path)
+    assert unknown.returncode == 2
+    said = " ".join(unknown.stderr.replace("│", "").split())
+    assert "'best' is not one of 'risk-averse', 'log', 'power'" in said
+    (tmp_path / "acme.csv").write_text("date,open,high,low,close,volume\n2024-01-02,1,2,1,2,9\n")
+    bars = aetherion("run", "--data", "acme.csv", "--queue-model", "log", folder=tmp_path)
+    assert bars.returncode == 1
+    assert "queue_model: must be left out where the data has no levels" in bars.stderr
 
 
 def backtest_fill(row: dict[str, str]) -> tuple[int, int, str, int]:

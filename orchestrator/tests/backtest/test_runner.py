@@ -16,15 +16,16 @@ from scripted_peer import (
 )
 
 from aetherion.account import AccountState
+from aetherion.backtest.files import result_json
 from aetherion.backtest.result import RunResult
 from aetherion.backtest.runner import RunConfig, run_backtest
-from aetherion.client import ProtocolError, ServiceUnavailableError
+from aetherion.client import ProtocolError, QueueModel, ServiceUnavailableError
 from aetherion.errors import AetherionError
 from aetherion.instrument import Instrument, InstrumentClass
 from aetherion.market_data import Trade
 from aetherion.order import ExecutionReport
 from aetherion.strategy import Strategy, StrategyError
-from aetherion.v1 import order_pb2
+from aetherion.v1 import order_pb2, trading_api_pb2
 
 
 class Watcher(Strategy):
@@ -204,6 +205,15 @@ async def test_configuration_reaches_the_service(tmp_path: Path) -> None:
     config = simulation.config
     assert (config.data_set, config.account, config.max_volume_share_bps) == ("set", "main", 1000)
     assert (config.initial_cash.currency, config.initial_cash.units) == ("USD", 1000)
+
+
+async def test_the_queue_model_reaches_the_service(tmp_path: Path) -> None:
+    simulation = ScriptedSimulation([step(0, [100])])
+    config = RunConfig("t", "set", queue_model=QueueModel.LOG)
+    async with peers(tmp_path, simulation) as (trading, risk):
+        result = await run_backtest(trading, risk, Watcher(), (AAPL,), config)
+    assert simulation.config.queue_model == trading_api_pb2.QUEUE_MODEL_LOG
+    assert result_json(result, "")["settings"]["queue_model"] == "log"
 
 
 async def test_two_currencies_are_refused(tmp_path: Path) -> None:

@@ -74,6 +74,11 @@ type Dataset struct {
 	files []datafile
 }
 
+// Has says whether there are rows of a kind.
+func (d *Dataset) Has(kind Kind) bool {
+	return slices.ContainsFunc(d.files, func(f datafile) bool { return f.kind == kind && f.rows > 0 })
+}
+
 type datafile struct {
 	path   string
 	kind   Kind

@@ -9,9 +9,14 @@ import (
 	"aetherion/trading/internal/engine"
 	"aetherion/trading/internal/market"
 	"aetherion/trading/internal/simulation"
+	"aetherion/trading/internal/venue/queue"
 )
 
-const maxSpeed = 1e9
+const (
+	maxSpeed = 1e9
+	// queuePower is the exponent of QUEUE_MODEL_POWER.
+	queuePower = 3
+)
 
 // decodeBacktestConfig finds the instruments in the data set; the rest is the simulation's to judge.
 func decodeBacktestConfig(c *pb.BacktestConfig, dataset *market.Dataset) (simulation.Config, market.Window, error) {
@@ -24,6 +29,9 @@ func decodeBacktestConfig(c *pb.BacktestConfig, dataset *market.Dataset) (simula
 	}
 	config, err := simulationConfig(c)
 	if err != nil {
+		return simulation.Config{}, market.Window{}, invalid(within("config", err))
+	}
+	if config.Queue, err = decodeQueueModel(c.GetQueueModel(), dataset); err != nil {
 		return simulation.Config{}, market.Window{}, invalid(within("config", err))
 	}
 	config.Instruments, config.Used = dataset.Instruments, used
@@ -63,6 +71,26 @@ func simulationConfig(c *pb.BacktestConfig) (simulation.Config, error) {
 		OrderLatency:      c.GetOrderLatencyNs(),
 		MaxBatchRows:      rows,
 	}, nil
+}
+
+// decodeQueueModel refuses a choice that would change nothing.
+func decodeQueueModel(model pb.QueueModel, dataset *market.Dataset) (queue.Choice, error) {
+	var choice queue.Choice
+	switch model {
+	case pb.QueueModel_QUEUE_MODEL_UNSPECIFIED:
+		return nil, nil
+	case pb.QueueModel_QUEUE_MODEL_RISK_AVERSE:
+	case pb.QueueModel_QUEUE_MODEL_LOG:
+		choice = func(unit int64) queue.Model { return queue.Probabilistic(queue.Log(unit)) }
+	case pb.QueueModel_QUEUE_MODEL_POWER:
+		choice = func(int64) queue.Model { return queue.Probabilistic(queue.Power(queuePower)) }
+	default:
+		return nil, fmt.Errorf("queue_model: must be one of the contract, got %d", model)
+	}
+	if !dataset.Has(market.BookLevel) {
+		return nil, fmt.Errorf("queue_model: must be left out where the data has no levels, got %s", model)
+	}
+	return choice, nil
 }
 
 // decodeLimits gives no limits where there are none.

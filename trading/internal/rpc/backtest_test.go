@@ -249,6 +249,9 @@ func TestBacktestConfigErrors(t *testing.T) {
 		{"latency", func(c *pb.BacktestConfig) { c.OrderLatencyNs = -1 }, codes.InvalidArgument, "config.order_latency_ns: must be 0 to one day, got -1"},
 		{"rows", func(c *pb.BacktestConfig) { c.MaxBatchRows = 65_537 }, codes.InvalidArgument, "config.max_batch_rows: must be at most 65536, got 65537"},
 		{"speed", func(c *pb.BacktestConfig) { c.Speed = -1 }, codes.InvalidArgument, "config.speed: must be from 0 to 1e+09, got -1"},
+		{"queue", func(c *pb.BacktestConfig) { c.QueueModel = pb.QueueModel_QUEUE_MODEL_LOG }, codes.InvalidArgument,
+			"config.queue_model: must be left out where the data has no levels, got QUEUE_MODEL_LOG"},
+		{"queue of another contract", func(c *pb.BacktestConfig) { c.QueueModel = 9 }, codes.InvalidArgument, "config.queue_model: must be one of the contract, got 9"},
 		{"end", func(c *pb.BacktestConfig) { c.StartTimeNs, c.EndTimeNs = 2, 2 }, codes.InvalidArgument, "config.end_time_ns: must be after start_time_ns 2, got 2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

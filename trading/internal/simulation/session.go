@@ -19,6 +19,7 @@ import (
 	"aetherion/trading/internal/market"
 	"aetherion/trading/internal/router"
 	"aetherion/trading/internal/sequencer"
+	"aetherion/trading/internal/venue/queue"
 	"aetherion/trading/internal/venue/replay"
 )
 
@@ -38,6 +39,7 @@ type Config struct {
 	MaxVolumeShareBps uint32 // 1 to 10,000
 	OrderLatency      int64  // ns
 	MaxBatchRows      int
+	Queue             queue.Choice // in recorded levels; nil: queue.RiskAverse
 }
 
 // Rows are recorded rows in the order of time; io.EOF when there are none left.
@@ -98,7 +100,8 @@ func New(config Config, rows Rows, engine *engine.Engine, gate sequencer.Gate, j
 		rows: lookAhead{source: rows, size: config.MaxBatchRows}, batch: config.MaxBatchRows}
 	ids := make([]string, len(config.Instruments))
 	venues := map[string]router.Venue{}
-	s.venue = replay.New(s.clock, config.Instruments, replay.Config{MaxVolumeShareBps: config.MaxVolumeShareBps, OrderLatency: config.OrderLatency})
+	s.venue = replay.New(s.clock, config.Instruments, replay.Config{
+		MaxVolumeShareBps: config.MaxVolumeShareBps, OrderLatency: config.OrderLatency, Queue: config.Queue})
 	for i := range config.Instruments {
 		ids[i] = config.Instruments[i].InstrumentID
 		venues[config.Instruments[i].Venue()] = s.venue

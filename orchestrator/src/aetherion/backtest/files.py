@@ -112,6 +112,7 @@ def result_json(result: RunResult, fills: str) -> dict[str, Any]:
             "base_currency": settings.base_currency,
             "max_volume_share_bps": settings.max_volume_share_bps,
             "order_latency_ns": settings.order_latency_ns,
+            "queue_model": settings.queue_model,
             "seed": settings.seed,
             "n_scenarios": settings.n_scenarios,
             "var_window": settings.var_window,

@@ -110,6 +110,7 @@ class RunSettings:
     var_window: int  # days of returns behind one forecast
     confidence_bp: tuple[int, ...]
     risk_limits: dict[str, str]  # scope and limit as text, for display
+    queue_model: str | None = None  # of recorded levels, where one was chosen
 
 
 @dataclass(frozen=True, slots=True)

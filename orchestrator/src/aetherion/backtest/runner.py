@@ -16,6 +16,7 @@ from aetherion.client import (
     BacktestSession,
     BacktestStarted,
     BacktestStep,
+    QueueModel,
     RiskClient,
     ServiceError,
     TradingClient,
@@ -40,6 +41,7 @@ class RunConfig:
     risk_limits: RiskLimits = field(default_factory=RiskLimits)
     max_volume_share_bps: int = 1_000
     order_latency_ns: int = 0
+    queue_model: QueueModel | None = None
     max_batch_rows: int = 0
     speed: float = 0.0
     instrument_ids: tuple[str, ...] = ()
@@ -241,6 +243,7 @@ def _session_config(config: RunConfig, currency: str) -> BacktestConfig:
         instrument_ids=config.instrument_ids,
         max_batch_rows=config.max_batch_rows,
         speed=config.speed,
+        queue_model=config.queue_model,
     )
 
 
@@ -251,6 +254,7 @@ def _settings(config: RunConfig, currency: str) -> RunSettings:
         base_currency=currency,
         max_volume_share_bps=config.max_volume_share_bps,
         order_latency_ns=config.order_latency_ns,
+        queue_model=config.queue_model,
         speed=config.speed,
         seed=config.var.seed,
         n_scenarios=config.var.n_scenarios,

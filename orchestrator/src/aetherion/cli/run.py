@@ -24,7 +24,13 @@ from aetherion.cli.live import LiveView
 from aetherion.cli.loop import run_until_done
 from aetherion.cli.summary import print_summary
 from aetherion.cli.tables import console
-from aetherion.client import RiskClient, ServiceError, ServiceUnavailableError, TradingClient
+from aetherion.client import (
+    QueueModel,
+    RiskClient,
+    ServiceError,
+    ServiceUnavailableError,
+    TradingClient,
+)
 from aetherion.config import Settings, load_settings
 from aetherion.data import DataSet, ImportOptions, prepare
 from aetherion.errors import AetherionError
@@ -79,6 +85,10 @@ def run(
     max_volume_share_bps: Annotated[
         int, typer.Option(min=1, max=10_000, help="Most of a bar's volume or a quote's size.")
     ] = 1_000,
+    queue_model: Annotated[
+        QueueModel | None,
+        typer.Option(help="Where the data has levels of a book; without: risk-averse."),
+    ] = None,
     max_order_qty: Annotated[
         str | None,
         typer.Option(metavar="NUMBER", rich_help_panel=_LIMITS, help="Of one order, in units."),
@@ -143,6 +153,7 @@ def run(
         ),
         max_volume_share_bps=max_volume_share_bps,
         order_latency_ns=round(1e6 * _latency_ms(latency_ms, data_set)),
+        queue_model=queue_model,
         max_batch_rows=batch_rows,
         speed=speed,
         instrument_ids=tuple(instrument or ()),

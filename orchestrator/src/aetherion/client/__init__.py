@@ -18,6 +18,7 @@ from aetherion.client.simulation import (
     BacktestSession,
     BacktestStarted,
     BacktestStep,
+    QueueModel,
 )
 from aetherion.client.streams import MarketDataStream, OrderStream
 from aetherion.client.trading import TradingClient, TradingStatus
@@ -44,6 +45,7 @@ __all__ = [
     "NotFoundError",
     "OrderStream",
     "ProtocolError",
+    "QueueModel",
     "ReplaceOrder",
     "ResourceExhaustedError",
     "RiskClient",

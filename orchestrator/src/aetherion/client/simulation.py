@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -32,6 +33,14 @@ if TYPE_CHECKING:
 STEP_TIMEOUT_S = 60.0
 
 
+class QueueModel(StrEnum):
+    """What is estimated of a queue of which only the quantity of its level is recorded."""
+
+    RISK_AVERSE = "risk-averse"
+    LOG = "log"
+    POWER = "power"
+
+
 @dataclass(frozen=True, slots=True)
 class BacktestConfig:
     """Everything that a simulation depends on, besides the data itself."""
@@ -48,6 +57,7 @@ class BacktestConfig:
     speed: float = 0.0
     start_time_ns: int = 0
     end_time_ns: int = 0
+    queue_model: QueueModel | None = None  # only where the data has levels; None: risk-averse
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,4 +193,11 @@ def _config_message(config: BacktestConfig) -> trading_api_pb2.BacktestConfig:
         speed=config.speed,
         start_time_ns=config.start_time_ns,
         end_time_ns=config.end_time_ns,
+        queue_model=_queue_model_number(config.queue_model),
     )
+
+
+def _queue_model_number(model: QueueModel | None) -> trading_api_pb2.QueueModel.ValueType:
+    if model is None:
+        return trading_api_pb2.QUEUE_MODEL_UNSPECIFIED
+    return trading_api_pb2.QueueModel.Value(f"QUEUE_MODEL_{model.name}")

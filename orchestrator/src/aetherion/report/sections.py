@@ -235,6 +235,7 @@ def _manifest(result: RunResult) -> Section:
         ("Initial cash", f"{exact(settings.initial_cash)} {settings.base_currency}"),
         ("Largest share of volume", percent(settings.max_volume_share_bps / 10_000)),
         ("Order latency", f"{settings.order_latency_ns / 1e6:g} ms"),
+        *([("Queue model", settings.queue_model)] if settings.queue_model else []),
         ("Speed", "as fast as it is read" if not settings.speed else f"{settings.speed:g} x"),
         ("VaR window", f"{settings.var_window:,} days"),
         ("Monte Carlo", f"{settings.n_scenarios:,} scenarios, seed {settings.seed}"),

@@ -17,6 +17,21 @@ type Position interface {
 // Model starts the estimate of an order that joins behind a quantity.
 type Model func(ahead int64) Position
 
+// Choice gives the model of an instrument, one whole of which is so many units.
+type Choice func(unit int64) Model
+
+// Model is that of an instrument of so many decimals, without a choice the risk-averse.
+func (c Choice) Model(qtyScale uint32) Model {
+	if c == nil {
+		return RiskAverse
+	}
+	unit := int64(1)
+	for range qtyScale {
+		unit *= 10
+	}
+	return c(unit)
+}
+
 // RiskAverse advances an order only by trades at its price, and where less is left than stood before it:
 // whatever else leaves the level, left behind the order.
 func RiskAverse(ahead int64) Position {

@@ -11,14 +11,10 @@ import (
 // setLevel changes the depth. Orders that wait for it get their chance when it is whole.
 func (b *book) setLevel(row *market.Row, config Config, reports *reports) {
 	if b.depth == nil {
-		model := config.Queue
-		if model == nil {
-			model = queue.RiskAverse
-		}
 		for _, o := range b.orders {
 			o.rested = false // by a quote, which counts no more
 		}
-		b.depth = queue.NewDepth(queue.Rules{Model: model, Lot: b.instrument.QtyIncrement, TakeBps: config.MaxVolumeShareBps})
+		b.depth = queue.NewDepth(queue.Rules{Model: config.Queue.Model(b.instrument.QtyScale), Lot: b.instrument.QtyIncrement, TakeBps: config.MaxVolumeShareBps})
 	}
 	if row.BookFlags&market.BookClear != 0 {
 		b.depth.Clear()

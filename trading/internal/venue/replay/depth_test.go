@@ -42,11 +42,11 @@ func TestDepthFillsByTheQueue(t *testing.T) {
 
 func TestDepthModelIsConfigured(t *testing.T) {
 	for name, c := range map[string]struct {
-		model queue.Model
+		model queue.Choice
 		want  []string
 	}{
 		"risk-averse": {nil, nil},
-		"power":       {queue.Probabilistic(queue.Power(3)), []string{"1: 10@99 maker"}},
+		"power":       {func(int64) queue.Model { return queue.Probabilistic(queue.Power(3)) }, []string{"1: 10@99 maker"}},
 	} {
 		config := all()
 		config.Queue = c.model

@@ -30,10 +30,10 @@ import (
 
 // Config is what the rules depend on besides the rows.
 type Config struct {
-	MaxVolumeShareBps uint32      // largest share of a bar's volume or a displayed size that our orders fill, 1 to 10,000
-	OrderLatency      int64       // ns from decision to arrival
-	Queue             queue.Model // what stands before an order in recorded depth; nil: queue.RiskAverse
-	Since             int64       // time from which it plays on what another venue has begun; ids of the two differ. 0: the first
+	MaxVolumeShareBps uint32       // largest share of a bar's volume or a displayed size that our orders fill, 1 to 10,000
+	OrderLatency      int64        // ns from decision to arrival
+	Queue             queue.Choice // what stands before an order in recorded depth; nil: queue.RiskAverse
+	Since             int64        // time from which it plays on what another venue has begun; ids of the two differ. 0: the first
 }
 
 // Venue fills orders. It plays every venue of its instruments, and belongs to one goroutine.
