@@ -40,9 +40,8 @@ func (m *maker) act(f *Flow, t *trading, n int, now int64) {
 	m.error = 0.9*m.error + 0.3*sigma*f.random.NormFloat64()
 	tick := float64(t.Instrument.PriceIncrement)
 	mid := t.value.price() * (1 + m.error)
-	// Half of the spread pays for the moves of some seconds, in a storm no more than thrice as much; a
-	// maker that is long offers cheaper.
-	half := max(0.6*tick, 0.6*min(sigma, 3*t.value.base)*mid*(1+0.25*float64(n)))
+	// Half of the spread pays for the moves of some seconds; a maker that is long offers cheaper.
+	half := max(0.6*tick, 0.6*sigma*mid*(1+0.25*float64(n)))
 	mid -= half * clamp(m.held/20, 2)
 	step := max(tick, half/2)
 	wanted := map[int64]int64{}

@@ -18,7 +18,7 @@ const (
 	secondsPerDay = 86_400
 	// Excitement forgets half of itself in a quarter of an hour, and is drawn towards none.
 	calming  = math.Ln2 / 900
-	agitated = 0.7 // its deviation in the long run
+	agitated = 0.45 // its deviation in the long run
 	jumps    = 1.0 / 300
 	jumpSize = 6 // standard deviations of a second
 )
@@ -45,6 +45,6 @@ func (v *value) advance(random *rand.Rand, now int64) {
 	v.log += sigma * math.Sqrt(seconds) * random.NormFloat64()
 	if random.Float64() < jumps*seconds {
 		v.log += jumpSize * sigma * random.NormFloat64()
-		v.excitement += 0.5 // News is talked about.
+		v.excitement += 0.3 // News is talked about.
 	}
 }
