@@ -11,6 +11,8 @@ import asyncio
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import matplotlib as mpl
@@ -73,7 +75,8 @@ def seconds(run: Callable[[], object]) -> float:
 def covariance(k: int) -> Floats:
     """Return the covariance that the kernels use: 1 % a day, correlations that halve."""
     distance = np.abs(np.subtract.outer(np.arange(k), np.arange(k)))
-    return 1e-4 * 0.5 ** np.minimum(distance, 40)
+    found: Floats = 1e-4 * 0.5 ** np.minimum(distance, 40)
+    return found
 
 
 def numpy_delta_gamma(n: int, k: int, nu: float | None = None) -> None:
@@ -115,7 +118,8 @@ def numpy_linear(n: int) -> None:
 
 def spread(n: int, low: float, high: float) -> Floats:
     """Return numbers evenly spread over a range, those of the kernels."""
-    return low + (high - low) * np.modf(np.arange(1, n + 1) * 0.618033988749894848)[0]
+    parts: Floats = np.modf(np.arange(1, n + 1) * 0.618033988749894848)[0]
+    return low + (high - low) * parts
 
 
 def numpy_price(
@@ -125,7 +129,8 @@ def numpy_price(
     root = vol * np.sqrt(years)
     d1 = (np.log(spot / strike) + rate * years) / root + 0.5 * root
     discount = np.exp(-rate * years)
-    return sign * (spot * ndtr(sign * d1) - strike * discount * ndtr(sign * (d1 - root)))
+    price: Floats = spot * ndtr(sign * d1) - strike * discount * ndtr(sign * (d1 - root))
+    return sign * price
 
 
 def numpy_revaluation(n: int, options: int) -> None:
@@ -225,7 +230,7 @@ class Bench:
             ours.append(self.core.measure(kernel)[0])
             theirs.append(run())
         entry = row(metric, "ms", [1e3 * s for s in ours], peer, [1e3 * s for s in theirs])
-        self.rows.append(Row(**{**_fields(entry), "ratio": 1 / entry.ratio}))
+        self.rows.append(replace(entry, ratio=1 / entry.ratio))
 
     def of_floor(self, metric: str, kernel: str, floor: str, work: float) -> None:
         """Add a row whose ratio is the share of the floor: `work` units over the floor's rate."""
@@ -234,17 +239,13 @@ class Bench:
             floors.append(1e3 * work / self.core.measure(floor)[0])
             ours.append(1e3 * self.core.measure(kernel)[0])
         entry = row(metric, "ms", ours, f"floor: {floor.removeprefix('floor_')}", floors)
-        self.rows.append(Row(**{**_fields(entry), "ratio": 1 / entry.ratio}))
+        self.rows.append(replace(entry, ratio=1 / entry.ratio))
 
     def number(
         self, metric: str, unit: str, values: list[float], goal: str, goal_value: float
     ) -> None:
         """Add a row of a figure beside its goal."""
         self.rows.append(row(metric, unit, values, goal, [goal_value] * len(values)))
-
-
-def _fields(entry: Row) -> dict[str, object]:
-    return {name: getattr(entry, name) for name in Row.__dataclass_fields__}
 
 
 def run_core(bench: Bench) -> None:
@@ -283,7 +284,7 @@ def run_core(bench: Bench) -> None:
         "plain, same code",
         [1e3 * plain for plain, _ in times],
     )
-    bench.rows.append(Row(**{**_fields(entry), "ratio": 1 / entry.ratio}))
+    bench.rows.append(replace(entry, ratio=1 / entry.ratio))
     books = ("short 0.5 y, 10", "short 0.1 y, 10", "mixed, 10", "short 0.5 y, 50", "mixed, 50")
     for place, book in enumerate(books):
         ratio = bench.core.measure(f"variance_ratio {place}")
@@ -325,7 +326,7 @@ def run_core(bench: Bench) -> None:
             "American put, 501 steps",
             "american",
             f"QuantLib {kind.upper()}",
-            lambda k=kind: quantlib_tree(k),
+            partial(quantlib_tree, kind),
         )
     bench.of_floor("historical VaR 1,000 x 1,000", "historical 1000", "floor_read", 8e6)
     pairs = [bench.core.measure("what_if") for _ in range(bench.repetitions)]
@@ -336,7 +337,7 @@ def run_core(bench: Bench) -> None:
         "computed anew",
         [1e6 * anew for _, anew in pairs],
     )
-    bench.rows.append(Row(**{**_fields(entry), "ratio": 1 / entry.ratio}))
+    bench.rows.append(replace(entry, ratio=1 / entry.ratio))
     bench.faster(
         "component VaR of 1,000 positions after one changed",
         "component",

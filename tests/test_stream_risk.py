@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from aetherion.account import Position
 from aetherion.client import NotFoundError, RiskClient, TradingClient
 from aetherion.order import NewOrder, Side
 from aetherion.risk import PortfolioRisk, ReturnModel, Shock, StressScenario, Watch
@@ -73,7 +74,7 @@ async def test_the_figures_are_those_of_the_positions(services: tuple[Service, S
             ("b", "AAPL.XNAS", Side.SELL, 200),
         ):
             await client.submit_order(NewOrder(name, ACCOUNT, instrument_id, side, Decimal(qty)))
-        held = []
+        held: list[Position] = []
         while len(held) < 2:
             await anext(rows)
             held = [p for p in await client.list_positions(ACCOUNT) if p.net_qty]
