@@ -25,7 +25,7 @@ use risk_core::pretrade_var::PortfolioVar;
 use risk_core::pricing::{Bsm, BsmBatch, BsmColumns, Exercise, OptionKind, TreeOption, bsm_batch_into, leisen_reimer};
 use risk_core::progress::Progress;
 use risk_core::quantile::QuantileRule;
-use risk_core::rng::{BlockStream, FILL_BLOCK, normals_from_words};
+use risk_core::rng::{BlockStream, FILL_BLOCK, normals_f32_from_stream, normals_from_words};
 use risk_core::stress::Holding;
 use risk_core::units::{Confidence, DegreesOfFreedom, Distribution, HorizonDays};
 
@@ -166,6 +166,14 @@ fn floor_normals() -> f64 {
         }
     });
     black_box(&z);
+    rounds as f64 * FILL_BLOCK as f64 / took
+}
+
+/// Normals in single precision a second of one thread, random words and inversion, in cache.
+fn floor_normals_f32() -> f64 {
+    let (mut stream, mut z) = (BlockStream::new(1, 0), vec![0.0; FILL_BLOCK]);
+    let rounds = 40_000;
+    let took = seconds(|| (0..rounds).for_each(|_| normals_f32_from_stream(&mut stream, black_box(&mut z))));
     rounds as f64 * FILL_BLOCK as f64 / took
 }
 
@@ -344,6 +352,7 @@ fn measure(name: &str) -> Vec<f64> {
     match kernel {
         "floor_flops" => vec![floor_flops()],
         "floor_normals" => vec![floor_normals()],
+        "floor_normals_f32" => vec![floor_normals_f32()],
         "floor_read" => vec![floor_read()],
         "linear" => vec![linear(argument as u32)],
         "delta_gamma_50" => vec![delta_gamma(50, argument as u32, Distribution::Normal, plain, 1)],

@@ -4,6 +4,7 @@
 //! Sources: McNeil, Frey & Embrechts, *Quantitative Risk Management*, 2015, §2.2-2.3; Hyndman & Fan 1996;
 //! Acerbi & Tasche 2002; Harrell & Davis 1982; Boudoukh, Richardson & Whitelaw 1998.
 
+mod largest;
 mod ordered;
 mod weighted;
 

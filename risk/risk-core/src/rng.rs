@@ -6,8 +6,8 @@ mod philox;
 mod sobol;
 
 pub use normals::{FILL_BLOCK, normals_from_words};
+pub use normals_f32::normals_f32_from_stream;
 pub use philox::{BlockStream, Philox4x64};
 pub use sobol::{MAX_DIMENSION, Sobol, owen_scramble};
 
 pub(crate) use normals::{normals_from_points, normals_from_stream};
-pub(crate) use normals_f32::normals_f32_from_stream;

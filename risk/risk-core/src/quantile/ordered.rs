@@ -1,6 +1,7 @@
 //! The equally weighted sample.
 
 use super::QuantileRule;
+use super::largest::largest;
 use crate::error::{Result, RiskError, require_finite};
 use crate::special::{beta_inc, binom_cdf, binom_ppf};
 use crate::units::Confidence;
@@ -23,16 +24,10 @@ impl OrderedLosses {
     }
 
     /// Sorts only the losses from rank `lowest_rank` up: selection is linear, and a tail is short.
-    pub fn select(computation: &'static str, mut losses: Vec<f64>, lowest_rank: usize) -> Result<Self> {
+    pub fn select(computation: &'static str, losses: Vec<f64>, lowest_rank: usize) -> Result<Self> {
         check_sample(computation, &losses)?;
         let n = losses.len();
-        let below = lowest_rank.clamp(1, n) - 1;
-        if below > 0 {
-            losses.select_nth_unstable_by(below, f64::total_cmp);
-            losses.drain(..below);
-        }
-        losses.sort_unstable_by(f64::total_cmp);
-        Ok(Self { computation, n, top: losses })
+        Ok(Self { computation, n, top: largest(losses, n - (lowest_rank.clamp(1, n) - 1)) })
     }
 
     /// The lowest rank that VaR, ES, standard error and interval of `confidence` read in a sample of n.

@@ -7,7 +7,7 @@ const WEYL: [u64; 2] = [0x9E37_79B9_7F4A_7C15, 0xBB67_AE85_84CA_A73B];
 /// Multipliers of the two halves.
 const MULTIPLIER: [u64; 2] = [0xD2E7_470E_E14C_6C93, 0xCA5A_8263_9512_1157];
 /// Lanes of a stream: a 512-bit register of words.
-const LANES: usize = 8;
+pub(super) const LANES: usize = 8;
 
 /// Philox4x64-10: a bijection of a 256-bit counter, keyed by 128 bits. Four words out for four in.
 ///
@@ -101,7 +101,7 @@ impl BlockStream {
     }
 
     #[inline(always)]
-    fn next(&mut self) -> [u64; LANES] {
+    pub(super) fn next(&mut self) -> [u64; LANES] {
         let [a, b, c, d] = &mut self.state;
         let mut out = [0; LANES];
         for i in 0..LANES {
