@@ -273,4 +273,4 @@ def gives_a_turn(row: dict[str, str], side: str, price: Decimal) -> bool:
     if (row["side"] == "B") == (side == "B"):
         return row["action"] != "add"
     crosses = Decimal(row["price"]) <= price if side == "B" else Decimal(row["price"]) >= price
-    return row["action"] == "add" and crosses
+    return row["action"] != "delete" and crosses  # a modify may move an order across ours

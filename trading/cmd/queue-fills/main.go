@@ -81,7 +81,7 @@ func newBook(o options) (book, error) {
 	rules := queue.Rules{Lot: 1, Whole: o.whole}
 	switch o.model {
 	case "fifo":
-		return book{orders: queue.NewOrders()}, nil
+		return book{orders: queue.NewOrders(rules)}, nil
 	case "risk-averse":
 		rules.Model = queue.RiskAverse
 	case "log":
@@ -104,7 +104,7 @@ type command struct {
 func (c command) play(b book) []queue.Fill {
 	switch {
 	case b.depth != nil && c.cancel:
-		b.depth.Cancel(c.order.ID)
+		b.depth.CancelOurs(c.order.ID)
 	case b.depth != nil:
 		return b.depth.Submit(c.order)
 	case c.cancel:
@@ -130,9 +130,8 @@ const (
 	clearBook what = iota
 	level
 	trade
-	add
-	cancel
-	execute
+	change         // of an order, without a trade
+	changeByATrade // of an order
 )
 
 func (r row) play(b book) []queue.Fill {
@@ -144,10 +143,6 @@ func (r row) play(b book) []queue.Fill {
 		return b.depth.Level(r.side, r.px, r.qty)
 	case trade:
 		return b.depth.Trade(r.side, r.px, r.qty)
-	case add:
-		return b.orders.Add(r.id, r.side, r.px, r.qty)
-	case cancel:
-		return b.orders.Cancel(r.id)
 	}
-	return b.orders.Execute(r.id, r.qty)
+	return b.orders.Set(r.id, r.side, r.px, r.qty, r.what == changeByATrade)
 }

@@ -151,15 +151,14 @@ func readLevels(o options) (rows []row, err error) {
 // with something left was canceled.
 func readOrders(o options) (rows []row, err error) {
 	err = eachLine(o.book, func(f *fields) {
-		r := row{time: f.integer("ts_recv_ns"), id: f.integer("order_id"), side: f.side("side"),
+		r := row{time: f.integer("ts_recv_ns"), what: change, id: f.integer("order_id"), side: f.side("side"),
 			px: f.scaled("price", o.priceScale), qty: f.scaled("size", o.qtyScale)}
 		switch action := f.text("action"); {
 		case action == "add":
-			r.what = add
 		case action == "modify" || action == "delete" && r.qty == 0:
-			r.what = execute
+			r.what = changeByATrade
 		case action == "delete":
-			r.what = cancel
+			r.qty = 0
 		default:
 			f.fail("action", "must be add, modify or delete")
 		}

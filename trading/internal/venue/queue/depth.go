@@ -8,16 +8,30 @@ import (
 	"aetherion/trading/internal/engine"
 )
 
-// Rules says how orders fill in a Depth.
+// Rules says how orders fill. Model and Whole are of a Depth only.
 type Rules struct {
 	Model Model
 	Lot   int64 // fills are multiples of it
-	// TakeBps is the largest share of a level that our orders take when they arrive, 1 to 10,000; 0 is all.
+	// TakeBps is the largest share of a level, or of a recorded order, that our orders take by crossing it,
+	// 1 to 10,000; 0 is all.
 	TakeBps uint32
 	// Whole fills every order in full at its first chance, whatever the size that was there, as
 	// hftbacktest's NoPartialFillExchange does.
 	Whole bool
 }
+
+// share is what our orders may take of a quantity.
+func (r Rules) share(qty int64) int64 {
+	if r.TakeBps == 0 {
+		return qty
+	}
+	hi, lo := bits.Mul64(uint64(qty), uint64(r.TakeBps))
+	share, _ := bits.Div64(hi, lo, 10_000) // TakeBps <= 10,000, so that the quotient fits
+	return int64(share)
+}
+
+// lots is how much of a quantity is whole lots.
+func (r Rules) lots(qty int64) int64 { return qty / r.Lot * r.Lot }
 
 // Depth is a recorded book of levels and our orders in it.
 type Depth struct {
@@ -101,7 +115,7 @@ func (d *Depth) match(side engine.Side, px, qty int64, may func(o *resting, avai
 
 // part is how much of a quantity an order takes.
 func (d *Depth) part(leaves, available int64) int64 {
-	switch available = available / d.rules.Lot * d.rules.Lot; {
+	switch available = d.rules.lots(available); {
 	case available <= 0:
 		return 0
 	case d.rules.Whole:
@@ -139,14 +153,7 @@ func (d *Depth) CanTake(o Order) bool {
 }
 
 // available is what a level has left for our orders.
-func (d *Depth) available(l level) int64 {
-	if d.rules.TakeBps == 0 {
-		return l.qty - l.taken
-	}
-	hi, lo := bits.Mul64(uint64(l.qty), uint64(d.rules.TakeBps))
-	share, _ := bits.Div64(hi, lo, 10_000) // TakeBps <= 10,000, so that the quotient fits
-	return int64(share) - l.taken
-}
+func (d *Depth) available(l level) int64 { return d.rules.share(l.qty) - l.taken }
 
 // Take is Submit of an order that does not stay: it says what is left instead. It walks the opposite
 // levels. A level is taken once, and again only when it has changed.
@@ -180,8 +187,8 @@ func (d *Depth) rest(o Order, leaves int64) {
 	*orders = slices.Insert(*orders, i, r)
 }
 
-// Cancel takes an order out, and says whether it was there.
-func (d *Depth) Cancel(orderID uint64) bool {
+// CancelOurs takes an order of ours out, and says whether it was there.
+func (d *Depth) CancelOurs(orderID uint64) bool {
 	for _, orders := range []*[]*resting{&d.buys, &d.sells} {
 		if i := slices.IndexFunc(*orders, func(o *resting) bool { return o.ID == orderID }); i >= 0 {
 			*orders = slices.Delete(*orders, i, i+1)

@@ -140,7 +140,7 @@ func TestTakersHaveTheirShare(t *testing.T) {
 func TestCancel(t *testing.T) {
 	d := newBook(t, Rules{Model: RiskAverse, Lot: 1})
 	d.Submit(Order{1, buy, 99, 5})
-	if !d.Cancel(1) || d.Cancel(1) {
+	if !d.CancelOurs(1) || d.CancelOurs(1) {
 		t.Error("cancel: must find the order once")
 	}
 	check(t, "canceled", d.Trade(sell, 90, 50), "")

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 
 	"aetherion/trading/internal/engine"
@@ -11,6 +12,8 @@ import (
 //
 // An order of ours trades when its turn has come for certain: something that stands behind it in
 // price-time priority was executed, or nothing is recorded before it and the other side has crossed it.
+//
+// The recorded orders are never fewer for what ours took of them.
 type Orders struct {
 	recorded map[int64]*member
 	bids     fifo
@@ -20,8 +23,9 @@ type Orders struct {
 
 // fifo is the orders of a side in price-time priority, the first at the end.
 type fifo struct {
-	side engine.Side
-	list []*member
+	side  engine.Side
+	rules Rules
+	list  []*member
 }
 
 // member is an order in the book.
@@ -36,15 +40,59 @@ type member struct {
 }
 
 // NewOrders is an empty book.
-func NewOrders() *Orders {
-	return &Orders{recorded: map[int64]*member{}, bids: fifo{side: engine.Buy}, asks: fifo{side: engine.Sell}}
+func NewOrders(rules Rules) *Orders {
+	return &Orders{
+		recorded: map[int64]*member{},
+		bids:     fifo{side: engine.Buy, rules: rules}, asks: fifo{side: engine.Sell, rules: rules},
+	}
 }
 
-// Add takes a recorded order that joins the book; one of a known id takes its place, at the end.
+// Clear empties the recorded book. Our orders stay.
+func (b *Orders) Clear() {
+	for _, m := range b.recorded {
+		b.fifo(m.side).remove(m)
+	}
+	clear(b.recorded)
+}
+
+// Best is the best recorded price of a side.
+func (b *Orders) Best(side engine.Side) (px int64, any bool) {
+	for _, m := range slices.Backward(b.fifo(side).list) {
+		if !m.ours {
+			return m.px, true
+		}
+	}
+	return 0, false
+}
+
+// Set takes what a recorded order is from now on, and whether it traded what it lost. Less of it keeps
+// its place, more of it or another price does not. One that is not known was there before the recording,
+// if it traded: nobody knows its place, and nothing happens.
+func (b *Orders) Set(id int64, side engine.Side, px, qty int64, traded bool) []Fill {
+	m := b.recorded[id]
+	stays := m != nil && m.side == side && m.px == px && qty <= m.leaves
+	switch {
+	case stays && traded:
+		return b.Execute(id, qty)
+	case stays:
+		return b.Reduce(id, qty)
+	case qty <= 0:
+		return b.Cancel(id)
+	case m == nil && traded:
+		return nil
+	}
+	return b.Add(id, side, px, qty)
+}
+
+// Add takes a recorded order that joins the book. One of a known id leaves its place, and what ours took
+// of it stays taken.
 func (b *Orders) Add(id int64, side engine.Side, px, qty int64) []Fill {
-	b.Cancel(id)
-	m := b.join(member{side: side, px: px, leaves: qty})
-	b.recorded[id] = m
+	joins := member{side: side, px: px, leaves: qty}
+	if m := b.recorded[id]; m != nil {
+		joins.taken = m.taken
+		b.fifo(m.side).remove(m)
+	}
+	b.recorded[id] = b.join(joins)
 	return b.crossed()
 }
 
@@ -87,14 +135,28 @@ func (b *Orders) Execute(id, leaves int64) []Fill {
 // Submit takes an order of ours: what it crosses it takes from the recorded orders, of each once, and the
 // rest joins behind all that stand at its price.
 func (b *Orders) Submit(o Order) []Fill {
-	var fills []Fill
-	leaves := o.Qty - b.fifo(opposite(o.Side)).take(o.Px, o.Qty, func(px, qty int64) {
-		fills = append(fills, Fill{OrderID: o.ID, Px: px, Qty: qty})
-	})
+	fills, leaves := b.Take(o)
 	if leaves > 0 {
 		b.join(member{side: o.Side, px: o.Px, leaves: leaves, ours: true, id: o.ID})
 	}
 	return fills
+}
+
+// Take is Submit of an order that does not stay: it says what is left instead.
+func (b *Orders) Take(o Order) (fills []Fill, leaves int64) {
+	taken := b.fifo(opposite(o.Side)).take(o.Px, o.Qty, func(px, qty int64) {
+		fills = append(fills, Fill{OrderID: o.ID, Px: px, Qty: qty})
+	})
+	return fills, o.Qty - taken
+}
+
+// CanTake says whether all of an order would be taken, were it to arrive now.
+func (b *Orders) CanTake(o Order) bool {
+	leaves := o.Qty
+	for _, available := range b.fifo(opposite(o.Side)).crossing(o.Px) {
+		leaves -= min(leaves, available)
+	}
+	return leaves == 0
 }
 
 // CancelOurs takes an order of ours out, and says whether it was there.
@@ -153,6 +215,7 @@ func (f *fifo) remove(m *member) {
 
 // fillBefore fills ours that stand before a member, first come first, from a quantity.
 func (f *fifo) fillBefore(m *member, qty int64) (fills []Fill) {
+	qty = f.rules.lots(qty)
 	for _, o := range slices.Backward(slices.Clone(f.list[f.place(m)+1:])) {
 		if o.ours && qty > 0 {
 			part := min(qty, o.leaves)
@@ -181,17 +244,31 @@ func (f *fifo) fillCrossed(against *fifo) (fills []Fill) {
 
 // take takes from the recorded orders that an opposite price crosses, and says how much of the quantity.
 func (f *fifo) take(px, qty int64, took func(px, qty int64)) (all int64) {
-	for _, m := range slices.Backward(f.list) {
-		if all == qty || !crosses(f.side, m.px, px) {
+	for m, available := range f.crossing(px) {
+		part := min(qty-all, available)
+		m.taken += part
+		all += part
+		took(m.px, part)
+		if all == qty {
 			break
-		}
-		if part := min(qty-all, m.leaves-m.taken); !m.ours && part > 0 {
-			m.taken += part
-			all += part
-			took(m.px, part)
 		}
 	}
 	return all
+}
+
+// crossing is the recorded orders that an opposite price crosses, each with what it has for ours.
+func (f *fifo) crossing(px int64) iter.Seq2[*member, int64] {
+	return func(yield func(*member, int64) bool) {
+		for _, m := range slices.Backward(f.list) {
+			if !crosses(f.side, m.px, px) {
+				return
+			}
+			available := f.rules.lots(f.rules.share(m.leaves) - m.taken)
+			if !m.ours && available > 0 && !yield(m, available) {
+				return
+			}
+		}
+	}
 }
 
 func (f *fifo) fill(o *member, qty int64) Fill {

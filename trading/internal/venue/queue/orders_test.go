@@ -10,7 +10,7 @@ import (
 )
 
 func TestOrdersFillInTurn(t *testing.T) {
-	b := NewOrders()
+	b := NewOrders(Rules{Lot: 1})
 	b.Add(1, buy, 99, 10)
 	check(t, "joins", b.Submit(Order{7, buy, 99, 5}), "")
 	b.Add(2, buy, 99, 10)
@@ -22,7 +22,7 @@ func TestOrdersFillInTurn(t *testing.T) {
 }
 
 func TestOrdersFillWhenFirstAndCrossed(t *testing.T) {
-	b := NewOrders()
+	b := NewOrders(Rules{Lot: 1})
 	b.Add(1, buy, 99, 10)
 	b.Submit(Order{7, buy, 99, 5})
 	check(t, "crossed, but not first", b.Add(2, sell, 98, 3), "")
@@ -32,12 +32,50 @@ func TestOrdersFillWhenFirstAndCrossed(t *testing.T) {
 }
 
 func TestOrdersTake(t *testing.T) {
-	b := NewOrders()
+	b := NewOrders(Rules{Lot: 1})
 	b.Add(1, sell, 101, 2)
 	b.Add(2, sell, 102, 2)
+	if b.CanTake(Order{6, buy, 102, 5}) || !b.CanTake(Order{6, buy, 102, 4}) {
+		t.Error("can take: must be all that crosses, and no more")
+	}
 	check(t, "takes, then rests", b.Submit(Order{7, buy, 101, 5}), "7:2@101t")
 	if !b.CancelOurs(7) || b.CancelOurs(7) {
 		t.Error("cancel: must find the order once")
+	}
+}
+
+func TestOrdersTakeAShareInLots(t *testing.T) {
+	b := NewOrders(Rules{Lot: 10, TakeBps: 5_000})
+	b.Add(1, sell, 101, 50)
+	check(t, "half of it, in lots", b.Submit(Order{7, buy, 101, 100}), "7:20@101t")
+	check(t, "and no more of it later", b.Add(2, buy, 100, 10), "")
+	check(t, "nor when it moves", b.Set(1, sell, 100, 50, false), "")
+	check(t, "an exact turn is in full", b.Set(2, buy, 100, 0, true), "7:10@101")
+}
+
+func TestSetIsWhatAnOrderIsFromNowOn(t *testing.T) {
+	b := NewOrders(Rules{Lot: 1})
+	check(t, "traded before it was known", b.Set(1, buy, 99, 5, true), "")
+	if _, any := b.Best(buy); any {
+		t.Error("an order whose place is not known must not join")
+	}
+	b.Set(1, buy, 99, 10, false)
+	b.Submit(Order{7, buy, 99, 5})
+	check(t, "less keeps its place", b.Set(1, buy, 99, 8, false), "")
+	check(t, "before ours it trades alone", b.Set(1, buy, 99, 7, true), "")
+	check(t, "more of it goes behind ours", b.Set(1, buy, 99, 9, false), "")
+	check(t, "behind ours it trades after it", b.Set(1, buy, 99, 7, true), "7:2@99")
+	check(t, "moves away", b.Set(1, sell, 120, 7, false), "")
+	if px, _ := b.Best(sell); px != 120 {
+		t.Errorf("best: want 120, got %d", px)
+	}
+	check(t, "moves across ours", b.Set(1, sell, 98, 2, true), "7:2@99")
+	check(t, "what ours took of it stays taken", b.Set(1, sell, 97, 2, true), "")
+	check(t, "is canceled", b.Set(1, sell, 97, 0, false), "")
+	b.Set(2, sell, 110, 1, false)
+	b.Clear()
+	if _, any := b.Best(sell); any || b.bids.list[0].id != 7 {
+		t.Error("clear: must leave ours and nothing else")
 	}
 }
 
@@ -45,6 +83,7 @@ func TestOrdersTake(t *testing.T) {
 type twin struct {
 	all  []*twinOrder
 	seen int
+	bps  int64
 }
 
 type twinOrder struct {
@@ -135,13 +174,28 @@ func (w *twin) crossed() (fills []string) {
 // trade lets an order of ours trade with a recorded one, as far as both go.
 func (w *twin) trade(o, p *twinOrder) int64 {
 	crosses := o.side == buy && p.px <= o.px || o.side == sell && p.px >= o.px
-	part := min(o.leaves, p.leaves-p.taken)
+	part := min(o.leaves, p.leaves*w.bps/10_000-p.taken)
 	if p.ours || !crosses || part <= 0 {
 		return 0
 	}
 	o.leaves -= part
 	p.taken += part
 	return part
+}
+
+// set is Orders.Set.
+func (w *twin) set(o twinOrder, traded bool) []string {
+	known := w.recorded(o.id)
+	switch {
+	case known == nil && traded:
+		return nil
+	case known != nil && (known.side != o.side || known.px != o.px || o.leaves > known.leaves):
+		o.taken, known.leaves = known.taken, 0
+	case known != nil:
+		return w.change(o.id, o.leaves, traded)
+	}
+	w.add(o)
+	return w.crossed()
 }
 
 func (w *twin) submit(o twinOrder) (fills []string) {
@@ -160,7 +214,8 @@ func TestOrdersAgreeWithTheTwin(t *testing.T) {
 	fills := 0
 	for seed := range uint64(40) {
 		random := rand.New(rand.NewPCG(seed, 3))
-		b, w := NewOrders(), &twin{}
+		bps := []int64{10_000, 4_000}[seed%2]
+		b, w := NewOrders(Rules{Lot: 1, TakeBps: uint32(bps)}), &twin{bps: bps}
 		for i := range int64(1_000) {
 			side, px, qty := []engine.Side{buy, sell}[random.IntN(2)], 95+random.Int64N(10), 1+random.Int64N(9)
 			id, leaves := random.Int64N(i+1), int64(0)
@@ -169,7 +224,7 @@ func TestOrdersAgreeWithTheTwin(t *testing.T) {
 			}
 			var got []Fill
 			var want []string
-			switch random.IntN(6) {
+			switch random.IntN(8) {
 			case 0:
 				got, want = b.Execute(id, leaves), w.change(id, leaves, true)
 			case 1:
@@ -177,6 +232,9 @@ func TestOrdersAgreeWithTheTwin(t *testing.T) {
 			case 2:
 				got, want = b.Cancel(id), w.change(id, 0, false)
 			case 3:
+				traded := random.IntN(2) == 0
+				got, want = b.Set(id, side, px, qty, traded), w.set(twinOrder{id: id, side: side, px: px, leaves: qty}, traded)
+			case 4:
 				got = b.Submit(Order{uint64(i), side, px, qty})
 				want = w.submit(twinOrder{id: i, ours: true, side: side, px: px, leaves: qty})
 			default:

@@ -238,7 +238,7 @@ func (v *Venue) drop(b *book) {
 		}
 		delete(v.orders, o.id)
 		if b.depth != nil {
-			b.depth.Cancel(o.id)
+			b.depth.CancelOurs(o.id)
 		}
 		return true
 	})
