@@ -244,13 +244,20 @@ impl LossForm {
         if let Some(table) = mixing {
             draw_scale(table, draws, scale);
         }
-        let mut normals = [0.0_f32; FILL_BLOCK];
-        let normals = &mut normals[..n];
+        let scale = mixing.map(|_| &*scale);
+        let mut normals = [0.0_f32; 4 * FILL_BLOCK];
         losses.fill(self.constant);
         let arch = pulp::Arch::new();
-        for &(b, m) in &self.terms {
+        let (fours, rest) = self.terms.as_chunks();
+        for terms in fours {
+            let normals = &mut normals[..4 * n];
             draws.normals_f32(normals);
-            arch.dispatch(AddTerm { b, m, normals, scale: mixing.map(|_| &*scale), losses });
+            arch.dispatch(AddFourTerms { terms, normals, scale, losses });
+        }
+        for &(b, m) in rest {
+            let normals = &mut normals[..n];
+            draws.normals_f32(normals);
+            arch.dispatch(AddTerm { b, m, normals, scale, losses });
         }
     }
 }
@@ -271,20 +278,53 @@ impl<F: Copy + Into<f64>> WithSimd for AddTerm<'_, F> {
     fn with_simd<S: Simd>(self, _: S) {
         let Self { b, m, normals, scale, losses } = self;
         match scale {
-            None => {
-                for (loss, &z) in losses.iter_mut().zip(normals) {
-                    let z: f64 = z.into();
-                    *loss = m.mul_add(z, b).mul_add(z, *loss);
-                }
-            }
+            None => losses.iter_mut().zip(normals).for_each(|(loss, &z)| *loss = term((b, m), z.into(), *loss)),
             Some(scale) => {
                 for ((loss, &z), s) in losses.iter_mut().zip(normals).zip(scale) {
-                    let z = z.into() * s;
-                    *loss = m.mul_add(z, b).mul_add(z, *loss);
+                    *loss = term((b, m), z.into() * s, *loss);
                 }
             }
         }
     }
+}
+
+/// [`AddTerm`] for four terms, a column of normals each: single precision is drawn faster than losses are read and written.
+struct AddFourTerms<'a> {
+    terms: &'a [(f64, f64); 4],
+    normals: &'a [f32],
+    scale: Option<&'a [f64]>,
+    losses: &'a mut [f64],
+}
+
+impl WithSimd for AddFourTerms<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { terms: &[t0, t1, t2, t3], normals, scale, losses } = self;
+        let n = losses.len();
+        let (low, high) = normals.split_at(2 * n);
+        let ((z0, z1), (z2, z3)) = (low.split_at(n), high.split_at(n));
+        let columns = z0.iter().zip(z1).zip(z2.iter().zip(z3));
+        match scale {
+            None => {
+                for (loss, ((&z0, &z1), (&z2, &z3))) in losses.iter_mut().zip(columns) {
+                    *loss = term(t3, z3.into(), term(t2, z2.into(), term(t1, z1.into(), term(t0, z0.into(), *loss))));
+                }
+            }
+            Some(scale) => {
+                for ((loss, ((&z0, &z1), (&z2, &z3))), s) in losses.iter_mut().zip(columns).zip(scale) {
+                    let [x0, x1, x2, x3] = [z0, z1, z2, z3].map(|z| f64::from(z) * s);
+                    *loss = term(t3, x3, term(t2, x2, term(t1, x1, term(t0, x0, *loss))));
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn term((b, m): (f64, f64), x: f64, loss: f64) -> f64 {
+    m.mul_add(x, b).mul_add(x, loss)
 }
 
 /// Adds `b w + m w²` to the losses, `v w` to `along` and `m v w` to `across`.

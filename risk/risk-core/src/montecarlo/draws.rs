@@ -124,8 +124,7 @@ impl Draws<'_> {
         matches!(self.0, Source::Sobol { .. })
     }
 
-    /// The next standard normals in single precision, at most [`FILL_BLOCK`]. Only of pseudo-random numbers: Sobol points
-    /// give none.
+    /// The next standard normals in single precision. Only of pseudo-random numbers: Sobol points give none.
     pub fn normals_f32(&mut self, out: &mut [f32]) {
         match &mut self.0 {
             Source::Pseudo(stream) => normals_f32_from_stream(stream, out),

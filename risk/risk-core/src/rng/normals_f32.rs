@@ -9,8 +9,8 @@ mod table;
 
 use pulp::{Simd, WithSimd};
 
-use super::BlockStream;
 use super::philox::LANES;
+use super::{BlockStream, FILL_BLOCK};
 use table::OCTAVES;
 
 /// Normals of one step of a stream.
@@ -33,7 +33,7 @@ pub fn normals_f32_from_stream(stream: &mut BlockStream, out: &mut [f32]) {
 
 /// Words to normals, low half of a word first. A type and not a closure: closures need not be inlined.
 trait Inverse {
-    fn normals(&self, words: [u64; LANES]) -> [f32; STEP];
+    fn normals(&self, words: &[u64; LANES]) -> [f32; STEP];
 }
 
 struct Portable;
@@ -49,27 +49,27 @@ impl<I: Inverse> WithSimd for FromStream<'_, I> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        // A copy of the state cannot overlap the normals: it stays in registers.
-        let mut stream = self.stream.clone();
-        let mut steps = self.out.chunks_exact_mut(STEP);
-        for step in steps.by_ref() {
-            step.copy_from_slice(&self.inverse.normals(stream.next()));
+        for out in self.out.chunks_mut(FILL_BLOCK) {
+            let mut words = [0; FILL_BLOCK / 2];
+            let words = &mut words[..out.len().div_ceil(STEP) * LANES];
+            self.stream.fill_inlined(words);
+            let (mut steps, (out, rest)) = (words.as_chunks().0.iter(), out.as_chunks_mut());
+            for (out, step) in out.iter_mut().zip(steps.by_ref()) {
+                *out = self.inverse.normals(step);
+            }
+            if let Some(step) = steps.next() {
+                rest.copy_from_slice(&self.inverse.normals(step)[..rest.len()]);
+            }
         }
-        let rest = steps.into_remainder();
-        if !rest.is_empty() {
-            let last = self.inverse.normals(stream.next());
-            rest.copy_from_slice(&last[..rest.len()]);
-        }
-        *self.stream = stream;
     }
 }
 
 impl Inverse for Portable {
     #[inline(always)]
-    fn normals(&self, words: [u64; LANES]) -> [f32; STEP] {
+    fn normals(&self, words: &[u64; LANES]) -> [f32; STEP] {
         let mut out = [0.0; STEP];
         for (pair, word) in out.chunks_exact_mut(2).zip(words) {
-            pair.copy_from_slice(&[normal(word as u32), normal((word >> 32) as u32)]);
+            pair.copy_from_slice(&[normal(*word as u32), normal((*word >> 32) as u32)]);
         }
         out
     }
@@ -100,8 +100,8 @@ mod lanes {
     impl Inverse for V4 {
         /// [`super::normal`] of sixteen at once.
         #[inline(always)]
-        fn normals(&self, words: [u64; LANES]) -> [f32; STEP] {
-            let (f, bits) = (self.avx512f, cast(words));
+        fn normals(&self, words: &[u64; LANES]) -> [f32; STEP] {
+            let (f, bits) = (self.avx512f, cast(*words));
             let tail = f._mm512_or_si512(f._mm512_and_si512(bits, all(!SIGN)), all(1));
             let p: __m512i = cast(f._mm512_cvtepi32_ps(tail));
             let octave = f._mm512_srli_epi32::<23>(p);
@@ -159,7 +159,7 @@ mod tests {
             normals_f32_from_stream(&mut BlockStream::new(1, 2), &mut out);
             let mut words = vec![0; n.div_ceil(STEP) * LANES];
             BlockStream::new(1, 2).fill(&mut words);
-            let expected = words.chunks_exact(LANES).flat_map(|words| Portable.normals(words.try_into().unwrap()));
+            let expected = words.as_chunks().0.iter().flat_map(|words| Portable.normals(words));
             assert!(out.iter().zip(expected).all(|(z, expected)| z.to_bits() == expected.to_bits()), "{n}");
         }
     }

@@ -101,7 +101,7 @@ impl BlockStream {
     }
 
     #[inline(always)]
-    pub(super) fn next(&mut self) -> [u64; LANES] {
+    fn next(&mut self) -> [u64; LANES] {
         let [a, b, c, d] = &mut self.state;
         let mut out = [0; LANES];
         for i in 0..LANES {
