@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,6 +75,32 @@ async def test_one_answer(session: Path) -> None:
     table = await asyncio.to_thread(aetherion, *LIVE[:-1], folder=session)
     assert "IBM.XNYS" in table.stdout
     assert "99% VaR" in table.stdout
+
+
+async def test_stress_greeks_and_backtest(session: Path) -> None:
+    days = np.random.default_rng(1).normal(0, 0.01, (300, 2))
+    rows = "\n".join(f"{apple:.6f},{ibm:.6f}" for apple, ibm in days)
+    (session / "long.csv").write_text(f"AAPL.XNAS,IBM.XNYS\n{rows}\n")
+
+    async def answer(*arguments: str) -> dict[str, Any]:
+        live = ("risk", *arguments, "--live", "--returns", "long.csv", "--json")
+        done = await asyncio.to_thread(aetherion, *live, folder=session)
+        assert done.returncode == 0, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    (session / "scenarios.yaml").write_text("crash: -0.2\nIBM alone:\n  IBM.XNYS: 0.1\n")
+    greeks = await answer("greeks")
+    assert greeks["greeks"]["delta"] == 300.0
+    assert greeks["positions"]["IBM.XNYS"]["delta"] == 300.0
+    stress = (await answer("stress", "--scenarios", "scenarios.yaml"))["stress"]
+    assert stress["crash"] == pytest.approx(-2 * stress["IBM alone"], rel=1e-9)
+    assert stress["crash"] < 0
+    backtest = await answer("backtest", "--window", "100")
+    assert backtest["n_days"] == 200
+    refused = await asyncio.to_thread(aetherion, "risk", "greeks", "--live", folder=session)
+    assert refused.returncode == 1
+    assert "returns: give --returns FILE with --live" in refused.stderr
 
 
 async def test_watching_ends_with_ctrl_c(session: Path) -> None:

@@ -15,10 +15,12 @@ from aetherion.cli.risk_files import (
     read_returns,
     read_scenarios,
 )
-from aetherion.cli.risk_live import watch_live
+from aetherion.cli.risk_live import FIGURES, GREEKS, STRESS, live_exposures, watch_live
 from aetherion.cli.tables import console
 from aetherion.risk import Book, Result, RiskInputError, RiskResult
+from aetherion.risk.inputs import Table
 from aetherion.risk.measure import METHODS
+from aetherion.risk.scenarios import shock_scenarios
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -47,6 +49,12 @@ Live = Annotated[
 ]
 Watch = Annotated[
     bool, typer.Option("--watch", rich_help_panel=_LIVE, help="Go on as it changes, until Ctrl-C.")
+]
+LiveReturns = Annotated[
+    Path | None,
+    typer.Option(
+        rich_help_panel=_LIVE, help="One-day returns whose columns are instruments, SYMBOL.VENUE."
+    ),
 ]
 Account = Annotated[str, typer.Option(rich_help_panel=_LIVE, help="One account; all without.")]
 
@@ -87,7 +95,7 @@ def _measure_command(measure: str) -> Any:
             only_files["method"] = None if method == "parametric" else method
             only_files["horizon_days"] = None if horizon_days == 1 else horizon_days
             _require_absent(only_files)
-            watch_live(past, levels, nu=nu, account=account, watch=watch, as_json=as_json)
+            watch_live(past, levels, FIGURES, nu=nu, account=account, watch=watch, as_json=as_json)
             return
         held = read_portfolio(_needed(positions, "positions"), priced)
         found: RiskResult = getattr(risk, measure)(
@@ -109,24 +117,56 @@ app.command("es", help="Expected shortfall, and value at risk beside it.")(_meas
 
 @app.command()
 def stress(
-    positions: Annotated[Path, typer.Option(help="CSV or Parquet: name and exposure, or a book.")],
     scenarios: Annotated[Path, typer.Option(help="YAML or CSV of scenarios.")],
+    positions: Annotated[
+        Path | None, typer.Option(help="CSV or Parquet: name and exposure, or a book.")
+    ] = None,
+    returns: LiveReturns = None,
+    live: Live = False,
+    watch: Watch = False,
+    account: Account = "",
     as_json: AsJson = False,
 ) -> None:
     """What scenarios would do to a portfolio."""
-    held = read_portfolio(positions)
-    _show(risk.stress(held, read_scenarios(scenarios)), as_json)
+    given = read_scenarios(scenarios)
+    if live or watch:
+        _require_absent({"positions": positions})
+        past = _named(returns)
+        watch_live(
+            past,
+            ["99%"],
+            STRESS,
+            scenarios=shock_scenarios(given),
+            account=account,
+            watch=watch,
+            as_json=as_json,
+        )
+        return
+    _require_absent_without({"returns": returns})
+    held = read_portfolio(_needed(positions, "positions"))
+    _show(risk.stress(held, given), as_json)
 
 
 @app.command()
 def greeks(
     positions: Annotated[
-        Path, typer.Option(help="Columns underlying, qty, spot, option_type, strike, years, ...")
-    ],
+        Path | None,
+        typer.Option(help="Columns underlying, qty, spot, option_type, strike, years, ..."),
+    ] = None,
+    returns: LiveReturns = None,
+    live: Live = False,
+    watch: Watch = False,
+    account: Account = "",
     as_json: AsJson = False,
 ) -> None:
     """Value and sensitivities of a book of options."""
-    held = read_portfolio(positions)
+    if live or watch:
+        _require_absent({"positions": positions})
+        past = _named(returns)
+        watch_live(past, ["99%"], GREEKS, account=account, watch=watch, as_json=as_json)
+        return
+    _require_absent_without({"returns": returns})
+    held = read_portfolio(_needed(positions, "positions"))
     if not isinstance(held, Book):
         raise RiskInputError("positions: must be a book with underlying, qty and spot")
     _show(risk.greeks(held), as_json)
@@ -134,7 +174,9 @@ def greeks(
 
 @app.command()
 def backtest(
-    pnl: Annotated[Path, typer.Option(help="CSV or Parquet: pnl, and var and es of each day.")],
+    pnl: Annotated[
+        Path | None, typer.Option(help="CSV or Parquet: pnl, and var and es of each day.")
+    ] = None,
     confidence: Annotated[str, typer.Option(help="Of the forecasts: 99%, 0.99 or 9900.")] = "99%",
     window: Annotated[
         int | None, typer.Option(help="Make the forecasts from so many days before.")
@@ -142,10 +184,25 @@ def backtest(
     method: Annotated[
         str, typer.Option(help="With a window: historical, normal or filtered.")
     ] = "historical",
+    returns: LiveReturns = None,
+    live: Live = False,
+    account: Account = "",
     as_json: AsJson = False,
 ) -> None:
-    """Judge forecasts of VaR by the P&L of their days."""
-    frame = read_frame(pnl, "pnl")
+    """Judge forecasts of VaR by the P&L of their days.
+
+    Of the live portfolio: by what it would have made on the days of the returns, as it is now.
+    """
+    if live:
+        _require_absent({"pnl": pnl})
+        if window is None:
+            raise RiskInputError("window: give --window DAYS with --live, got none")
+        past = _named(returns)
+        made = past.values @ live_exposures(past, account)
+        _show(risk.backtest(made, confidence=confidence, window=window, method=method), as_json)
+        return
+    _require_absent_without({"returns": returns})
+    frame = read_frame(_needed(pnl, "pnl"), "pnl")
     if "pnl" not in frame.columns:
         raise RiskInputError(f"pnl: needs a column pnl, got {', '.join(frame.columns)}")
     if window is None and "var" not in frame.columns:
@@ -170,6 +227,20 @@ def _require_absent(options: dict[str, Any]) -> None:
     for name, value in options.items():
         if value is not None:
             raise RiskInputError(f"{name}: must be absent with --live, got {value}")
+
+
+def _require_absent_without(options: dict[str, Any]) -> None:
+    """Refuse what only the live portfolio has a use for."""
+    for name, value in options.items():
+        if value is not None:
+            raise RiskInputError(f"{name}: must be absent without --live, got {value}")
+
+
+def _named(returns: Path | None) -> Table:
+    """Return past returns whose columns name the instruments that the live portfolio may hold."""
+    if returns is None:
+        raise RiskInputError("returns: give --returns FILE with --live, its columns SYMBOL.VENUE")
+    return read_returns(returns, None)[0]
 
 
 def _needed(path: Path | None, name: str) -> Path:

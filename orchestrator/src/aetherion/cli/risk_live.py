@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
+from rich.table import Table as Shown
 
 from aetherion.cli.loop import run_until_done
 from aetherion.cli.tables import amount, console, table, when
 from aetherion.client import RiskClient
 from aetherion.config import load_settings
-from aetherion.risk import PortfolioRisk, ReturnModel, RiskInputError
+from aetherion.risk import PortfolioRisk, ReturnModel, RiskInputError, StressScenario
 from aetherion.risk import Watch as Watched
 from aetherion.risk.inputs import Table, levels_of
 from aetherion.risk.results import percent
+
+Record = dict[str, Any]
+# What is shown of an answer: for machines, and for people.
+View = tuple[Callable[[PortfolioRisk], Record], Callable[[PortfolioRisk], Shown]]
 
 
 def watch_live(
     past: Table,
     levels: Sequence[str],
+    view: View,
     *,
     account: str,
     watch: bool,
     as_json: bool,
-    nu: float | None,
+    nu: float | None = None,
+    scenarios: tuple[StressScenario, ...] = (),
 ) -> None:
     """Show the live session's risk; the columns of `past` are the instruments that are factors.
 
@@ -35,14 +44,62 @@ def watch_live(
         RiskInputError: the returns have no names.
         ServiceError: there is no such session, or no service.
     """
+    asked = _asked(past, levels, account=account, nu=nu, scenarios=scenarios)
+    record, shown = view
+
+    def show(answer: PortfolioRisk) -> bool:
+        if as_json:
+            typer.echo(json.dumps(record(answer)))
+        else:
+            console().print(shown(answer))
+            if answer.left_out:
+                left_out = ", ".join(answer.left_out)
+                console().print(f"not in the figures: {left_out}", highlight=False)
+        return watch
+
+    _answers(asked, show)
+
+
+def live_exposures(past: Table, account: str) -> NDArray[np.float64]:
+    """Return the live portfolio's exposures now, shape (K,), in the order of the returns' columns.
+
+    Raises:
+        RiskInputError: the returns have no names, or leave out what is held.
+    """
+    found: list[PortfolioRisk] = []
+
+    def take(answer: PortfolioRisk) -> bool:
+        found.append(answer)
+        return False
+
+    _answers(_asked(past, ["99%"], account=account), take)
+    if found[0].left_out:
+        raise RiskInputError(f"returns: must have what is held, {', '.join(found[0].left_out)}")
+    held = {position.instrument_id: position.exposure for position in found[0].positions}
+    return np.array([held.get(name, 0.0) for name in past.names or ()])
+
+
+def _asked(
+    past: Table,
+    levels: Sequence[str],
+    *,
+    account: str,
+    nu: float | None = None,
+    scenarios: tuple[StressScenario, ...] = (),
+) -> Watched:
     if past.names is None:
         raise RiskInputError("returns: columns must be named SYMBOL.VENUE, got no names")
-    asked = Watched(
+    return Watched(
         factors=past.names,
         model=ReturnModel(returns=past.values, nu=nu),
         confidence_bp=levels_of(levels),
         account=account,
+        scenarios=scenarios,
     )
+
+
+def _answers(asked: Watched, take: Callable[[PortfolioRisk], bool]) -> None:
+    """Hand over answers until `take` says that it was the last."""
     settings = load_settings()
 
     async def show() -> None:
@@ -51,22 +108,20 @@ def watch_live(
             aclosing(client.stream_risk(asked)) as answers,
         ):
             async for answer in answers:
-                _print(answer, as_json)
-                if not watch:
+                if not take(answer):
                     return
 
     run_until_done(show())
 
 
-def _print(answer: PortfolioRisk, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(_record(answer)))
-        return
-    out = console()
+def _title(answer: PortfolioRisk, what: str) -> str:
+    return f"{when(answer.transact_time_ns)}  sequence {answer.sequence}  {what}"
+
+
+def _figures(answer: PortfolioRisk) -> Shown:
     figures = ", ".join(
         f"{percent(f.confidence_bp)} VaR {amount(f.var)} ES {amount(f.es)}" for f in answer.figures
     )
-    title = f"{when(answer.transact_time_ns)}  sequence {answer.sequence}  {figures}"
     rows = [
         (
             p.instrument_id,
@@ -78,11 +133,42 @@ def _print(answer: PortfolioRisk, as_json: bool) -> None:
         )
         for p in answer.positions
     ]
-    out.print(
-        table(title, ("instrument", "quantity", "price", "value", "exposure", "VaR part"), rows)
-    )
-    if answer.left_out:
-        out.print(f"not in the figures: {', '.join(answer.left_out)}", highlight=False)
+    columns = ("instrument", "quantity", "price", "value", "exposure", "VaR part")
+    return table(_title(answer, figures), columns, rows)
+
+
+def _stress(answer: PortfolioRisk) -> Shown:
+    rows = [(result.name, amount(result.pnl)) for result in answer.stress]
+    return table(_title(answer, "stress"), ("scenario", "P&L"), rows)
+
+
+def _greeks(answer: PortfolioRisk) -> Shown:
+    names = ("delta", "gamma", "vega", "theta", "rho")
+    rows = [
+        (p.instrument_id, f"{p.qty:,g}", *(f"{getattr(p.greeks, name):,.6g}" for name in names))
+        for p in answer.positions
+    ]
+    total = ("all", "", *(f"{getattr(answer.greeks, name):,.6g}" for name in names))
+    return table(_title(answer, "Greeks"), ("instrument", "quantity", *names), [*rows, total])
+
+
+def _stress_record(answer: PortfolioRisk) -> Record:
+    return _at(answer) | {
+        "stress": {result.name: result.pnl for result in answer.stress},
+        "left_out": list(answer.left_out),
+    }
+
+
+def _greeks_record(answer: PortfolioRisk) -> Record:
+    return _at(answer) | {
+        "greeks": asdict(answer.greeks),
+        "positions": {p.instrument_id: asdict(p.greeks) for p in answer.positions},
+        "left_out": list(answer.left_out),
+    }
+
+
+def _at(answer: PortfolioRisk) -> Record:
+    return {"sequence": answer.sequence, "transact_time_ns": answer.transact_time_ns}
 
 
 def _record(answer: PortfolioRisk) -> dict[str, Any]:
@@ -100,3 +186,8 @@ def _record(answer: PortfolioRisk) -> dict[str, Any]:
         "left_out": list(answer.left_out),
         "sigma_1d": answer.sigma_1d,
     }
+
+
+FIGURES: View = (_record, _figures)
+STRESS: View = (_stress_record, _stress)
+GREEKS: View = (_greeks_record, _greeks)

@@ -61,7 +61,7 @@ def stress(
             raise RiskInputError("returns: windows and reverse stress are of exposures, got a Book")
         asked = BookStress(
             portfolio.positions,
-            tuple(StressScenario(name, _shocks(name, s)) for name, s in given.items()),
+            shock_scenarios(given),
             proposed,
         )
         answer = DESK.ask(lambda client: client.stress_test(asked))
@@ -80,6 +80,15 @@ def stress(
     answer = DESK.ask(lambda client: client.stress_test(linear))
     rows = None if past is None else past.rows
     return StressTable(vector.names or (), answer, reverse_loss, rows)
+
+
+def shock_scenarios(given: Mapping[str, Any]) -> tuple[StressScenario, ...]:
+    """Return scenarios by name as shocks of underlyings, as `stress` takes them of a Book.
+
+    Raises:
+        RiskInputError: shocks that are no numbers.
+    """
+    return tuple(StressScenario(name, _shocks(name, shocks)) for name, shocks in given.items())
 
 
 def _exposures(portfolio: Any, past: Table | None, matrix: Table | None) -> Vector:
