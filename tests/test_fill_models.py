@@ -69,7 +69,16 @@ def event_time(line: str) -> int:
     return int(line.split(",")[1])
 
 
-def write_orders(path: Path, prices: list[tuple[int, int]], start: int, end: int) -> None:
+def write_orders(
+    path: Path,
+    prices: list[tuple[int, int]],
+    start: int,
+    end: int,
+    *,
+    decimals: int = 1,
+    count: int = ORDERS,
+    patience_s: int = 30,
+) -> None:
     """Write orders at, around and through the last price, and cancels of two in three.
 
     All is decided at the time of a trade, which a strategy sees.
@@ -77,15 +86,18 @@ def write_orders(path: Path, prices: list[tuple[int, int]], start: int, end: int
     draw = random.Random(1)
     times = [at for at, _ in prices]
     script: list[tuple[int, int, str, str, str, str]] = []
-    for order_id in range(1, ORDERS + 1):
+    for order_id in range(1, count + 1):
         at = bisect_right(times, draw.randrange(start, end)) - 1
         time, tick = prices[at]
         side, off = draw.choice("BS"), draw.choice([-3, 0, 0, 0, 1, 1, 2, 5, 10])
         tick += off if side == "S" else -off
         size = f"0.{draw.randint(1, 20):03}"
-        script.append((time, order_id, "new", side, f"{tick // 10}.{tick % 10}", size))
+        price = str(Decimal(tick).scaleb(-decimals))
+        script.append((time, order_id, "new", side, price, size))
         if draw.random() < 2 / 3:
-            canceled = times[bisect_right(times, time + draw.randrange(SECOND, 30 * SECOND)) - 1]
+            canceled = times[
+                bisect_right(times, time + draw.randrange(SECOND, patience_s * SECOND)) - 1
+            ]
             if time + SECOND // 2 < canceled < end:
                 script.append((canceled, order_id, "cancel", "", "", ""))
     with path.open("w", newline="") as file:
@@ -180,33 +192,61 @@ def test_a_backtest_on_depth_fills_the_same(
 
     That the models differ in this recording is `test_models_differ`'s to say.
     """
-    data = tmp_path / "binance_usdm_btcusdt_20240808"
+    data = tmp_path / "data"
     data.mkdir()
     for kind in ("book", "trades"):
         source: Path = getattr(recording, kind)
         (data / f"binance_usdm_btcusdt_20240808_{kind}.csv").write_bytes(source.read_bytes())
-    (tmp_path / "script.py").write_text(STRATEGY)
-    (tmp_path / "orders.csv").write_bytes(recording.orders.read_bytes())
+    chosen = () if model is None else ("--queue-model", model)
+    got = backtest_fills(data, recording.orders, tmp_path, (1, 3), *chosen)
+    bare = f"-model={model or 'risk-averse'}"
+    assert got == bare_fills(*recording.arguments("-"), "-price-scale=1", bare)
+    assert len(got) > ORDERS
+
+
+# Time, price and whether it rested; size; order. Prices and sizes in units.
+SizedFill = tuple[int, int, str, int, int]
+
+
+def backtest_fills(
+    data: Path, orders: Path, folder: Path, scales: tuple[int, int], *options: str
+) -> list[SizedFill]:
+    """Play a script of orders in `aetherion run`; return what filled, sorted."""
+    (folder / "script.py").write_text(STRATEGY)
+    script = orders.read_bytes()
+    (folder / "orders.csv").write_bytes(script)
     done = aetherion(
         *("run", "--json", "--out", "out", "--data", str(data)),
         *("--strategy", "script.py:Script"),
         *("--latency-ms", str(LATENCY_NS / 1e6), "--max-volume-share-bps", "10000"),
-        *(() if model is None else ("--queue-model", model)),
-        folder=tmp_path,
+        *options,
+        folder=folder,
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["orders"] == ORDERS
-    sent = json.loads((tmp_path / "sent.json").read_text())
-    orders = {cl_ord_id: int(order_id) for order_id, cl_ord_id in sent.items()}
-    with (tmp_path / "out" / "fills.csv").open() as file:
-        got = sorted(
-            (*backtest_fill(row), orders[row["cl_ord_id"]]) for row in csv.DictReader(file)
+    assert json.loads(done.stdout)["orders"] == script.count(b",new,")
+    sent = json.loads((folder / "sent.json").read_text())
+    numbers = {cl_ord_id: int(order_id) for order_id, cl_ord_id in sent.items()}
+    with (folder / "out" / "fills.csv").open() as file:
+        return sorted(
+            (*backtest_fill(row, *scales), numbers[row["cl_ord_id"]])
+            for row in csv.DictReader(file)
         )
-    bare = f"-model={model or 'risk-averse'}"
-    rows = output(OURS, *recording.arguments("-"), "-price-scale=1", bare)
-    want = sorted((*fill(row), int(row["last_qty"]), int(row["order_id"])) for row in rows)
-    assert got == want
-    assert len(got) > ORDERS
+
+
+def backtest_fill(
+    row: dict[str, str], price_scale: int, qty_scale: int
+) -> tuple[int, int, str, int]:
+    px, qty = (
+        Decimal(row["last_px"]).scaleb(price_scale),
+        Decimal(row["last_qty"]).scaleb(qty_scale),
+    )
+    maker = str(row["liquidity"] == "ADDED").lower()
+    return int(row["transact_time_ns"]), int(px), maker, int(qty)
+
+
+def bare_fills(*arguments: str) -> list[SizedFill]:
+    rows = output(OURS, *arguments)
+    return sorted((*fill(row), int(row["last_qty"]), int(row["order_id"])) for row in rows)
 
 
 def test_a_queue_model_that_says_nothing_is_refused(tmp_path: Path) -> None:
@@ -218,12 +258,6 @@ def test_a_queue_model_that_says_nothing_is_refused(tmp_path: Path) -> None:
     bars = aetherion("run", "--data", "acme.csv", "--queue-model", "log", folder=tmp_path)
     assert bars.returncode == 1
     assert "queue_model: must be left out where the data has no levels" in bars.stderr
-
-
-def backtest_fill(row: dict[str, str]) -> tuple[int, int, str, int]:
-    ticks, lots = Decimal(row["last_px"]) * 10, Decimal(row["last_qty"]) * 1000
-    maker = str(row["liquidity"] == "ADDED").lower()
-    return int(row["transact_time_ns"]), int(ticks), maker, int(lots)
 
 
 def test_orders_of_a_recorded_book_fill_when_their_turn_has_come(
@@ -274,3 +308,25 @@ def gives_a_turn(row: dict[str, str], side: str, price: Decimal) -> bool:
         return row["action"] != "add"
     crosses = Decimal(row["price"]) <= price if side == "B" else Decimal(row["price"]) >= price
     return row["action"] != "delete" and crosses  # a modify may move an order across ours
+
+
+def test_a_backtest_on_recorded_orders_fills_the_same(shared: Path, tmp_path: Path) -> None:
+    """Bitstamp's orders of 2015 and their trades, imported as they are: the bare model's fills."""
+    files = {
+        kind: shared / "data" / "l3" / f"bitstamp_btcusd_20150501_{kind}.csv.gz"
+        for kind in ("l3", "trades")
+    }
+    data = tmp_path / "data"
+    data.mkdir()
+    for file in files.values():
+        (data / file.name).symlink_to(file)
+    trades = [line.split(",") for line in lines(files["trades"])[1:]]
+    orders = tmp_path / "script.csv"
+    prices = [(int(line[0]), round(Decimal(line[3]) * 100)) for line in trades]
+    write_orders(
+        orders, prices, prices[20][0], prices[-20][0], decimals=2, count=400, patience_s=1_200
+    )
+    got = backtest_fills(data, orders, tmp_path, (2, 8))
+    arguments = (f"-book={files['l3']}", f"-orders={orders}", f"-latency={LATENCY_NS}")
+    assert got == bare_fills("-model=fifo", "-qty-scale=8", *arguments)
+    assert sum(maker == "true" for _, _, maker, _, _ in got) > 150

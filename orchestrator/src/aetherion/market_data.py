@@ -199,7 +199,30 @@ class BookLevel(NamedTuple):
         return None
 
 
-Row = Bar | Quote | Trade | BookLevel
+class BookOrder(NamedTuple):
+    """What one order of the book is from now on; quantity 0 when it is gone."""
+
+    instrument: Instrument
+    transact_time_ns: int
+    md_sequence: int
+    receive_time_ns: int
+    order_id: int  # the venue's
+    side: int  # 1 bid, 2 ask
+    book_px: int
+    book_qty: int
+    flags: int  # bits of BookFlag
+
+    @property
+    def instrument_id(self) -> str:
+        return self.instrument.instrument_id
+
+    @property
+    def mark_px(self) -> int | None:
+        """None: an order alone is no reference price."""
+        return None
+
+
+Row = Bar | Quote | Trade | BookLevel | BookOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,12 +284,23 @@ _FIELDS: dict[MarketDataKind, tuple[type[Row], tuple[ColumnId, ...]]] = {
             ColumnId.BOOK_FLAGS,
         ),
     ),
+    MarketDataKind.BOOK_ORDER: (
+        BookOrder,
+        (
+            ColumnId.RECEIVE_TIME_NS,
+            ColumnId.BOOK_ORDER_ID,
+            ColumnId.BOOK_SIDE,
+            ColumnId.BOOK_PX,
+            ColumnId.BOOK_QTY,
+            ColumnId.BOOK_FLAGS,
+        ),
+    ),
 }
 _OPTIONAL = frozenset({ColumnId.BID_PX, ColumnId.ASK_PX})
 
 
 def rows_of(batch: Batch, instruments: Mapping[str, Instrument]) -> Sequence[Row]:
-    """Return the batch's rows as Bar, Quote, Trade and BookLevel, in order."""
+    """Return the batch's rows as the tuples of their kinds, in order."""
     if not batch.row_count:
         return ()
     table = np.empty(len(batch.instrument_ids), object)

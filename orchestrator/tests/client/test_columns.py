@@ -4,7 +4,7 @@ import pytest
 from aetherion.client import ProtocolError
 from aetherion.client.columns import batch_of
 from aetherion.instrument import Instrument, InstrumentClass
-from aetherion.market_data import Bar, BookLevel, ColumnId, Quote, Trade, rows_of
+from aetherion.market_data import Bar, BookLevel, BookOrder, ColumnId, Quote, Trade, rows_of
 from aetherion.order import Side
 from aetherion.v1 import market_data_pb2 as pb
 
@@ -76,6 +76,27 @@ def test_levels_of_a_book_are_rows_without_a_mark() -> None:
     (level,) = rows_of(batch_of(message), {"ETH.X": ETH})
     assert level == BookLevel(ETH, 10, 1, 0, 2, 101, 7, 3)
     assert (type(level), level.instrument_id, level.mark_px) == (BookLevel, "ETH.X", None)
+
+
+def test_orders_of_a_book_are_rows_without_a_mark() -> None:
+    message = pb.MarketDataBatch(
+        row_count=1,
+        instrument_ids=["ETH.X"],
+        columns=[
+            column(pb.COLUMN_ID_KIND, [5], 3),
+            column(pb.COLUMN_ID_INSTRUMENT, [0], 2),
+            column(pb.COLUMN_ID_MD_SEQUENCE, [1]),
+            column(pb.COLUMN_ID_TRANSACT_TIME_NS, [10]),
+            column(pb.COLUMN_ID_BOOK_SIDE, [2], 3),
+            column(pb.COLUMN_ID_BOOK_PX, [101]),
+            column(pb.COLUMN_ID_BOOK_QTY, [7]),
+            column(pb.COLUMN_ID_BOOK_ORDER_ID, [2**60]),
+            column(pb.COLUMN_ID_BOOK_FLAGS, [10], 3),
+        ],
+    )
+    (order,) = rows_of(batch_of(message), {"ETH.X": ETH})
+    assert order == BookOrder(ETH, 10, 1, 0, 2**60, 2, 101, 7, 10)
+    assert (type(order), order.instrument_id, order.mark_px) == (BookOrder, "ETH.X", None)
 
 
 def test_rows_show_decimals() -> None:

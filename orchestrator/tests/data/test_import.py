@@ -418,11 +418,11 @@ def test_options_that_no_file_could_satisfy() -> None:
     with pytest.raises(DataError, match="price_scale: must be from 0 to 18, got 19"):
         ImportOptions(price_scale=19)
     with pytest.raises(
-        DataError, match="kind: must be one of bar, quote, trade, level, got candle"
+        DataError, match="kind: must be one of bar, quote, trade, level, order, got candle"
     ):
         ImportOptions(kind="candle")  # type: ignore[arg-type]
     with pytest.raises(DataError, match="round: needs price_scale"):
         ImportOptions(round=True)
     with pytest.raises(DataError, match="tick: must be positive"):
         ImportOptions(tick=Decimal(0))
-    assert data_options.KINDS == ("bar", "quote", "trade", "level")
+    assert data_options.KINDS == ("bar", "quote", "trade", "level", "order")

@@ -86,7 +86,7 @@ type datafile struct {
 	sha256 string
 }
 
-var kinds = map[string]Kind{"bar": Bar, "quote": Quote, "trade": Trade, "level": BookLevel}
+var kinds = map[string]Kind{"bar": Bar, "quote": Quote, "trade": Trade, "level": BookLevel, "order": BookOrder}
 
 // manifest is the form of manifest.json. Fields that only its writer reads are left alone.
 type manifest struct {
@@ -199,7 +199,7 @@ func (f datafile) check(kind string) error {
 	case !filepath.IsLocal(f.path):
 		return fmt.Errorf("path: must lie in the folder of the manifest, got %q", f.path)
 	case f.kind == 0:
-		return fmt.Errorf("kind: must be bar, quote, trade or level, got %q", kind)
+		return fmt.Errorf("kind: must be bar, quote, trade, level or order, got %q", kind)
 	case f.rows < 0:
 		return fmt.Errorf("rows: must not be negative, got %d", f.rows)
 	case len(f.sha256) != hex.EncodedLen(sha256.Size):

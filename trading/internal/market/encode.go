@@ -51,8 +51,8 @@ type table struct {
 	openTime, openPx, highPx, lowPx, closePx, volume        []byte
 	bidPx, bidQty, askPx, askQty                            []byte
 	tradePx, tradeQty, aggressorSide                        []byte
-	bookSide, bookPx, bookQty, bookFlags                    []byte
-	bars, bids, asks, trades, levels                        []byte // validity
+	bookSide, bookPx, bookQty, bookOrderID, bookFlags       []byte
+	bars, bids, asks, trades, book, orders                  []byte // validity
 
 	columns []*pb.Column
 	memory  []byte // one allocation, cut into pieces
@@ -60,8 +60,8 @@ type table struct {
 }
 
 const (
-	columnCount = 22
-	bitmapCount = 5
+	columnCount = 23
+	bitmapCount = 6
 )
 
 func newTable(rows []Row) *table {
@@ -70,7 +70,7 @@ func newTable(rows []Row) *table {
 	t.memory = make([]byte, 8*n*counts.columns()+bitmapCount*bitmapBytes(n))
 	t.bars, t.bids = t.bitmap(counts.bars), t.bitmap(counts.bids)
 	t.asks, t.trades = t.bitmap(counts.asks), t.bitmap(counts.trades)
-	t.levels = t.bitmap(counts.levels)
+	t.book, t.orders = t.bitmap(counts.book), t.bitmap(counts.orders)
 
 	t.kind = t.column(pb.ColumnId_COLUMN_ID_KIND, pb.ColumnEncoding_COLUMN_ENCODING_UINT8, n, nil)
 	t.instrument = t.column(pb.ColumnId_COLUMN_ID_INSTRUMENT, pb.ColumnEncoding_COLUMN_ENCODING_UINT32, n, nil)
@@ -91,10 +91,11 @@ func newTable(rows []Row) *table {
 	t.tradeQty = t.int64s(pb.ColumnId_COLUMN_ID_TRADE_QTY, counts.trades, t.trades)
 	t.aggressorSide = t.column(pb.ColumnId_COLUMN_ID_AGGRESSOR_SIDE, pb.ColumnEncoding_COLUMN_ENCODING_UINT8,
 		counts.trades, t.trades)
-	t.bookSide = t.column(pb.ColumnId_COLUMN_ID_BOOK_SIDE, pb.ColumnEncoding_COLUMN_ENCODING_UINT8, counts.levels, t.levels)
-	t.bookPx = t.int64s(pb.ColumnId_COLUMN_ID_BOOK_PX, counts.levels, t.levels)
-	t.bookQty = t.int64s(pb.ColumnId_COLUMN_ID_BOOK_QTY, counts.levels, t.levels)
-	t.bookFlags = t.column(pb.ColumnId_COLUMN_ID_BOOK_FLAGS, pb.ColumnEncoding_COLUMN_ENCODING_UINT8, counts.levels, t.levels)
+	t.bookSide = t.column(pb.ColumnId_COLUMN_ID_BOOK_SIDE, pb.ColumnEncoding_COLUMN_ENCODING_UINT8, counts.book, t.book)
+	t.bookPx = t.int64s(pb.ColumnId_COLUMN_ID_BOOK_PX, counts.book, t.book)
+	t.bookQty = t.int64s(pb.ColumnId_COLUMN_ID_BOOK_QTY, counts.book, t.book)
+	t.bookOrderID = t.int64s(pb.ColumnId_COLUMN_ID_BOOK_ORDER_ID, counts.orders, t.orders)
+	t.bookFlags = t.column(pb.ColumnId_COLUMN_ID_BOOK_FLAGS, pb.ColumnEncoding_COLUMN_ENCODING_UINT8, counts.book, t.book)
 	return t
 }
 
@@ -113,7 +114,11 @@ func (t *table) put(i int, r *Row) {
 	case Trade:
 		t.putTrade(i, r)
 	case BookLevel:
-		t.putLevel(i, r)
+		t.putBook(i, r)
+	case BookOrder:
+		t.putBook(i, r)
+		put(t.bookOrderID, i, r.BookOrderID)
+		mark(t.orders, i)
 	}
 }
 
@@ -147,11 +152,11 @@ func (t *table) putTrade(i int, r *Row) {
 	mark(t.trades, i)
 }
 
-func (t *table) putLevel(i int, r *Row) {
+func (t *table) putBook(i int, r *Row) {
 	t.bookSide[i], t.bookFlags[i] = r.BookSide, r.BookFlags
 	put(t.bookPx, i, r.BookPx)
 	put(t.bookQty, i, r.BookQty)
-	mark(t.levels, i)
+	mark(t.book, i)
 }
 
 func put(data []byte, i int, value int64) { binary.LittleEndian.PutUint64(data[8*i:], uint64(value)) }
@@ -199,7 +204,7 @@ func (t *table) cut(size int) []byte {
 }
 
 // rowCounts is how many rows have what.
-type rowCounts struct{ received, bars, bids, asks, trades, levels int }
+type rowCounts struct{ received, bars, bids, asks, trades, book, orders int }
 
 func countRows(rows []Row) rowCounts {
 	var c rowCounts
@@ -214,7 +219,10 @@ func countRows(rows []Row) rowCounts {
 		case Trade:
 			c.trades++
 		case BookLevel:
-			c.levels++
+			c.book++
+		case BookOrder:
+			c.book++
+			c.orders++
 		case Quote:
 			if r.HasBid {
 				c.bids++
@@ -230,7 +238,7 @@ func countRows(rows []Row) rowCounts {
 // columns is how many columns of eight bytes hold what there is, narrow ones counted in full.
 func (c rowCounts) columns() int {
 	always, n := 3, 0 // kind and instrument fit in one
-	for _, group := range []struct{ count, columns int }{{c.received, 1}, {c.bars, 6}, {c.bids, 2}, {c.asks, 2}, {c.trades, 3}, {c.levels, 4}} {
+	for _, group := range []struct{ count, columns int }{{c.received, 1}, {c.bars, 6}, {c.bids, 2}, {c.asks, 2}, {c.trades, 3}, {c.book, 4}, {c.orders, 1}} {
 		if group.count > 0 {
 			n += group.columns
 		}

@@ -18,7 +18,7 @@ func TestEncodeAgainstPlainDecoder(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	encoder := NewEncoder(twoInstruments)
 	for n := range 200 {
-		rows := randomRows(random, 1+n%70, 1+random.IntN(7))
+		rows := randomRows(random, 1+n%70, 1+random.IntN(15))
 		got, err := plainDecode(encoder.Encode(rows), twoInstruments)
 		if err != nil {
 			t.Fatal(err)
@@ -83,7 +83,7 @@ func randomRows(random *rand.Rand, n, kinds int) []Row {
 	for i := range rows {
 		r := &rows[i]
 		r.Instrument, r.MdSequence, r.TransactTime = uint32(random.IntN(2)), random.Int64(), random.Int64()-random.Int64()
-		switch r.Kind = Kind(1 + random.IntN(4)); {
+		switch r.Kind = Kind(1 + random.IntN(5)); {
 		case kinds&1 != 0 && r.Kind == Bar:
 			r.OpenTime, r.OpenPx, r.HighPx, r.LowPx, r.ClosePx = random.Int64(), random.Int64(), random.Int64(), random.Int64(), random.Int64()
 			r.Volume = random.Int64()
@@ -92,6 +92,9 @@ func randomRows(random *rand.Rand, n, kinds int) []Row {
 		case kinds&4 != 0 && r.Kind == BookLevel:
 			r.ReceiveTime, r.BookPx, r.BookQty = random.Int64(), -random.Int64(), random.Int64()
 			r.BookSide, r.BookFlags = uint8(1+random.IntN(2)), uint8(random.IntN(8))
+		case kinds&8 != 0 && r.Kind == BookOrder:
+			r.ReceiveTime, r.BookPx, r.BookQty, r.BookOrderID = random.Int64(), -random.Int64(), random.Int64(), random.Int64()
+			r.BookSide, r.BookFlags = uint8(1+random.IntN(2)), uint8(random.IntN(16))
 		default:
 			r.Kind = Quote
 			if r.HasBid = random.IntN(2) == 0; r.HasBid {
@@ -185,6 +188,8 @@ func set(r *Row, id pb.ColumnId, value int64, valid bool, instrument func() uint
 		r.BookPx = value
 	case pb.ColumnId_COLUMN_ID_BOOK_QTY:
 		r.BookQty = value
+	case pb.ColumnId_COLUMN_ID_BOOK_ORDER_ID:
+		r.BookOrderID = value
 	case pb.ColumnId_COLUMN_ID_BOOK_FLAGS:
 		r.BookFlags = uint8(value)
 	}

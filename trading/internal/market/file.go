@@ -42,12 +42,17 @@ var columnNames = map[Kind][]columnName{
 		{"instrument", false}, {"transact_time_ns", false}, {"receive_time_ns", false}, {"book_side", false},
 		{"book_px", false}, {"book_qty", false}, {"book_flags", false},
 	},
+	BookOrder: {
+		{"instrument", false}, {"transact_time_ns", false}, {"receive_time_ns", false}, {"book_side", false},
+		{"book_px", false}, {"book_qty", false}, {"book_flags", false}, {"book_order_id", false},
+	},
 }
 
 // narrow are the columns whose numbers a Row holds in fields of one byte, beside the instrument.
 var narrow = map[Kind][]narrowColumn{
 	Trade:     {{5, sides}},
-	BookLevel: {{3, sides}, {6, bookFlags}},
+	BookLevel: {{3, sides}, {6, levelFlags}},
+	BookOrder: {{3, sides}, {6, orderFlags}},
 }
 
 type narrowColumn struct {
@@ -221,7 +226,12 @@ func (r *fileReader) decode(rows []Row) {
 	case Trade:
 		decodeTrades(rows, third, r.columns[3:])
 	case BookLevel:
-		decodeLevels(rows, third, r.columns[3:])
+		decodeBook(rows, third, r.columns[3:])
+	case BookOrder:
+		decodeBook(rows, third, r.columns[3:])
+		for i, id := range r.columns[7].values[:len(rows)] {
+			rows[i].BookOrderID = id
+		}
 	}
 }
 
@@ -253,7 +263,7 @@ func decodeTrades(rows []Row, receiveTime []int64, c []*column) {
 	}
 }
 
-func decodeLevels(rows []Row, receiveTime []int64, c []*column) {
+func decodeBook(rows []Row, receiveTime []int64, c []*column) {
 	side, price, qty, flags := c[0].values, c[1].values, c[2].values, c[3].values
 	for i := range rows {
 		r := &rows[i]

@@ -33,7 +33,7 @@ type source struct {
 	count  int // rows in the buffer
 }
 
-// Read opens the data set's files. Rows of equal time come as levels, quotes, trades, bars; in one kind by
+// Read opens the data set's files. Rows of equal time come as orders, levels, quotes, trades, bars; in one kind by
 // instrument; and then in the order of the file.
 func (d *Dataset) Read(window Window) (*Reader, error) {
 	reader := &Reader{
@@ -157,4 +157,4 @@ func (s *source) before(other *source) bool {
 }
 
 // tieRank puts what was quoted before what traded on it, and a bar behind the rows that it sums up.
-var tieRank = [...]int{BookLevel: 0, Quote: 1, Trade: 2, Bar: 3}
+var tieRank = [...]int{BookOrder: 0, BookLevel: 1, Quote: 2, Trade: 3, Bar: 4}

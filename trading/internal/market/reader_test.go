@@ -23,19 +23,21 @@ func TestRowsOfAllKindsInOrder(t *testing.T) {
 		quote(1, 25, nil, nil, pointer(101), nil),
 	})
 	markettest.Add(f, "trades.parquet", "trade", []markettest.Trade{trade(1, 20, 100, 7, 2), trade(0, 31, 100, 1, 0)})
+	markettest.Add(f, "orders.parquet", "order", []markettest.Order{order(1, 20, 1, 98, 4, BookTraded, 77)})
 	markettest.Add(f, "levels.parquet", "level", []markettest.Level{level(1, 20, 1, 99, 5, BookClear), level(1, 20, 2, 101, 0, BookLastOfEvent)})
 	got, err := readAll(t, open(t, f), Window{}, 2)
 	if !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
 	want := []Row{
-		{Kind: BookLevel, Instrument: 1, MdSequence: 1, TransactTime: 20, ReceiveTime: 23, BookSide: 1, BookPx: 99, BookQty: 5, BookFlags: BookClear},
-		{Kind: BookLevel, Instrument: 1, MdSequence: 2, TransactTime: 20, ReceiveTime: 23, BookSide: 2, BookPx: 101, BookFlags: BookLastOfEvent},
+		{Kind: BookOrder, Instrument: 1, MdSequence: 1, TransactTime: 20, ReceiveTime: 23, BookSide: 1, BookPx: 98, BookQty: 4, BookFlags: BookTraded, BookOrderID: 77},
+		{Kind: BookLevel, Instrument: 1, MdSequence: 2, TransactTime: 20, ReceiveTime: 23, BookSide: 1, BookPx: 99, BookQty: 5, BookFlags: BookClear},
+		{Kind: BookLevel, Instrument: 1, MdSequence: 3, TransactTime: 20, ReceiveTime: 23, BookSide: 2, BookPx: 101, BookFlags: BookLastOfEvent},
 		{Kind: Quote, Instrument: 0, MdSequence: 1, TransactTime: 20, ReceiveTime: 21, BidPx: 99, BidQty: 5, HasBid: true},
-		{Kind: Trade, Instrument: 1, MdSequence: 3, TransactTime: 20, ReceiveTime: 22, TradePx: 100, TradeQty: 7, AggressorSide: 2},
+		{Kind: Trade, Instrument: 1, MdSequence: 4, TransactTime: 20, ReceiveTime: 22, TradePx: 100, TradeQty: 7, AggressorSide: 2},
 		{Kind: Bar, Instrument: 0, MdSequence: 2, TransactTime: 20, OpenTime: 10, OpenPx: 100, HighPx: 110, LowPx: 90, ClosePx: 105, Volume: 1000},
-		{Kind: Bar, Instrument: 1, MdSequence: 4, TransactTime: 20, OpenTime: 10, OpenPx: 100, HighPx: 110, LowPx: 90, ClosePx: 105, Volume: 1000},
-		{Kind: Quote, Instrument: 1, MdSequence: 5, TransactTime: 25, ReceiveTime: 26, AskPx: 101, HasAsk: true},
+		{Kind: Bar, Instrument: 1, MdSequence: 5, TransactTime: 20, OpenTime: 10, OpenPx: 100, HighPx: 110, LowPx: 90, ClosePx: 105, Volume: 1000},
+		{Kind: Quote, Instrument: 1, MdSequence: 6, TransactTime: 25, ReceiveTime: 26, AskPx: 101, HasAsk: true},
 		{Kind: Bar, Instrument: 0, MdSequence: 3, TransactTime: 30, OpenTime: 20, OpenPx: 100, HighPx: 110, LowPx: 90, ClosePx: 105, Volume: 1000},
 		{Kind: Trade, Instrument: 0, MdSequence: 4, TransactTime: 31, ReceiveTime: 33, TradePx: 100, TradeQty: 1},
 	}
@@ -197,6 +199,8 @@ func TestBadRows(t *testing.T) {
 		{"level unknown side", levels(level(0, 1, 3, 1, 1, 0)), "row 1: book_side: must be from 0 to 2, got 3"},
 		{"level price", levels(level(0, 1, 1, 0, 1, 0)), "row 1: book_px: must be positive, got 0"},
 		{"level quantity", levels(level(0, 1, 1, 1, -1, 0)), "row 1: book_qty: must not be negative, got -1"},
+		{"order flags", orders(order(0, 1, 1, 1, 1, 16, 1)), "orders.parquet: row 1: book_flags: must be from 0 to 15, got 16"},
+		{"order quantity", orders(order(0, 1, 1, 1, -1, 0, 1)), "row 1: book_qty: must not be negative, got -1"},
 		{"level flags", levels(level(0, 1, 1, 1, 1, 8)), "row 1: book_flags: must be from 0 to 7, got 8"},
 		{"null", func(f *markettest.Folder) {
 			type loose struct {
@@ -238,6 +242,10 @@ func levels(rows ...markettest.Level) func(*markettest.Folder) {
 	return func(f *markettest.Folder) { markettest.Add(f, "levels.parquet", "level", rows) }
 }
 
+func orders(rows ...markettest.Order) func(*markettest.Folder) {
+	return func(f *markettest.Folder) { markettest.Add(f, "orders.parquet", "order", rows) }
+}
+
 func bars(rows []markettest.Bar) func(*markettest.Folder) {
 	return func(f *markettest.Folder) { markettest.Add(f, "bars.parquet", "bar", rows) }
 }
@@ -261,7 +269,7 @@ func TestBadManifests(t *testing.T) {
 		{"no files", func(m map[string]any) { m["files"] = nil }, "files: must name at least one"},
 		{"path out of the folder", func(m map[string]any) { first(m)["path"] = "../bars.parquet" },
 			`files[0].path: must lie in the folder of the manifest, got "../bars.parquet"`},
-		{"kind", func(m map[string]any) { first(m)["kind"] = "book" }, `files[0].kind: must be bar, quote, trade or level, got "book"`},
+		{"kind", func(m map[string]any) { first(m)["kind"] = "book" }, `files[0].kind: must be bar, quote, trade, level or order, got "book"`},
 		{"rows", func(m map[string]any) { first(m)["rows"] = -1 }, "files[0].rows: must not be negative, got -1"},
 		{"hash", func(m map[string]any) { first(m)["sha256"] = "ab" }, `files[0].sha256: must have 64 hexadecimal digits, got "ab"`},
 		{"missing file", func(m map[string]any) { first(m)["path"] = "other.parquet" },

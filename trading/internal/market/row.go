@@ -11,6 +11,8 @@ const (
 	Trade Kind = 3
 	// BookLevel is the quantity that stands at one price from now on.
 	BookLevel Kind = 4
+	// BookOrder is what one order of the book is from now on.
+	BookOrder Kind = 5
 )
 
 // Bits of BookFlags, as the contract's BookFlag has them.
@@ -18,6 +20,7 @@ const (
 	BookSnapshot    = 1
 	BookLastOfEvent = 2 // only after it is the book whole
 	BookClear       = 4 // the book is emptied before the row
+	BookTraded      = 8 // what the order lost, it lost to a trade
 )
 
 // Row is one event of market data. Prices and quantities are integers scaled by the instrument. Only
@@ -38,8 +41,9 @@ type Row struct {
 	TradePx, TradeQty int64 // trade
 	AggressorSide     uint8 // trade; Side of the contract, 0 unknown
 
-	BookPx, BookQty     int64 // level; quantity 0: there is none
-	BookSide, BookFlags uint8 // level
+	BookPx, BookQty     int64 // level, order; quantity 0: there is none
+	BookSide, BookFlags uint8 // level, order
+	BookOrderID         int64 // order; the venue's
 }
 
 const nsPerDay = 24 * 60 * 60 * 1_000_000_000

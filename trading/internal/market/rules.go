@@ -9,8 +9,11 @@ import (
 // sides is how many values an aggressor side has: unknown, buy, sell.
 const sides = 3
 
-// bookFlags is how many values the bits of BookFlags have together.
-const bookFlags = 8
+// How many values the bits of BookFlags have together, of a level and of an order.
+const (
+	levelFlags = 8
+	orderFlags = 16
+)
 
 // rules are what every row of a file must keep to. Errors name field, rule and value.
 type rules struct {
@@ -32,8 +35,8 @@ func (r *rules) check(row *Row) error {
 		return checkBar(row, signed)
 	case Quote:
 		return checkQuote(row, signed)
-	case BookLevel:
-		return checkLevel(row, signed)
+	case BookLevel, BookOrder:
+		return checkBook(row, signed)
 	default:
 		return checkTrade(row, signed)
 	}
@@ -99,7 +102,7 @@ func checkTrade(row *Row, signed bool) error {
 	return nil
 }
 
-func checkLevel(row *Row, signed bool) error {
+func checkBook(row *Row, signed bool) error {
 	switch {
 	case row.BookSide == 0:
 		return fmt.Errorf("book_side: must be 1 or 2, got %d", row.BookSide)

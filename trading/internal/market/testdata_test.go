@@ -37,6 +37,10 @@ func level(instrument int32, at int64, side int32, price, qty int64, flags int32
 	}
 }
 
+func order(instrument int32, at int64, side int32, price, qty int64, flags int32, id int64) markettest.Order {
+	return markettest.Order{Level: level(instrument, at, side, price, qty, flags), BookOrderID: id}
+}
+
 func quote(instrument int32, at int64, bidPx, bidQty, askPx, askQty *int64) markettest.Quote {
 	return markettest.Quote{
 		Instrument: instrument, TransactTime: at, ReceiveTime: at + 1, BidPx: bidPx, BidQty: bidQty, AskPx: askPx, AskQty: askQty,

@@ -129,7 +129,7 @@ func (s marketDataService) receiveChanges(stream pb.MarketDataService_StreamMark
 // subscription is what a client wants. What is nil or zero is not narrowed down.
 type subscription struct {
 	instruments []bool
-	kinds       [market.BookLevel + 1]bool
+	kinds       [market.BookOrder + 1]bool
 	batchRows   int
 }
 
@@ -149,7 +149,7 @@ func (s marketDataService) receiveSubscription(stream pb.MarketDataService_Strea
 		wanted.kinds[kind] = true
 	}
 	if len(r.GetKinds()) == 0 {
-		wanted.kinds = [...]bool{market.Bar: true, market.Quote: true, market.Trade: true, market.BookLevel: true}
+		wanted.kinds = [...]bool{market.Bar: true, market.Quote: true, market.Trade: true, market.BookLevel: true, market.BookOrder: true}
 	}
 	if len(r.GetInstrumentIds()) == 0 {
 		return wanted, nil

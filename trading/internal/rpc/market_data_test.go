@@ -166,7 +166,7 @@ func TestMarketDataErrors(t *testing.T) {
 	}{
 		{"instrument", &pb.StreamMarketDataRequest{InstrumentIds: []string{aaa, "X"}}, codes.NotFound, `instrument_ids[1]: there is no instrument "X"`},
 		{"kind", &pb.StreamMarketDataRequest{Kinds: []pb.MarketDataKind{0}}, codes.InvalidArgument, "kinds[0]: unknown value 0"},
-		{"unknown kind", &pb.StreamMarketDataRequest{Kinds: []pb.MarketDataKind{1, 5}}, codes.InvalidArgument, "kinds[1]: unknown value 5"},
+		{"unknown kind", &pb.StreamMarketDataRequest{Kinds: []pb.MarketDataKind{1, 6}}, codes.InvalidArgument, "kinds[1]: unknown value 6"},
 		{"rows", &pb.StreamMarketDataRequest{MaxBatchRows: 65_537}, codes.InvalidArgument, "max_batch_rows: must be at most 65536, got 65537"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -256,8 +256,8 @@ def _warnings(data_set: DataSet) -> list[str]:
     warnings = []
     if not any(i.maker_fee_ratio or i.taker_fee_ratio for i in data_set.instruments):
         warnings.append("no fees: the data names none; set them with --taker-fee-bps")
-    if set(data_set.kinds) == {"level"}:
-        warnings.append("levels alone: a strategy sees no row; import their trades with them")
+    if set(data_set.kinds) <= {"level", "order"}:
+        warnings.append("a book alone: a strategy sees no row; import its trades with it")
     if "quote" in data_set.kinds:
         sizes = data_set.read("quote").select("bid_qty", "ask_qty").sum().row(0)
         if not any(sizes):

@@ -1,4 +1,4 @@
-"""Levels of a book: from where on it is known, and which rows belong together."""
+"""Levels and orders of a book: from where on it is known, and which rows belong together."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from aetherion.v1 import market_data_pb2
 _SNAPSHOT = market_data_pb2.BOOK_FLAG_SNAPSHOT
 _LAST = market_data_pb2.BOOK_FLAG_LAST_OF_EVENT
 _CLEAR = market_data_pb2.BOOK_FLAG_CLEAR
+_TRADED = market_data_pb2.BOOK_FLAG_TRADED
+# What a row of orders does, as `action` has it.
+ADD, MODIFY, DELETE = 1, 2, 3
 
 
 def known(frame: pl.DataFrame, instruments: Sequence[Instrument]) -> tuple[pl.DataFrame, list[str]]:
@@ -56,3 +59,35 @@ def _flagged(rows: pl.DataFrame) -> pl.DataFrame:
         + pl.col("clear").cast(pl.Int32) * _CLEAR
     )
     return rows.with_columns(flags=flags)
+
+
+def since_added(
+    frame: pl.DataFrame, instruments: Sequence[Instrument]
+) -> tuple[pl.DataFrame, list[str]]:
+    """Return the orders that the files saw added, with `flags`, and notes.
+
+    What became less traded: an order that is deleted with nothing left, or modified. One that is
+    deleted with something left was canceled. `size` is what stands from then on.
+
+    Args:
+        frame: `instrument`, `order_id`, `action` and `size`, in the order of the files.
+
+    Raises:
+        DataError: none was added.
+    """
+    added = (pl.col("action") == ADD).cum_max().over("instrument", "order_id")
+    kept = frame.filter(added)
+    if kept.is_empty():
+        raise DataError("orders must begin with one that is added, got none")
+    unknown = frame.filter(~added).group_by("instrument", maintain_order=True).len()
+    deleted = pl.col("action") == DELETE
+    traded = (pl.col("action") == MODIFY) | (deleted & (pl.col("size") == 0))
+    kept = kept.with_columns(
+        flags=traded.cast(pl.Int32) * _TRADED + _LAST,
+        size=pl.when(deleted).then(0).otherwise("size"),
+    )
+    return kept, [
+        f"{instruments[index].instrument_id}: {count:,} changes of orders that stood before the "
+        "file were left out"
+        for index, count in unknown.iter_rows()
+    ]

@@ -42,7 +42,7 @@ def prepare_demo_command(data_dir: DataDir = None, as_json: AsJson = False) -> N
 def import_command(
     paths: Annotated[list[Path], typer.Argument(help="CSV or Parquet files, or folders of them.")],
     name: Annotated[str | None, typer.Option(help="Name of the data set.")] = None,
-    kind: Annotated[str | None, typer.Option(help="bar, quote, trade or level.")] = None,
+    kind: Annotated[str | None, typer.Option(help="bar, quote, trade, level or order.")] = None,
     symbol: Annotated[str | None, typer.Option(help="Symbol, if no column has it.")] = None,
     venue: Annotated[str | None, typer.Option(help="Venue: the id is SYMBOL.VENUE.")] = None,
     instrument_class: Annotated[
@@ -74,7 +74,7 @@ def import_command(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Import bars, quotes or trades as one data set."""
+    """Import bars, quotes, trades or a book's levels or orders as one data set."""
     options = ImportOptions(
         kind=kind,  # type: ignore[arg-type]  # checked there
         symbol=symbol,

@@ -18,7 +18,7 @@ from aetherion.data.source import Source
 from aetherion.data.table import Table
 
 # Part of the key under which an import is kept: raise it when the same files would give other rows.
-_IMPORTER_VERSION = 2
+_IMPORTER_VERSION = 3
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 

@@ -48,6 +48,15 @@ _ALIASES: dict[Kind, dict[str, str]] = {
         "snapshot": "is_snapshot snapshot",
         "update": "last_update_id update_id",
     },
+    "order": {
+        "time": _TIME,
+        "receive_time": "ts_recv_ns ts_recv receive_time_ns receive_time recv_time local_timestamp",
+        "price": "price px order_price",
+        "size": "size qty quantity amount",
+        "side": "side book_side",
+        "order_id": "order_id id",
+        "action": "action event",
+    },
 }
 _SYMBOL = "instrument_id symbol ticker instrument sym"
 _REQUIRED: dict[Kind, tuple[str, ...]] = {
@@ -55,6 +64,7 @@ _REQUIRED: dict[Kind, tuple[str, ...]] = {
     "quote": ("bid_price", "ask_price"),
     "trade": ("price", "size"),
     "level": ("price", "size", "side", "snapshot"),
+    "order": ("price", "size", "side", "order_id", "action"),
 }
 # What makes a file one of a kind; `volume` alone may be missing from bars without changing that.
 _TELLING: dict[Kind, tuple[str, ...]] = _REQUIRED | {"bar": ("open", "high", "low", "close")}
@@ -64,12 +74,14 @@ PRICES: dict[Kind, tuple[str, ...]] = {
     "quote": ("bid_price", "ask_price"),
     "trade": ("price",),
     "level": ("price",),
+    "order": ("price",),
 }
 QUANTITIES: dict[Kind, tuple[str, ...]] = {
     "bar": ("volume",),
     "quote": ("bid_size", "ask_size"),
     "trade": ("size",),
     "level": ("size",),
+    "order": ("size",),
 }
 
 
@@ -142,8 +154,8 @@ def _kind(file: str, names: dict[str, str], chosen: dict[str, str]) -> Kind:
         for kind, telling in _TELLING.items()
         if all(field in chosen or _first(names, _ALIASES[kind][field]) for field in telling)
     ]
-    if "level" in fits and "trade" in fits:
-        fits.remove("trade")  # a level has all that a trade has, and more
+    if "trade" in fits and {"level", "order"} & set(fits):
+        fits.remove("trade")  # a level and an order have all that a trade has, and more
     if len(fits) == 1:
         return fits[0]
     if fits:
@@ -165,7 +177,8 @@ def _closest_kind(names: dict[str, str], chosen: dict[str, str]) -> str:
     if len(missing(kind)) == len(_TELLING[kind]):
         return (
             "no columns of bars (open, high, low, close, volume), quotes (bid_price, ask_price), "
-            "trades (price, size) or levels (price, size, side, is_snapshot); "
+            "trades (price, size), levels (price, size, side, is_snapshot) or orders "
+            "(price, size, side, order_id, action); "
             f"the file has {_listed(names.values())}"
         )
     return _missing_text(kind, missing(kind), list(names.values()))

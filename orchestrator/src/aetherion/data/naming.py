@@ -19,7 +19,7 @@ _VENUE = re.compile(
 )
 # Words that say nothing of the instrument: kinds, intervals, dates.
 _OTHER = re.compile(
-    r"bars?|ohlcv?|candles|klines|quotes?|bbo|l1|l2|book|depth|levels?|trades?|ticks?|data|prices"
+    r"bars?|ohlcv?|candles|klines|quotes?|bbo|l1|l2|l3|orders?|book|depth|levels?|trades?|ticks?|data|prices"
     r"|daily|hourly|minute|history|unadjusted|adjusted"
     r"|\d+(s|m|min|h|d|w|mo)|\d{2}|\d{4}|\d{6}|\d{8}",
     re.IGNORECASE,

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from aetherion.data.problems import DataError
 from aetherion.instrument import InstrumentClass
 
-Kind = Literal["bar", "quote", "trade", "level"]
+Kind = Literal["bar", "quote", "trade", "level", "order"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 

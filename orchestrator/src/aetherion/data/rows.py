@@ -50,6 +50,15 @@ COLUMNS: dict[Kind, dict[str, str]] = {
         "book_qty": "size",
         "book_flags": "flags",
     },
+    "order": {
+        "transact_time_ns": "transact_time_ns",
+        "receive_time_ns": "receive_time_ns",
+        "book_side": "side",
+        "book_px": "price",
+        "book_qty": "size",
+        "book_flags": "flags",
+        "book_order_id": "order_id",
+    },
 }
 
 
@@ -59,6 +68,7 @@ _OTHER: dict[Kind, tuple[str, ...]] = {
     "quote": (),
     "trade": ("aggressor",),
     "level": ("side", "snapshot", "update"),
+    "order": ("side", "order_id", "action"),
 }
 
 
@@ -94,6 +104,10 @@ def assemble(tables: Sequence[Table], options: ImportOptions, problems: Problems
     if "level" in frames:
         problems.raise_any()
         frames["level"], more = book.known(frames["level"], instruments)
+        notes += more
+    if "order" in frames:
+        problems.raise_any()
+        frames["order"], more = book.since_added(frames["order"], instruments)
         notes += more
     ticks: dict[Kind, pl.DataFrame] = {
         kind: frame for kind, frame in frames.items() if kind != "bar"

@@ -8,6 +8,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 import polars as pl
 
 from aetherion.data import naming, times
+from aetherion.data.book import ADD, DELETE, MODIFY
 from aetherion.data.decimals import decimals, denoised, plain, rounded
 from aetherion.data.layout import PRICES, QUANTITIES, Layout, recognise
 from aetherion.data.options import ImportOptions, Kind
@@ -18,6 +19,7 @@ _WIDE = Context(prec=300)
 _TIME_OF_DAY = r"^\d{2}:\d{2}"
 _BUY = ("b", "buy", "bid", "1")
 _SELL = ("s", "sell", "a", "ask", "2")
+_SIDES = dict.fromkeys(_BUY, 1) | dict.fromkeys(_SELL, 2)
 _UNKNOWN = ("", "n", "none", "u", "unknown", "0")
 
 
@@ -67,6 +69,8 @@ def load(source: Source, options: ImportOptions, problems: Problems) -> Table:
         columns.append(reader.aggressor())
     if layout.kind == "level":
         columns += reader.level()
+    if layout.kind == "order":
+        columns += reader.order()
     notes = tuple(f"{source.name}: {note}" for note in reader.notes)
     return Table(source, layout, frame.with_columns(columns), dates_only, notes)
 
@@ -183,7 +187,7 @@ class _Reader:
         if name is None:
             return pl.Series("aggressor", [0] * self.raw.height, dtype=pl.Int32)
         text = self.raw[name].cast(pl.String).str.strip_chars().str.to_lowercase().fill_null("")
-        known = dict.fromkeys(_BUY, 1) | dict.fromkeys(_SELL, 2) | dict.fromkeys(_UNKNOWN, 0)
+        known = _SIDES | dict.fromkeys(_UNKNOWN, 0)
         if name.strip().lower() == "is_buyer_maker":  # the maker bought, so the taker sold
             known = {"true": 2, "1": 2, "false": 1, "0": 1, "": 0}
         sides = text.replace_strict(known, default=None, return_dtype=pl.Int32)
@@ -193,17 +197,28 @@ class _Reader:
 
     def level(self) -> list[pl.Series]:
         """Return side (1 bid, 2 ask), whether of a snapshot, and the event's number or null."""
-        sides = dict.fromkeys(_BUY, 1) | dict.fromkeys(_SELL, 2)
         snapshots = {"1": 1, "true": 1, "0": 0, "false": 0}
-        side = self._one_of("side", sides)
+        side = self._one_of("side", _SIDES)
         snapshot = self._one_of("snapshot", snapshots).cast(pl.Boolean)
-        name = self.layout.columns.get("update")
-        if name is None:
+        if "update" not in self.layout.columns:
             return [side, snapshot, pl.Series("update", [None] * self.raw.height, dtype=pl.Int64)]
-        update = self.raw[name].cast(pl.String).str.strip_chars().cast(pl.Int64, strict=False)
+        return [side, snapshot, self._whole("update")]
+
+    def order(self) -> list[pl.Series]:
+        """Return side (1 bid, 2 ask), the venue's number of the order, and what became of it."""
+        actions = {"add": ADD, "modify": MODIFY, "delete": DELETE}
+        return [
+            self._one_of("side", _SIDES),
+            self._whole("order_id"),
+            self._one_of("action", actions),
+        ]
+
+    def _whole(self, field: str) -> pl.Series:
+        name = self.layout.columns[field]
         text = self.raw[name].cast(pl.String)
-        self._refuse(update.is_null(), name, "must be a whole number", text)
-        return [side, snapshot, update.alias("update")]
+        values = text.str.strip_chars().cast(pl.Int64, strict=False)
+        self._refuse(values.is_null(), name, "must be a whole number", text)
+        return values.alias(field)
 
     def _one_of(self, field: str, known: dict[str, int]) -> pl.Series:
         name = self.layout.columns[field]

@@ -15,7 +15,7 @@ from aetherion.account import AccountState
 from aetherion.errors import AetherionError
 from aetherion.exact import GridError, Number
 from aetherion.instrument import Instrument
-from aetherion.market_data import Bar, BookLevel, Quote, Row, Trade
+from aetherion.market_data import Bar, BookLevel, BookOrder, Quote, Row, Trade
 from aetherion.order import (
     CancelOrder,
     CommandAck,
@@ -69,6 +69,7 @@ class Host:
             Quote: strategy.on_quote,
             Trade: strategy.on_trade,
             BookLevel: None,  # for the venue, which fills by it
+            BookOrder: None,
         }
         strategy._host = self
 

@@ -72,6 +72,12 @@ type Level struct {
 	BookFlags    int32 `parquet:"book_flags"`
 }
 
+// Order is a row of orders.parquet.
+type Order struct {
+	Level
+	BookOrderID int64 `parquet:"book_order_id"`
+}
+
 // Add writes a file of rows, in small pages and row groups unless the options say otherwise.
 func Add[R any](f *Folder, path, kind string, rows []R, options ...parquet.WriterOption) *Folder {
 	f.t.Helper()

@@ -8,11 +8,12 @@
 //   - bars that open at A or later, so that an order decided when a bar closes fills no earlier than
 //     the open of the next;
 //   - the depth in force at A, and later changes of it and trades, by the place in the queue
-//     (package queue).
+//     (package queue);
+//   - the orders in the book at A, and later changes of them, by the place among them.
 //
-// Of an instrument's rows the finest decide: once it has depth, its quotes and bars only mark; once it
-// has a quote, its bars only mark and its trades fill resting limit orders only; once it has a trade,
-// its bars only mark.
+// Of an instrument's rows the finest decide: once it has orders, all its other rows only mark; once it
+// has depth, its quotes and bars only mark; once it has a quote, its bars only mark and its trades fill
+// resting limit orders only; once it has a trade, its bars only mark.
 package replay
 
 import (
@@ -56,8 +57,8 @@ type book struct {
 	hasQuotes  bool
 	hasTrades  bool
 	bid, ask   side
-	depth      *queue.Depth // nil until a level is known
-	whole      bool         // the depth is not in the middle of an event
+	recorded   recorded // the recorded book; nil until a row of it is known
+	whole      bool     // the recorded book is not in the middle of an event
 }
 
 // side is one side of the quote in force.
@@ -75,7 +76,7 @@ type order struct {
 	book         *book
 	arrival      int64
 	leaves       int64
-	rested       bool // a quote or the depth left it in the book: it adds liquidity from then on
+	rested       bool // a quote or the recorded book left it in the book: it adds liquidity from then on
 }
 
 // arrival is something that reaches the venue at a time.
@@ -147,8 +148,8 @@ func (v *Venue) arrived(o *order, reports *reports) {
 	o.book.orders = append(o.book.orders, o)
 	reports.status(o, engine.ExecNew, "")
 	switch {
-	case o.book.depth != nil:
-		o.book.matchDepth(reports)
+	case o.book.recorded != nil:
+		o.book.enterAll(reports)
 	case o.book.hasQuotes:
 		o.book.matchQuote([]*order{o}, reports)
 	}
@@ -170,11 +171,13 @@ func (v *Venue) Row(row *market.Row) ([]engine.Input, error) {
 	b := v.books[row.Instrument]
 	reports := &reports{venue: v, time: row.TransactTime}
 	switch {
+	case row.Kind == market.BookOrder:
+		b.setOrder(row, v.config, reports)
 	case row.Kind == market.BookLevel:
 		b.setLevel(row, v.config, reports)
-	case b.depth != nil && row.Kind == market.Trade:
+	case b.recorded != nil && row.Kind == market.Trade:
 		b.tradeDepth(row, reports)
-	case b.depth != nil:
+	case b.recorded != nil:
 	case row.Kind == market.Quote:
 		b.setQuote(row, v.config.MaxVolumeShareBps)
 		b.matchQuote(b.orders, reports)
@@ -195,8 +198,8 @@ func (v *Venue) Quiet(row *market.Row) bool {
 	if len(b.orders) == 0 {
 		return true
 	}
-	if row.Kind == market.BookLevel || b.depth != nil {
-		return b.depthQuiet(row)
+	if row.Kind == market.BookLevel || row.Kind == market.BookOrder || b.recorded != nil {
+		return b.recordedQuiet(row)
 	}
 	switch row.Kind {
 	case market.Quote:
@@ -237,8 +240,8 @@ func (v *Venue) drop(b *book) {
 			return false
 		}
 		delete(v.orders, o.id)
-		if b.depth != nil {
-			b.depth.CancelOurs(o.id)
+		if b.recorded != nil {
+			b.recorded.CancelOurs(o.id)
 		}
 		return true
 	})
