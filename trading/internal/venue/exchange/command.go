@@ -28,6 +28,10 @@ func Check(command *pb.VenueCommand) error {
 		return contract.Name("account", c.MassCancel.GetAccount())
 	case *pb.VenueCommand_Deposit:
 		return checkDeposit(c.Deposit)
+	case *pb.VenueCommand_TradeCancel:
+		return contract.Name("exec_id", c.TradeCancel.GetExecId())
+	case *pb.VenueCommand_TradeCorrect:
+		return contract.Name("exec_id", c.TradeCorrect.GetExecId())
 	case *pb.VenueCommand_TradingHalt:
 		return contract.Name("instrument_id", c.TradingHalt.GetInstrumentId())
 	}

@@ -51,9 +51,10 @@ type Exchange struct {
 	orders   uint64 // number of orders
 	// delivered is the sequence of the newest report that has reached its client.
 	delivered uint64
-	admin     queue[*pb.VenueCommand] // deposits and halts, which do not travel
+	admin     queue[*pb.VenueCommand] // what an administrator asks for, which does not travel
 	commands  queue[*pb.VenueCommand]
 	reports   queue[*pb.ExecutionReport]
+	trades    []*trade // oldest first
 	rows      []market.Row
 	err       error // the first sum that did not work out; the venue stands still then
 }
@@ -144,15 +145,15 @@ func (x *Exchange) Venue() string { return x.config.Instruments[0].Venue() }
 // Instruments are the definitions, in the order of Row.Instrument.
 func (x *Exchange) Instruments() []engine.Instrument { return x.config.Instruments }
 
-// Handle takes a command that is sent at a time, which does not go back. It arrives after the latency, deposits
-// and halts at once; what follows from it comes out of Advance. A command that is not well-formed is an error, and changes nothing.
+// Handle takes a command that is sent at a time, which does not go back. It arrives after the latency, what
+// an administrator asks for at once; what follows from it comes out of Advance. A command that is not well-formed is an error, and changes nothing.
 func (x *Exchange) Handle(now int64, command *pb.VenueCommand) error {
 	if err := Check(command); err != nil {
 		return err
 	}
 	now = max(now, x.now)
 	switch command.GetCommand().(type) {
-	case *pb.VenueCommand_Deposit, *pb.VenueCommand_TradingHalt:
+	case *pb.VenueCommand_Deposit, *pb.VenueCommand_TradingHalt, *pb.VenueCommand_TradeCancel, *pb.VenueCommand_TradeCorrect:
 		x.admin.push(now, command)
 		return nil
 	}
@@ -219,7 +220,7 @@ func (x *Exchange) expire() {
 func (x *Exchange) apply(command *pb.VenueCommand) {
 	switch c := command.GetCommand().(type) {
 	case *pb.VenueCommand_NewOrder:
-		x.submit(c.NewOrder)
+		x.submit(c.NewOrder, command.GetRefuse())
 	case *pb.VenueCommand_ReplaceOrder:
 		x.replace(c.ReplaceOrder)
 	case *pb.VenueCommand_CancelOrder:
@@ -228,6 +229,8 @@ func (x *Exchange) apply(command *pb.VenueCommand) {
 		x.massCancel(c.MassCancel)
 	case *pb.VenueCommand_Deposit:
 		x.deposit(c.Deposit)
+	case *pb.VenueCommand_TradeCancel, *pb.VenueCommand_TradeCorrect:
+		x.settle(command)
 	case *pb.VenueCommand_TradingHalt:
 		if b := x.byID[c.TradingHalt.GetInstrumentId()]; b != nil {
 			x.follow(b, b.matching.SetHalted(c.TradingHalt.GetHalted()))

@@ -22,6 +22,7 @@ type order struct {
 	matchingID  uint64
 	limit       int64 // the worst price it may trade at; also of a market order
 	leaves, cum int64
+	busted      int64         // once filled, of neither leaves nor cum
 	notional    engine.Amount // of all fills
 	paid        float64       // price times quantity of all fills, for display
 	held        engine.Amount
@@ -45,7 +46,7 @@ const nsPerDay = 24 * 60 * 60 * 1_000_000_000
 
 // submit takes a new order. A name that was used before is the same order again when it asks for the same,
 // and gets that order's last report once more.
-func (x *Exchange) submit(n *pb.NewOrder) {
+func (x *Exchange) submit(n *pb.NewOrder, refuse bool) {
 	a, b := x.accounts[n.GetAccount()], x.byID[n.GetInstrumentId()]
 	if a == nil {
 		x.refuse(n, breaks(pb.OrdRejReason_ORD_REJ_REASON_UNKNOWN_ACCOUNT, "account: there is no account %q", n.GetAccount()))
@@ -60,6 +61,10 @@ func (x *Exchange) submit(n *pb.NewOrder) {
 	a.orders = append(a.orders, o)
 	if b == nil {
 		x.reject(o, breaks(pb.OrdRejReason_ORD_REJ_REASON_UNKNOWN_INSTRUMENT, "instrument_id: there is no instrument %q", n.GetInstrumentId()))
+		return
+	}
+	if refuse {
+		x.reject(o, breaks(pb.OrdRejReason_ORD_REJ_REASON_VENUE, "instrument_id: the venue takes no orders at the moment"))
 		return
 	}
 	if broken := checkOrder(&b.instrument, n); broken != nil {
@@ -194,8 +199,8 @@ func (x *Exchange) replace(r *pb.ReplaceOrder) {
 	}
 	next, price, broken := x.revised(o, r)
 	held := o.held
-	if broken == nil && r.GetOrderQty() > o.cum {
-		broken = x.pay(o, r.GetOrderQty()-o.cum, price)
+	if done := o.cum + o.busted; broken == nil && r.GetOrderQty() > done {
+		broken = x.pay(o, r.GetOrderQty()-done, price)
 	}
 	if broken != nil {
 		x.cancelRejected(a, r.GetClOrdId(), o, 0, broken.text)

@@ -69,6 +69,7 @@ func (x *Exchange) end(o *order, status pb.OrdStatus, execType pb.ExecType, text
 
 func (x *Exchange) trade(b *book, e *sim.Event, taker, maker *order) {
 	x.printed(b, e, taker)
+	x.trades = append(x.trades, &trade{first: x.sequence + 1, taker: taker, maker: maker, qty: e.Qty, px: e.Price})
 	x.fill(taker, e.Qty, e.Price, pb.LiquidityInd_LIQUIDITY_IND_REMOVED, b.instrument.TakerFeeRatio)
 	x.fill(maker, e.Qty, e.Price, pb.LiquidityInd_LIQUIDITY_IND_ADDED, b.instrument.MakerFeeRatio)
 }
@@ -115,7 +116,7 @@ func (x *Exchange) fill(o *order, qty, price int64, liquidity pb.LiquidityInd, r
 // filled holds what is still needed after a fill.
 func (x *Exchange) filled(o *order) {
 	if o.leaves == 0 {
-		o.status = pb.OrdStatus_ORD_STATUS_FILLED
+		o.status = o.complete()
 		x.close(o)
 		return
 	}

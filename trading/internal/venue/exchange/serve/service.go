@@ -74,7 +74,7 @@ func (s service) DescribeVenue(_ context.Context, r *pb.DescribeVenueRequest) (*
 	}, nil
 }
 
-// Administer deposits or halts.
+// Administer deposits, halts, busts or corrects.
 func (s service) Administer(ctx context.Context, r *pb.AdministerRequest) (*pb.AdministerResponse, error) {
 	switch c := r.GetCommand().GetCommand().(type) {
 	case *pb.VenueCommand_Deposit:
@@ -83,13 +83,27 @@ func (s service) Administer(ctx context.Context, r *pb.AdministerRequest) (*pb.A
 		if !slices.ContainsFunc(s.venue.exchange.Instruments(), known) {
 			return nil, status.Errorf(codes.NotFound, "instrument_id: there is no instrument %q", c.TradingHalt.GetInstrumentId())
 		}
+	case *pb.VenueCommand_TradeCancel, *pb.VenueCommand_TradeCorrect:
+		if err := s.settlement(r.GetCommand()); err != nil {
+			return nil, err
+		}
 	default:
-		return nil, status.Error(codes.InvalidArgument, "command: must be a deposit or a trading halt")
+		return nil, status.Error(codes.InvalidArgument, "command: must be a deposit, a trading halt, a bust or a correction")
 	}
 	if err := s.venue.Do(ctx, r.GetCommand()); err != nil {
 		return nil, err
 	}
 	return &pb.AdministerResponse{}, nil
+}
+
+// settlement refuses a bust or correction that cannot be; one that has become so until it is done changes nothing.
+func (s service) settlement(command *pb.VenueCommand) error {
+	s.venue.mu.Lock()
+	defer s.venue.mu.Unlock()
+	if err := s.venue.exchange.Settlement(command); err != nil {
+		return status.Error(codes.FailedPrecondition, err.Error())
+	}
+	return nil
 }
 
 func (s service) QueryOrders(_ context.Context, r *pb.QueryOrdersRequest) (*pb.QueryOrdersResponse, error) {
