@@ -17,7 +17,8 @@ use risk_core::historical::historical_risk;
 use risk_core::matrix::{Matrix, MatrixRef};
 use risk_core::montecarlo::{
     BookPosition, BookSampling, DeltaGammaSampling, LinearBook, LinearForm, MonteCarloLevel, MonteCarloSettings,
-    Revaluation, Sampler, Shock, delta_gamma_monte_carlo, full_revaluation_monte_carlo, linear_monte_carlo,
+    Revaluation, Sampler, Shock, apply_loadings, delta_gamma_monte_carlo, full_revaluation_monte_carlo,
+    linear_monte_carlo,
 };
 use risk_core::parametric::{Multipliers, parametric_risk};
 use risk_core::portfolio::{FactorModel, Kind, LivePortfolio};
@@ -218,6 +219,15 @@ fn revaluation(n: u32, options: usize) -> f64 {
     on_threads(1, || seconds(|| drop(black_box(run().unwrap()))))
 }
 
+/// Seconds of the product of the factor with the normals of 100 blocks, as a full revaluation has it.
+fn factor_product(k: usize) -> f64 {
+    let matrix = covariance(k);
+    let loadings = Covariance::new("bench", k, matrix.as_ref()).unwrap().factor();
+    let (z, mut returns) = (normals(k * FILL_BLOCK), vec![0.0; k * FILL_BLOCK]);
+    let blocks = 100;
+    seconds(|| (0..blocks).for_each(|_| apply_loadings(&loadings, FILL_BLOCK, black_box(&z), &mut returns)))
+}
+
 fn options(n: usize) -> f64 {
     let spread = |low: f64, high: f64| -> Vec<f64> {
         (1..=n).map(|i| low + (high - low) * (i as f64 * 0.618_033_988_749_894_8).fract()).collect()
@@ -375,6 +385,7 @@ fn measure(name: &str) -> Vec<f64> {
         }
         "revaluation" => vec![revaluation(argument as u32, 200)],
         "revaluation_options" => vec![revaluation(10_000, argument)],
+        "factor_product" => vec![factor_product(argument)],
         "options" => vec![options(argument)],
         "american" => vec![american()],
         "historical" => vec![historical(1_000, argument)],

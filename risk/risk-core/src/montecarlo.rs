@@ -11,6 +11,7 @@ mod draws;
 mod estimate;
 mod importance;
 mod linear;
+mod loadings;
 mod mixing;
 mod reflection;
 mod revaluation;
@@ -20,9 +21,9 @@ pub use book::RepricedBook;
 pub use delta_gamma::{DeltaGammaSampling, delta_gamma_monte_carlo};
 pub use estimate::MonteCarloLevel;
 pub use linear::{LinearBook, LinearForm, MonteCarloRisk, linear_monte_carlo};
+pub use loadings::apply_loadings;
 pub use revaluation::{BookPosition, BookSampling, Revaluation, Shock, full_revaluation_monte_carlo};
 
-use crate::matrix::Matrix;
 use draws::Simulation;
 
 /// Where the random numbers come from.
@@ -46,33 +47,4 @@ pub struct MonteCarloSettings {
     pub seed: u64,
     /// Pseudo-random or Sobol.
     pub sampler: Sampler,
-}
-
-/// Adds `B_ij z_j` to the returns of every factor i: columns of one block of scenarios, one factor after the other.
-///
-/// Called for each j, it makes `r = B z` for all scenarios of the block.
-pub fn add_loadings(loadings: &Matrix, j: usize, normals: &[f64], returns: &mut [f64]) {
-    let arch = pulp::Arch::new();
-    for (i, column) in returns.chunks_exact_mut(normals.len().max(1)).enumerate().take(loadings.rows()) {
-        let weight = if j < loadings.cols() { loadings.at(i, j) } else { 0.0 };
-        if weight != 0.0 {
-            arch.dispatch(AddScaled { weight, normals, column });
-        }
-    }
-}
-
-/// Adds `weight z` to a column.
-struct AddScaled<'a> {
-    weight: f64,
-    normals: &'a [f64],
-    column: &'a mut [f64],
-}
-
-impl pulp::WithSimd for AddScaled<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) {
-        self.column.iter_mut().zip(self.normals).for_each(|(r, z)| *r += self.weight * z);
-    }
 }

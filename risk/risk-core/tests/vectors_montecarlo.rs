@@ -9,7 +9,7 @@ use risk_core::delta_gamma::{DeltaGamma, QuadraticForm};
 use risk_core::matrix::{Matrix, MatrixRef, dot};
 use risk_core::montecarlo::{
     BookPosition, BookSampling, DeltaGammaSampling, LinearBook, LinearForm, MonteCarloLevel, MonteCarloRisk,
-    MonteCarloSettings, Revaluation, Sampler, Shock, add_loadings, delta_gamma_monte_carlo,
+    MonteCarloSettings, Revaluation, Sampler, Shock, apply_loadings, delta_gamma_monte_carlo,
     full_revaluation_monte_carlo, linear_monte_carlo,
 };
 use risk_core::pricing::{Bsm, OptionKind};
@@ -45,10 +45,8 @@ fn check_pipeline(case: &Value) {
     all_close(id, factor.values(), &matrix_f(&expected["chol_lower"]).2, 1e-11, 1e-18);
     let (n, _, z) = matrix_f(&inputs["Z"]);
     let mut columns = vec![0.0; k * n];
-    for j in 0..k {
-        let normals: Vec<f64> = (0..n).map(|i| z[i * k + j]).collect();
-        add_loadings(&factor, j, &normals, &mut columns);
-    }
+    let normals: Vec<f64> = (0..k * n).map(|place| z[place % n * k + place / n]).collect();
+    apply_loadings(&factor, n, &normals, &mut columns);
     let nu = inputs["nu"].as_f64();
     let scale = |i: usize| nu.map_or(1.0, |nu| ((nu - 2.0) / f(&inputs["chi2"][i])).sqrt());
     let rows: Vec<Vec<f64>> = (0..n).map(|i| (0..k).map(|j| columns[j * n + i] * scale(i)).collect()).collect();

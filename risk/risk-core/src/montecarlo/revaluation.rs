@@ -5,6 +5,7 @@ use super::draws::Draws;
 use super::estimate::{MonteCarloLevel, Weighted, levels, weighted_level};
 use super::importance::{LossForm, TwistedDraws, check_strata, target};
 use super::linear::{MonteCarloRisk, loadings};
+use super::loadings::apply_loadings;
 use super::mixing::MixingTable;
 use super::{MonteCarloSettings, Simulation};
 use crate::covariance::Covariance;
@@ -148,12 +149,11 @@ impl Model {
             table.scale_in_place(scale);
         }
         let first = usize::from(self.mixing.is_some());
-        let mut normals = vec![0.0; n];
-        let mut returns = vec![0.0; k * n];
-        for j in 0..k {
-            draws.normals(first + j, &mut normals);
-            super::add_loadings(&self.loadings, j, &normals, &mut returns);
+        let (mut normals, mut returns) = (vec![0.0; k * n], vec![0.0; k * n]);
+        for (j, normals) in normals.chunks_exact_mut(n.max(1)).enumerate() {
+            draws.normals(first + j, normals);
         }
+        apply_loadings(&self.loadings, n, &normals, &mut returns);
         for column in returns.chunks_exact_mut(n.max(1)) {
             column.iter_mut().zip(scale.iter()).for_each(|(r, s)| *r = self.shock.growth(*r * s));
         }
@@ -218,9 +218,7 @@ fn importance_level(
         let (mut y, mut q, mut losses) = (vec![0.0; k * n], vec![0.0; n], vec![0.0; n]);
         twisted.fill(draws, &mut y, &mut q);
         let mut growth = vec![0.0; k * n];
-        for (j, normals) in y.chunks_exact(n.max(1)).enumerate() {
-            super::add_loadings(&model.loadings, j, normals, &mut growth);
-        }
+        apply_loadings(&model.loadings, n, &y, &mut growth);
         growth.iter_mut().for_each(|r| *r = model.shock.growth(*r));
         model.book.losses(&growth, &mut losses);
         for ((scenario, loss), q) in scenarios.iter_mut().zip(losses).zip(q) {
