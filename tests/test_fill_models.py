@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from naive_fifo import SizedFill, naive_fills
 
 from processes import aetherion
 
@@ -204,10 +205,6 @@ def test_a_backtest_on_depth_fills_the_same(
     assert len(got) > ORDERS
 
 
-# Time, price and whether it rested; size; order. Prices and sizes in units.
-SizedFill = tuple[int, int, str, int, int]
-
-
 def backtest_fills(
     data: Path, orders: Path, folder: Path, scales: tuple[int, int], *options: str
 ) -> list[SizedFill]:
@@ -311,7 +308,10 @@ def gives_a_turn(row: dict[str, str], side: str, price: Decimal) -> bool:
 
 
 def test_a_backtest_on_recorded_orders_fills_the_same(shared: Path, tmp_path: Path) -> None:
-    """Bitstamp's orders of 2015 and their trades, imported as they are: the bare model's fills."""
+    """Bitstamp's orders of 2015 and their trades, imported as they are: the bare model's fills.
+
+    And those of a naive one, which tells the rules anew.
+    """
     files = {
         kind: shared / "data" / "l3" / f"bitstamp_btcusd_20150501_{kind}.csv.gz"
         for kind in ("l3", "trades")
@@ -329,4 +329,7 @@ def test_a_backtest_on_recorded_orders_fills_the_same(shared: Path, tmp_path: Pa
     got = backtest_fills(data, orders, tmp_path, (2, 8))
     arguments = (f"-book={files['l3']}", f"-orders={orders}", f"-latency={LATENCY_NS}")
     assert got == bare_fills("-model=fifo", "-qty-scale=8", *arguments)
+    with gzip.open(files["l3"], "rt") as book, orders.open() as script:
+        recorded, commands = list(csv.DictReader(book)), list(csv.DictReader(script))
+    assert got == naive_fills(recorded, commands, LATENCY_NS, (2, 8))
     assert sum(maker == "true" for _, _, maker, _, _ in got) > 150
