@@ -14,12 +14,13 @@ from aetherion.order import (
     Side,
     TimeInForce,
 )
-from aetherion.strategy import Strategy
+from aetherion.strategy import Book, Strategy
 
 __all__ = [
     "AccountState",
     "AetherionError",
     "Bar",
+    "Book",
     "ExecType",
     "ExecutionReport",
     "GridError",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from itertools import repeat
 from typing import Any, NamedTuple, cast
 
@@ -28,6 +28,15 @@ class MarketDataKind(IntEnum):
     TRADE = 3
     BOOK_LEVEL = 4
     BOOK_ORDER = 5
+
+
+class BookFlag(IntFlag):
+    """Bits of a BookLevel's and BookOrder's `flags`; see market_data.proto."""
+
+    SNAPSHOT = 1
+    LAST_OF_EVENT = 2
+    CLEAR = 4
+    TRADED = 8
 
 
 class ColumnId(IntEnum):

@@ -257,7 +257,7 @@ def _warnings(data_set: DataSet) -> list[str]:
     if not any(i.maker_fee_ratio or i.taker_fee_ratio for i in data_set.instruments):
         warnings.append("no fees: the data names none; set them with --taker-fee-bps")
     if set(data_set.kinds) <= {"level", "order"}:
-        warnings.append("a book alone: a strategy sees no row; import its trades with it")
+        warnings.append("a book alone: no trade gives a reference price; import its trades with it")
     if "quote" in data_set.kinds:
         sizes = data_set.read("quote").select("bid_qty", "ask_qty").sum().row(0)
         if not any(sizes):

@@ -12,6 +12,7 @@ from aetherion.exact import Number
 from aetherion.instrument import Instrument
 from aetherion.market_data import Bar, Quote, Row, Trade
 from aetherion.order import ExecutionReport, Order, Side, TimeInForce
+from aetherion.strategy.book import Book
 from aetherion.strategy.parameters import check_parameters
 from aetherion.strategy.portfolio import Portfolio
 
@@ -82,6 +83,9 @@ class Strategy:
 
     def on_trade(self, trade: Trade) -> None:
         """The venue traded."""
+
+    def on_book(self, book: Book) -> None:
+        """The levels of a book changed, and are whole again; only where the data has levels."""
 
     def on_order(self, report: ExecutionReport) -> None:
         """Something happened to one of our orders: accepted, filled, canceled, refused, ..."""

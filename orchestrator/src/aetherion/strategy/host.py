@@ -28,6 +28,7 @@ from aetherion.order import (
     TimeInForce,
 )
 from aetherion.strategy.base import Clock, Strategy
+from aetherion.strategy.book import LevelBook
 from aetherion.strategy.portfolio import Portfolio
 
 
@@ -68,9 +69,11 @@ class Host:
             Bar: strategy.on_bar,
             Quote: strategy.on_quote,
             Trade: strategy.on_trade,
-            BookLevel: None,  # for the venue, which fills by it
-            BookOrder: None,
+            BookLevel: None,  # a part of a book: see `_level`
+            BookOrder: None,  # for the venue, which fills by it
         }
+        self._sees_books = type(strategy).on_book is not Strategy.on_book
+        self._books: dict[str, LevelBook] = {}
         strategy._host = self
 
     # Events in
@@ -95,15 +98,23 @@ class Host:
                 clock._row = row
                 handler = on_row[type(row)]
                 if handler is None:
-                    continue
-                # A quote with both sides empty is no price; the last one stays. Of a bar and a
-                # trade, field 4 is a price always.
-                if row[4] is not None or row[6] is not None:
-                    last_rows[row[0].instrument_id] = row
-                handler(row)  # type: ignore[arg-type]  # the handler of this very type
+                    if not self._sees_books or type(row) is not BookLevel:
+                        continue
+                    self._level(row)
+                else:
+                    # A quote with both sides empty is no price; the last one stays. Of a bar and a
+                    # trade, field 4 is a price always.
+                    if row[4] is not None or row[6] is not None:
+                        last_rows[row[0].instrument_id] = row
+                    handler(row)  # type: ignore[arg-type]  # the handler of this very type
                 if commands:
                     break
         return index
+
+    def _level(self, row: BookLevel) -> None:
+        book = self._books.setdefault(row.instrument_id, LevelBook()).take(row)
+        if book is not None:
+            self.strategy.on_book(book)
 
     def report(self, report: ExecutionReport) -> None:
         """Something happened to an order."""
