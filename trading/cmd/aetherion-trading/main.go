@@ -19,6 +19,7 @@ import (
 	"aetherion/trading/internal/live"
 	"aetherion/trading/internal/market"
 	"aetherion/trading/internal/rpc"
+	"aetherion/trading/internal/venue/flow"
 )
 
 // version is set by the linker in releases.
@@ -78,6 +79,10 @@ func run(ctx context.Context, settings config.Config) error {
 		return err
 	}
 	defer kept.Close()
+	var synthetic *flow.Config
+	if settings.Synthetic {
+		synthetic = &flow.Config{Markets: flow.Markets(), Seed: settings.SyntheticSeed}
+	}
 	session, err := live.New(live.Config{
 		Account:           settings.Account,
 		InitialCash:       settings.InitialCash,
@@ -85,6 +90,7 @@ func run(ctx context.Context, settings config.Config) error {
 		MaxVolumeShareBps: settings.ReplayVolumeShareBps,
 		OrderLatency:      settings.ReplayOrderLatency,
 		RiskTimeout:       settings.RiskTimeout,
+		Synthetic:         synthetic,
 	}, dataset, risk, kept)
 	if err != nil {
 		return err

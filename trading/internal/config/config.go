@@ -37,6 +37,8 @@ type Config struct {
 	ReplaySpeed          float64
 	ReplayVolumeShareBps uint32
 	ReplayOrderLatency   time.Duration
+	Synthetic            bool // a market of synthetic order flow instead
+	SyntheticSeed        uint64
 	Account              string
 	InitialCash          engine.Money
 
@@ -104,6 +106,13 @@ var settings = map[string]setting{
 	}},
 	"REPLAY_VOLUME_SHARE_BPS": {"1000", whole(1, 10_000, func(c *Config, v int64) { c.ReplayVolumeShareBps = uint32(v) })},
 	"REPLAY_ORDER_LATENCY_US": {"0", whole(0, 86_400_000_000, func(c *Config, v int64) { c.ReplayOrderLatency = time.Duration(v) * time.Microsecond })},
+	"SYNTHETIC": {"false", func(c *Config, v string) error {
+		if c.Synthetic = v == "true"; !c.Synthetic && v != "false" {
+			return errors.New("must be true or false")
+		}
+		return nil
+	}},
+	"SYNTHETIC_SEED": {"1", whole(0, math.MaxInt64, func(c *Config, v int64) { c.SyntheticSeed = uint64(v) })},
 	"ACCOUNT": {"DEMO", func(c *Config, v string) error {
 		c.Account = v
 		if contract.Name("account", v) != nil {
@@ -148,6 +157,9 @@ func Load(path string, process []string) (Config, error) {
 	}
 	if config.JournalDir == "" {
 		config.Durability = DurabilityMemory
+	}
+	if config.Synthetic && config.ReplayDataSet != "" {
+		return Config{}, fmt.Errorf("%sSYNTHETIC: must be false where %sREPLAY_DATA_SET names one, got \"true\" and %q", prefix, prefix, config.ReplayDataSet)
 	}
 	if config.Listen == "" && config.UnixSocket == "" {
 		return Config{}, fmt.Errorf("%sLISTEN, %sUNIX_SOCKET: at least one must be set, got two empty values", prefix, prefix)

@@ -71,6 +71,8 @@ func TestRefused(t *testing.T) {
 		{"timeout", "RISK_TIMEOUT_MS=0", `RISK_TIMEOUT_MS: must be a whole number from 1 to 60000, got "0"`},
 		{"not a number", "RISK_TIMEOUT_MS=1.5", `RISK_TIMEOUT_MS: must be a whole number from 1 to 60000, got "1.5"`},
 		{"speed", "REPLAY_SPEED=NaN", `REPLAY_SPEED: must be a number from 0 to 1e9, got "NaN"`},
+		{"synthetic", "SYNTHETIC=yes", `SYNTHETIC: must be true or false, got "yes"`},
+		{"seed", "SYNTHETIC_SEED=-1", `SYNTHETIC_SEED: must be a whole number from 0 to 9223372036854775807, got "-1"`},
 		{"negative speed", "REPLAY_SPEED=-1", `REPLAY_SPEED: must be a number from 0 to 1e9, got "-1"`},
 		{"share", "REPLAY_VOLUME_SHARE_BPS=10001", "REPLAY_VOLUME_SHARE_BPS: must be a whole number from 1 to 10000"},
 		{"account", "ACCOUNT=", `ACCOUNT: must have 1 to 64 printable ASCII characters, got ""`},

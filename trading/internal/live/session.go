@@ -1,13 +1,11 @@
 // Package live drives the engine from the sequencer in one goroutine while clients trade, against a
-// market that is replayed from recorded rows.
+// market that is replayed from recorded rows, or one that synthetic order flow makes.
 package live
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"slices"
 	"time"
 
@@ -21,7 +19,7 @@ import (
 	"aetherion/trading/internal/recovery"
 	"aetherion/trading/internal/router"
 	"aetherion/trading/internal/sequencer"
-	"aetherion/trading/internal/venue/replay"
+	"aetherion/trading/internal/venue/flow"
 )
 
 // reportsAtOnce is how many reports of the venue the sequencer takes in one batch.
@@ -35,6 +33,8 @@ type Config struct {
 	MaxVolumeShareBps uint32
 	OrderLatency      time.Duration
 	RiskTimeout       time.Duration
+	// Synthetic is the market of a session without a data set; nil: none.
+	Synthetic *flow.Config
 }
 
 // Journal is what a session recovers from and goes on with.
@@ -50,20 +50,19 @@ type Session struct {
 	Sequencer         *sequencer.Live
 	Reports           *ReportLog
 	Gate              *gate.Gate
-	Replay            *market.Replay      // nil without a data set
+	Replay            *market.Replay      // nil without a market
 	Instruments       []engine.Instrument // as rows count them
 	MaxVolumeShareBps uint32
 
 	snapshots *snapshots
-	speed     float64
 	reader    *market.Reader
-	first     []market.Row // read already, to know the time
-	desk      *desk        // nil without a data set
+	desk      desk // nil without a market
 }
 
-// New opens a session where its journal ends. The data set may be nil: then nothing can be traded.
+// New opens a session where its journal ends. Without a data set and synthetic order flow nothing can be
+// traded.
 func New(config Config, dataset *market.Dataset, risk grpc.ClientConnInterface, journal Journal) (*Session, error) {
-	s := &Session{Reports: NewReportLog(), MaxVolumeShareBps: config.MaxVolumeShareBps, speed: config.Speed}
+	s := &Session{Reports: NewReportLog(), MaxVolumeShareBps: config.MaxVolumeShareBps}
 	since, state, err := recovery.Recover(journal, s.Reports.Publish)
 	if err != nil {
 		return nil, err
@@ -71,28 +70,35 @@ func New(config Config, dataset *market.Dataset, risk grpc.ClientConnInterface, 
 	s.Reports.Since(since)
 	var now clock.Clock = clock.System{}
 	inbox, venues := newInbox(), map[string]router.Venue{}
-	var ids []string
-	if dataset != nil {
+	switch {
+	case dataset != nil:
 		recorded := &replayClock{}
 		now = recorded
 		if err := s.openReplay(config, dataset, recorded, inbox, state.Now()); err != nil {
 			return nil, err
 		}
-		for i := range s.Instruments {
-			ids = append(ids, s.Instruments[i].InstrumentID)
-			venues[s.Instruments[i].Venue()] = inbox
+	case config.Synthetic != nil:
+		if err := s.openSynthetic(config, now, inbox, state); err != nil {
+			return nil, err
 		}
+	}
+	var ids []string
+	for i := range s.Instruments {
+		ids = append(ids, s.Instruments[i].InstrumentID)
+		venues[s.Instruments[i].Venue()] = inbox
 	}
 	s.snapshots = &snapshots{journal: journal, last: since}
 	sampler := sequencer.NewSampler(ids)
 	s.Gate = gate.New(risk, state.PretradeSnapshot, gate.Config{Deadline: config.RiskTimeout, SessionID: "live"})
-	core := sequencer.New(now, state, s.Gate, journal, sampler)
-	s.Sequencer = sequencer.NewLive(core, router.New(venues).Send, s.Reports.Publish)
+	sequencing := sequencer.New(now, state, s.Gate, journal, sampler)
+	s.Sequencer = sequencer.NewLive(sequencing, router.New(venues).Send, s.Reports.Publish)
 	if s.desk != nil {
-		s.desk.sampler, s.desk.report = sampler, s.report
-		s.desk.mark = func(ctx context.Context) error { return s.mark(ctx, core) }
+		s.desk.connect(core{
+			sampler: sampler, report: s.report,
+			mark: func(ctx context.Context) error { return s.mark(ctx, sequencing) },
+		})
 	}
-	if err := s.open(config, core); err != nil {
+	if err := s.open(config, sequencing); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -107,43 +113,6 @@ func (s *Session) Close() error {
 		return nil
 	}
 	return s.reader.Close()
-}
-
-// openReplay reads the first row after what the journal has seen, whose time is when the session begins.
-func (s *Session) openReplay(config Config, dataset *market.Dataset, now *replayClock, inbox *inbox, seen int64) error {
-	var window market.Window
-	if seen > 0 {
-		window.StartTime = seen + 1
-	}
-	reader, err := dataset.Read(window)
-	if err != nil {
-		return err
-	}
-	first := make([]market.Row, 1)
-	n, err := reader.Next(first)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return errors.Join(err, reader.Close())
-	}
-	s.first = first[:n]
-	for i := range s.first {
-		now.set(begin(&s.first[i]))
-	}
-	s.reader, s.Replay, s.Instruments = reader, market.NewReplay(), slices.Clone(dataset.Instruments)
-	s.desk = &desk{
-		venue: replay.New(now, s.Instruments, replay.Config{
-			MaxVolumeShareBps: config.MaxVolumeShareBps, OrderLatency: config.OrderLatency.Nanoseconds(), Since: seen,
-		}),
-		clock: now, inbox: inbox, rows: make(chan rowsToApply),
-	}
-	return nil
-}
-
-// begin is before what a row tells.
-func begin(row *market.Row) int64 {
-	if row.Kind == market.Bar {
-		return row.OpenTime
-	}
-	return row.TransactTime
 }
 
 // open journals the world in which the session trades, as far as the journal does not know it.
@@ -180,7 +149,7 @@ func (s *Session) definitions(e *engine.Engine) []engine.Input {
 	return inputs
 }
 
-// lost ends the orders that worked when the last process ended: the replayed venue lives in this
+// lost ends the orders that worked when the last process ended: the simulated venue lives in this
 // process, and its orders died with the one before.
 func lost(e *engine.Engine) []engine.Input {
 	var inputs []engine.Input
@@ -204,7 +173,6 @@ func (s *Session) Run(ctx context.Context) error {
 	group.Go(func() error { return unlessStopped(s.snapshots.run(ctx, s.Sequencer)) })
 	if s.desk != nil {
 		group.Go(func() error { return unlessStopped(s.desk.run(ctx)) })
-		group.Go(func() error { return s.play(ctx) })
 	}
 	return group.Wait()
 }
@@ -215,21 +183,6 @@ func unlessStopped(err error) error {
 		return nil
 	}
 	return err
-}
-
-// play ends with the data. A fault in the data ends the market, not the service.
-func (s *Session) play(ctx context.Context) error {
-	source := &peeked{first: s.first, rest: s.reader}
-	apply := func(rows []market.Row) error { return s.desk.apply(ctx, rows) }
-	err := s.Replay.Run(ctx, source, market.NewPacer(clock.System{}, s.speed), apply)
-	switch {
-	case ctx.Err() != nil:
-	case err != nil:
-		slog.Error("replay ended", "error", err)
-	default:
-		slog.Info("replay ended", "reason", "end of data")
-	}
-	return nil
 }
 
 // report sequences what the venue said.
@@ -262,18 +215,4 @@ func refused(results []sequencer.Result) error {
 		}
 	}
 	return nil
-}
-
-// peeked gives rows that were read before, and then the rest.
-type peeked struct {
-	first []market.Row
-	rest  market.Source
-}
-
-func (p *peeked) Next(rows []market.Row) (int, error) {
-	if n := copy(rows, p.first); n > 0 {
-		p.first = p.first[n:]
-		return n, nil
-	}
-	return p.rest.Next(rows)
 }

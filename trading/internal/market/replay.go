@@ -124,6 +124,24 @@ func (r *Replay) play(ctx context.Context, source Source, pacer *Pacer, apply fu
 	}
 }
 
+// Broadcast plays rows as they come, whether somebody subscribes or not, until ctx ends.
+func (r *Replay) Broadcast(ctx context.Context, batches <-chan []Row) {
+	defer r.end(nil)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case rows := <-batches:
+			for len(rows) > 0 {
+				subscribers, most := r.audience()
+				now := min(len(rows), most)
+				publish(ctx, subscribers, rows[:now:now])
+				rows = rows[now:]
+			}
+		}
+	}
+}
+
 // audience is who subscribes now, and the least of their most rows at once.
 func (r *Replay) audience() ([]*Subscription, int) {
 	r.mu.Lock()

@@ -107,7 +107,7 @@ func (x *Exchange) hold(o *order, want engine.Amount) {
 // fill's fee is rounded by itself, so where rounding happens every lot has two attos more.
 func reserve(i *engine.Instrument, side pb.Side, leaves, price int64) (engine.Amount, error) {
 	if side == pb.Side_SIDE_SELL {
-		return quantity(i, leaves)
+		return Quantity(i, leaves)
 	}
 	sum, err := engine.Notional(i, leaves, price)
 	if err != nil {
@@ -137,8 +137,8 @@ func reserve(i *engine.Instrument, side pb.Side, leaves, price int64) (engine.Am
 
 const attoScale = 18
 
-// quantity is a quantity of the base currency.
-func quantity(i *engine.Instrument, qty int64) (engine.Amount, error) {
+// Quantity is a quantity of the base currency, in whole ones.
+func Quantity(i *engine.Instrument, qty int64) (engine.Amount, error) {
 	one := int64(pow10(i.QtyScale))
 	return engine.NewAmount(qty/one, qty%one*int64(pow10(attoScale-i.QtyScale)))
 }

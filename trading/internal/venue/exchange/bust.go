@@ -96,7 +96,7 @@ func (s side) move(t *trade, px int64) (m movement, err error) {
 		if is, m.commission, err = value(i, t.qty, px, s.ratio); err != nil {
 			return m, err
 		}
-	} else if m.base, err = quantity(i, t.qty); err != nil {
+	} else if m.base, err = Quantity(i, t.qty); err != nil {
 		return m, err
 	}
 	if m.notional, err = is.Sub(was); err != nil {

@@ -87,7 +87,7 @@ func (x *Exchange) fill(o *order, qty, price int64, liquidity pb.LiquidityInd, r
 		x.fail(err)
 		return
 	}
-	base, err := quantity(i, qty)
+	base, err := Quantity(i, qty)
 	if err != nil {
 		x.fail(err)
 		return

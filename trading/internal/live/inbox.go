@@ -1,0 +1,41 @@
+package live
+
+import (
+	"sync"
+
+	"aetherion/trading/internal/gate"
+	"aetherion/trading/internal/router"
+)
+
+// inbox takes orders and cancels from the sequencer without making it wait, and keeps their order.
+type inbox struct {
+	arrived chan struct{} // of capacity 1: something is there
+	mu      sync.Mutex
+	waiting []func(router.Venue)
+}
+
+func newInbox() *inbox { return &inbox{arrived: make(chan struct{}, 1)} }
+
+// Submit is router.Venue's.
+func (b *inbox) Submit(order gate.Approved) { b.put(func(v router.Venue) { v.Submit(order) }) }
+
+// Cancel is router.Venue's.
+func (b *inbox) Cancel(cancel router.Cancel) { b.put(func(v router.Venue) { v.Cancel(cancel) }) }
+
+func (b *inbox) put(deliver func(router.Venue)) {
+	b.mu.Lock()
+	b.waiting = append(b.waiting, deliver)
+	b.mu.Unlock()
+	select {
+	case b.arrived <- struct{}{}:
+	default:
+	}
+}
+
+func (b *inbox) take() []func(router.Venue) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	waiting := b.waiting
+	b.waiting = nil
+	return waiting
+}
