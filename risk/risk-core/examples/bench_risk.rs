@@ -170,12 +170,17 @@ fn floor_normals() -> f64 {
     rounds as f64 * FILL_BLOCK as f64 / took
 }
 
-/// Normals in single precision a second of one thread, random words and inversion, in cache.
-fn floor_normals_f32() -> f64 {
-    let (mut stream, mut z) = (BlockStream::new(1, 0), vec![0.0; FILL_BLOCK]);
+/// Normals in single precision a second of so many threads, random words and inversion, in cache.
+fn floor_normals_f32(threads: usize) -> f64 {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let rounds = 40_000;
-    let took = seconds(|| (0..rounds).for_each(|_| normals_f32_from_stream(&mut stream, black_box(&mut z))));
-    rounds as f64 * FILL_BLOCK as f64 / took
+    let took = seconds(|| {
+        pool.broadcast(|thread| {
+            let (mut stream, mut z) = (BlockStream::new(1, thread.index() as u64), vec![0.0; FILL_BLOCK]);
+            (0..rounds).for_each(|_| normals_f32_from_stream(&mut stream, black_box(&mut z)));
+        });
+    });
+    (threads * rounds * FILL_BLOCK) as f64 / took
 }
 
 /// Bytes a second that one thread reads from memory.
@@ -362,7 +367,7 @@ fn measure(name: &str) -> Vec<f64> {
     match kernel {
         "floor_flops" => vec![floor_flops()],
         "floor_normals" => vec![floor_normals()],
-        "floor_normals_f32" => vec![floor_normals_f32()],
+        "floor_normals_f32" => vec![floor_normals_f32(argument)],
         "floor_read" => vec![floor_read()],
         "linear" => vec![linear(argument as u32)],
         "delta_gamma_50" => vec![delta_gamma(50, argument as u32, Distribution::Normal, plain, 1)],
