@@ -123,3 +123,26 @@ func (x *Exchange) Hash() [sha256.Size]byte {
 	}
 	return [sha256.Size]byte(sum.Sum(nil))
 }
+
+// Accounts are the names of all accounts, sorted.
+func (x *Exchange) Accounts() []string { return slices.Sorted(maps.Keys(x.accounts)) }
+
+// Through is what an order of the other side has to ask for to fill an open order that has no trigger, named:
+// all that is shown up to its price.
+func (x *Exchange) Through(account, name string) (n *pb.NewOrder, qty, price int64) {
+	a := x.accounts[account]
+	if a == nil {
+		return nil, 0, 0
+	}
+	o := a.names[name].order
+	if o == nil || a.open[o.number] == nil || o.asked.StopPx != nil {
+		return nil, 0, 0
+	}
+	own := o.side()
+	o.book.matching.Levels(own, o.book.matching.Open(), func(at, shown int64, _ int) {
+		if own == sim.Buy && at >= o.limit || own == sim.Sell && at <= o.limit {
+			qty += shown
+		}
+	})
+	return o.asked, qty, o.limit
+}

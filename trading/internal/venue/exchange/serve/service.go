@@ -133,6 +133,19 @@ func (s service) QueryBalances(_ context.Context, r *pb.QueryBalancesRequest) (*
 	return response, s.of(r.GetAccount(), func() { response.Balances = s.venue.exchange.Balances(r.GetAccount()) })
 }
 
+// QueryFaults tells what went wrong on purpose.
+func (s service) QueryFaults(_ context.Context, r *pb.QueryFaultsRequest) (*pb.QueryFaultsResponse, error) {
+	s.venue.mu.Lock()
+	defer s.venue.mu.Unlock()
+	response := &pb.QueryFaultsResponse{}
+	if s.venue.faults != nil {
+		records := s.venue.faults.Records()
+		records = records[min(r.GetAfter(), uint64(len(records))):]
+		response.Faults = slices.Clone(records[:min(maxPage, len(records))])
+	}
+	return response, nil
+}
+
 func (s service) QueryBook(_ context.Context, r *pb.QueryBookRequest) (*pb.QueryBookResponse, error) {
 	s.venue.mu.Lock()
 	defer s.venue.mu.Unlock()

@@ -28,11 +28,16 @@ type session struct {
 	repeats []*pb.ExecutionReport // sent before
 	wake    chan struct{}
 	beats   chan uint64
+	cut     chan struct{} // closed when the venue disconnects it
+	severed bool
+	limit   int // of repeats
 }
 
 func (s *session) tell(r *pb.ExecutionReport, again bool) {
-	if again && len(s.repeats) < maxRepeats {
+	if again && len(s.repeats) < s.limit {
 		s.repeats = append(s.repeats, r)
+	} else if again && s.limit > maxRepeats {
+		s.sever() // It would miss a report.
 	}
 	select {
 	case s.wake <- struct{}{}:
@@ -50,9 +55,14 @@ func (s service) Trade(stream pb.VenueService_TradeServer) error {
 	if start == nil {
 		return status.Error(codes.InvalidArgument, "start: must be the first request")
 	}
-	one := &session{account: start.GetAccount(), after: start.GetAfterSequence(), wake: make(chan struct{}, 1), beats: make(chan uint64, 16)}
+	one := &session{
+		account: start.GetAccount(), after: start.GetAfterSequence(), wake: make(chan struct{}, 1), beats: make(chan uint64, 16),
+		cut: make(chan struct{}), limit: maxRepeats,
+	}
 	s.venue.mu.Lock()
 	known := s.venue.exchange.Known(one.account)
+	down := s.venue.down()
+	s.venue.resume(one)
 	s.venue.sessions[one] = struct{}{}
 	s.venue.mu.Unlock()
 	defer func() {
@@ -60,6 +70,9 @@ func (s service) Trade(stream pb.VenueService_TradeServer) error {
 		delete(s.venue.sessions, one)
 		s.venue.mu.Unlock()
 	}()
+	if down != nil {
+		return down
+	}
 	if !known {
 		return status.Errorf(codes.NotFound, "account: there is no account %q; a deposit opens it", one.account)
 	}
@@ -126,6 +139,8 @@ func (s service) speak(stream pb.VenueService_TradeServer, one *session, ended <
 			return err
 		case <-s.venue.stopped:
 			return errStopped
+		case <-one.cut:
+			return errDown
 		case beat := <-one.beats:
 			if err := stream.Send(&pb.TradeResponse{Response: &pb.TradeResponse_Heartbeat{Heartbeat: beat}}); err != nil {
 				return err
@@ -157,7 +172,8 @@ func (v *Venue) news(s *session) []*pb.ExecutionReport {
 type reader struct {
 	wanted  map[uint32]bool // nil: all
 	batches chan []market.Row
-	cut     bool // it fell behind; batches is closed
+	cut     bool // it fell behind or was disconnected; batches is closed
+	down    bool // it was disconnected
 }
 
 func (r *reader) tell(rows []market.Row) {
@@ -193,6 +209,10 @@ func (s service) StreamMarketData(q *pb.VenueServiceStreamMarketDataRequest, str
 		one.wanted[uint32(index)] = true
 	}
 	s.venue.mu.Lock()
+	if err := s.venue.down(); err != nil {
+		s.venue.mu.Unlock()
+		return err
+	}
 	one.tell(s.venue.exchange.Snapshot())
 	s.venue.readers[one] = struct{}{}
 	s.venue.mu.Unlock()
@@ -212,6 +232,9 @@ func (s service) forward(ctx context.Context, one *reader, encoder *market.Encod
 		case <-s.venue.stopped:
 			return errStopped
 		case rows, ok := <-one.batches:
+			if !ok && one.down {
+				return errDown
+			}
 			if !ok {
 				return status.Errorf(codes.ResourceExhausted, "market data: the reader is %d batches behind; start anew", maxBatches)
 			}

@@ -16,6 +16,8 @@ import (
 	"aetherion/trading/internal/journal"
 	"aetherion/trading/internal/market"
 	"aetherion/trading/internal/venue/exchange"
+	"aetherion/trading/internal/venue/fault"
+	"aetherion/trading/internal/venue/flow"
 )
 
 var errStopped = status.Error(codes.Unavailable, "the venue has stopped")
@@ -38,6 +40,12 @@ type Venue struct {
 	highest  uint64 // sequence of the newest report told
 	sessions map[*session]struct{}
 	readers  map[*reader]struct{}
+	asked    []*pb.VenueCommand // by the faults, to be done at once
+
+	flow        *flow.Flow      // nil: nobody trades but clients
+	faults      *fault.Injector // nil: the venue behaves
+	houseOrders uint64
+	downUntil   int64 // no streams before
 }
 
 type request struct {
@@ -106,7 +114,8 @@ func (v *Venue) Run(ctx context.Context) error {
 		case r := <-v.requests:
 			err = v.take(r)
 		case <-timer.C:
-			err = v.tick()
+			now := max(time.Now().UnixNano(), v.last)
+			err = v.perform(now, v.live(now))
 		}
 		if err != nil {
 			return err
@@ -143,7 +152,7 @@ func (v *Venue) Do(ctx context.Context, command *pb.VenueCommand) error {
 	}
 }
 
-// take logs a command and those that wait behind it together, and then lets them happen.
+// take does a command and those that wait behind it together.
 func (v *Venue) take(first request) error {
 	group := []request{first}
 	for len(group) < maxGroup && len(v.requests) > 0 {
@@ -151,43 +160,78 @@ func (v *Venue) take(first request) error {
 	}
 	now := max(time.Now().UnixNano(), v.last)
 	var good []request
-	var records [][]byte
+	var commands []*pb.VenueCommand
 	for _, r := range group {
 		if err := exchange.Check(r.command); err != nil {
 			r.done <- invalid(err)
 			continue
 		}
-		record, err := proto.Marshal(&pb.VenueLogEntry{ReceiveTimeNs: now, Command: r.command})
-		if err != nil {
-			r.done <- invalid(err)
-			continue
-		}
-		good, records = append(good, r), append(records, record)
+		good, commands = append(good, r), append(commands, v.disturb(now, r.command)...)
 	}
-	if v.log != nil && len(records) > 0 {
-		if err := v.log.Append(v.log.LastSequence()+1, records); err != nil {
+	if err := v.perform(now, commands); err != nil {
+		return err
+	}
+	for _, r := range good {
+		r.done <- nil
+	}
+	return nil
+}
+
+// perform logs commands together and then lets them happen, and what is to be done at once because of them.
+func (v *Venue) perform(now int64, commands []*pb.VenueCommand) error {
+	for {
+		if err := v.write(now, commands); err != nil {
 			return fmt.Errorf("log: %w", err)
 		}
+		asked, err := v.happen(now, commands)
+		if err != nil || len(asked) == 0 {
+			return err
+		}
+		commands = asked
 	}
+}
+
+func (v *Venue) write(now int64, commands []*pb.VenueCommand) error {
+	if v.log == nil || len(commands) == 0 {
+		return nil
+	}
+	var records [][]byte
+	for _, c := range commands {
+		record, err := proto.Marshal(&pb.VenueLogEntry{ReceiveTimeNs: now, Command: c})
+		if err != nil {
+			return err
+		}
+		records = append(records, record)
+	}
+	return v.log.Append(v.log.LastSequence()+1, records)
+}
+
+func (v *Venue) happen(now int64, commands []*pb.VenueCommand) (asked []*pb.VenueCommand, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.last = now
-	for _, r := range good {
-		r.done <- v.exchange.Handle(now, r.command)
+	for _, c := range commands {
+		if err := v.exchange.Handle(now, c); err != nil {
+			return nil, err
+		}
 	}
-	return v.passTo(now)
-}
-
-func (v *Venue) tick() error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.passTo(max(time.Now().UnixNano(), v.last))
+	err = v.passTo(now)
+	asked, v.asked = v.asked, nil
+	return asked, err
 }
 
 func (v *Venue) wait() time.Duration {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	next, ok := v.exchange.Next()
+	if v.flow != nil && (!ok || v.flow.Next() < next) {
+		next, ok = v.flow.Next(), true
+	}
+	if v.faults != nil {
+		if at, waits := v.faults.Next(); waits && (!ok || at < next) {
+			next, ok = at, true
+		}
+	}
 	if !ok {
 		return idle
 	}
@@ -200,19 +244,40 @@ func (v *Venue) advance(now int64) ([]market.Row, error) {
 	for _, o := range outputs {
 		again := o.Report.GetSequence() <= v.highest
 		v.highest = max(v.highest, o.Report.GetSequence())
-		for s := range v.sessions {
-			if s.account == o.Report.GetAccount() {
-				s.tell(o.Report, again)
-			}
+		if v.flow != nil {
+			v.flow.Hear(o.Report)
 		}
+		v.report(now, o.Report, again)
 	}
 	return rows, err
 }
 
+func (v *Venue) tell(r *pb.ExecutionReport, again bool) {
+	for s := range v.sessions {
+		if s.account == r.GetAccount() {
+			s.tell(r, again)
+		}
+	}
+}
+
 func (v *Venue) passTo(now int64) error {
 	rows, err := v.advance(now)
+	if v.flow != nil {
+		v.flow.See(rows)
+	}
+	v.show(now, rows)
+	if v.faults != nil {
+		v.misbehave(now)
+	}
+	return err
+}
+
+// show tells the readers of market data, true or not.
+func (v *Venue) show(now int64, rows []market.Row) {
+	if v.faults != nil {
+		rows = v.faults.Rows(now, rows)
+	}
 	for r := range v.readers {
 		r.tell(rows)
 	}
-	return err
 }
