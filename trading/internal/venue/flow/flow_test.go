@@ -98,9 +98,10 @@ func TestTheSameSeedGivesTheSameBytes(t *testing.T) {
 	}
 }
 
-// The stylised facts of a day: see docs/synthetic-flow.md.
+// The stylised facts of some hours: see docs/synthetic-flow.md.
 func TestStylisedFacts(t *testing.T) {
-	s := run(t, 1, 6*3600)
+	const hours = 2
+	s := run(t, 1, hours*3600)
 	var mids, spreads, signs []float64
 	depth := 0.0
 	at, last := int64(0), market.Row{}
@@ -138,10 +139,10 @@ func TestStylisedFacts(t *testing.T) {
 		got       float64
 		low, high float64
 	}{
-		{"trades a minute", float64(len(signs)) / 360, 10, 300},
+		{"trades a minute", float64(len(signs)) / (hours * 60), 10, 300},
 		{"median spread in ticks", spreads[len(spreads)/2], 1, 20},
 		{"share of the spread's 99th percentile over the median", spreads[len(spreads)*99/100] / spreads[len(spreads)/2], 1, 20},
-		{"two-sided at the sampled times", float64(len(mids)) / (6*360 - 60), 0.98, 1.01},
+		{"two-sided at the sampled times", float64(len(mids)) / (hours*360 - 60), 0.98, 1.01},
 		{"autocorrelation of returns at lag 2", correlation(returns, 2), -0.1, 0.1},
 		{"autocorrelation of returns at lag 6", correlation(returns, 6), -0.1, 0.1},
 		{"autocorrelation of magnitudes at lag 1", correlation(magnitudes, 1), 0.1, 1},
