@@ -174,6 +174,18 @@ impl LivePortfolio {
         positive(NAME, "mark", spot)?;
         let Some(slot) = self.spots.get_mut(factor) else { return Ok(()) };
         *slot = Some(spot);
+        self.revalue_on(factor)
+    }
+
+    /// A factor has no mark any more: what is on it has no value, and is in no figure.
+    pub fn clear_spot(&mut self, factor: usize) -> Result<()> {
+        match self.spots.get_mut(factor).and_then(Option::take) {
+            Some(_) => self.revalue_on(factor),
+            None => Ok(()),
+        }
+    }
+
+    fn revalue_on(&mut self, factor: usize) -> Result<()> {
         for place in 0..self.of_factor.get(factor).map_or(0, Vec::len) {
             self.revalue(self.of_factor[factor][place])?;
         }
@@ -199,8 +211,13 @@ impl LivePortfolio {
             return Ok(());
         };
         let factor = kind.factor();
-        let Some(spot) = self.spots.get(factor).copied().flatten() else { return Ok(()) };
         let (qty, before) = (held.qty, held.exposure);
+        let Some(spot) = self.spots.get(factor).copied().flatten() else {
+            self.state.fill(factor, -before)?;
+            let stress = vec![0.0; self.scenarios.len()];
+            self.instruments[instrument] = InstrumentRisk { qty, stress, ..InstrumentRisk::default() };
+            return Ok(());
+        };
         let (price, one, holding) = kind.value(spot, self.now_ns)?;
         let exposure = representable(NAME, "exposure", qty * one.delta * spot)?;
         let stress = self.scenarios.iter().map(|shocks| match shocks.get(factor) {

@@ -43,6 +43,7 @@ fn scenarios() -> Vec<Vec<Shock>> {
 enum Change {
     Qty(usize, f64),
     Spot(usize, f64),
+    NoSpot(usize),
     Time(i64),
 }
 
@@ -51,6 +52,7 @@ fn any_change() -> impl Strategy<Value = Change> {
         3 => (0..7usize, -1e4..1e4f64).prop_map(|(i, qty)| Change::Qty(i, qty)),
         1 => (0..7usize).prop_map(|i| Change::Qty(i, 0.0)),
         3 => (0..FACTORS, 50.0..200.0f64).prop_map(|(f, spot)| Change::Spot(f, spot)),
+        1 => (0..FACTORS).prop_map(Change::NoSpot),
         1 => (0..YEAR_NS / 50).prop_map(Change::Time),
     ]
 }
@@ -68,7 +70,7 @@ proptest! {
         let mean = [1e-4, -2e-4, 0.0, 5e-5];
         let model = FactorModel { mean: &mean, covariance: &covariance, distribution };
         let mut live = LivePortfolio::new(model, &levels, kinds(), scenarios()).unwrap();
-        let (mut qty, mut spots, mut now) = ([0.0; 7], [100.0; FACTORS], 0);
+        let (mut qty, mut spots, mut is_marked, mut now) = ([0.0; 7], [100.0; FACTORS], [true; FACTORS], 0);
         for (factor, spot) in spots.iter().enumerate() {
             live.set_spot(factor, *spot).unwrap();
         }
@@ -81,8 +83,12 @@ proptest! {
                     live.set_qty(i, q).unwrap();
                 }
                 Change::Spot(f, spot) => {
-                    spots[f] = spot;
+                    (spots[f], is_marked[f]) = (spot, true);
                     live.set_spot(f, spot).unwrap();
+                }
+                Change::NoSpot(f) => {
+                    is_marked[f] = false;
+                    live.clear_spot(f).unwrap();
                 }
                 Change::Time(later) => {
                     now += later;
@@ -96,6 +102,9 @@ proptest! {
         live.age().unwrap();
         let now = now + 2_000_000_000;
 
+        // What has no mark counts for nothing.
+        let counted = |(kind, qty): (&Kind, f64)| if is_marked[kind.factor()] { qty } else { 0.0 };
+        let qty: Vec<f64> = kinds().iter().zip(qty).map(counted).collect();
         let holdings: Vec<Holding> = kinds().iter().map(|kind| match kind {
             Kind::Factor(f) => Holding::Spot { spot: spots[*f] },
             Kind::Option(o) => Holding::Option(Bsm {
@@ -105,7 +114,7 @@ proptest! {
             }),
         }).collect();
         let mut x = [0.0; FACTORS];
-        for ((kind, holding), qty) in kinds().iter().zip(&holdings).zip(qty) {
+        for ((kind, holding), qty) in kinds().iter().zip(&holdings).zip(&qty) {
             let delta = match holding {
                 Holding::Spot { .. } => 1.0,
                 Holding::Option(option) => bsm(option).unwrap().greeks.delta,
@@ -127,7 +136,7 @@ proptest! {
         let parts: f64 = live.component_var().iter().sum();
         prop_assert!((parts - live.levels()[0].var).abs() <= 1e-6 * scale * 0.03 + 1e-9, "{parts} {:?}", live.levels());
         for (s, shocks) in scenarios().iter().enumerate() {
-            let book: Vec<Position> = kinds().iter().zip(&holdings).zip(qty).map(|((kind, holding), qty)| {
+            let book: Vec<Position> = kinds().iter().zip(&holdings).zip(&qty).map(|((kind, holding), &qty)| {
                 Position { underlying: kind.factor().to_string(), qty, holding: *holding }
             }).collect();
             let scenario: Scenario = shocks.iter().enumerate().map(|(f, shock)| (f.to_string(), *shock)).collect();

@@ -28,8 +28,8 @@ pub enum DeltaGammaSampling {
     /// From the distribution itself; one simulation serves all levels.
     #[default]
     Plain,
-    /// As plain, the normals in single precision and the sums in double: a sixth of the time with AVX-512. The uniforms have 32 bits, so
-    /// tails end near 6.2 standard deviations: far enough for 99.99 %, the highest [`Confidence`] there is.
+    /// As plain, the normals in single precision and the sums in double: with AVX-512 a sixth of the time. The uniforms
+    /// have 32 bits, so tails end near 6.2 standard deviations: far enough for 99.99 %, the highest [`Confidence`] there is.
     PlainSinglePrecision,
     /// From the distribution twisted so that the VaR is an average loss; one simulation a level.
     ImportanceSampling {

@@ -1,7 +1,7 @@
 //! Normals in single precision, two from a word: less work, and tails that end at 6.2 standard deviations.
 //!
 //! Inversion by a polynomial for each octave of the tail probability: its exponent finds the coefficients, its mantissa is
-//! the argument, and nothing is taken a root, a logarithm or a quotient of. The 32 values of a coefficient are two
+//! the argument: no logarithm, no root, no division. The 32 values of a coefficient are two
 //! registers of AVX-512, so that a look-up is one instruction for sixteen normals. Every product and sum is a `mul_add`:
 //! the bits do not depend on the instruction set.
 
