@@ -61,8 +61,8 @@ struct Listed {
 #[derive(Clone, Copy)]
 struct Terms {
     price_unit: f64,
-    /// Units of the instrument times its multiplier, for one of the smallest quantity.
     qty_unit: f64,
+    multiplier: f64,
 }
 
 impl Terms {
@@ -70,15 +70,16 @@ impl Terms {
         let unit = |scale: u32| 10f64.powi(-(scale as i32));
         let terms = instrument.terms();
         let multiplier = terms.multiplier.mantissa() as f64 * unit(terms.multiplier.scale());
-        Self { price_unit: unit(terms.price_scale), qty_unit: multiplier * unit(terms.qty_scale) }
+        Self { price_unit: unit(terms.price_scale), qty_unit: unit(terms.qty_scale), multiplier }
     }
 }
 
 /// An instrument as it is now.
 pub(crate) struct Seen {
     pub instrument_id: String,
-    /// Units times multiplier, short negative; of the account asked for, or of all.
+    /// Units, short negative; of the account asked for, or of all.
     pub qty: f64,
+    pub multiplier: f64,
     pub mark: Option<f64>,
 }
 
@@ -106,7 +107,8 @@ impl Board {
                 account => listed.net_qty.get(account).copied().unwrap_or_default(),
             };
             let mark = listed.mark_px.map(|px| px as f64 * terms.price_unit);
-            Some(Seen { instrument_id: id.clone(), qty: net_qty as f64 * terms.qty_unit, mark })
+            let (qty, multiplier) = (net_qty as f64 * terms.qty_unit, terms.multiplier);
+            Some(Seen { instrument_id: id.clone(), qty, multiplier, mark })
         };
         News {
             version: shown.version,

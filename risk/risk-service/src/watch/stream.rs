@@ -108,13 +108,13 @@ struct Watcher {
     portfolio: LivePortfolio,
     /// Instrument ids in the order of the portfolio's kinds: the factors first.
     names: Vec<String>,
+    /// Units held of each, short negative; the portfolio counts them times the multiplier.
+    qty: Vec<f64>,
     factors: usize,
     places: HashMap<String, usize>,
     scenario_names: Vec<String>,
     /// Held, and of no place in the model.
     strangers: BTreeSet<String>,
-    /// Factors whose mark cannot be used.
-    unusable: BTreeSet<String>,
 }
 
 impl Watcher {
@@ -146,12 +146,12 @@ impl Watcher {
         }
         Ok(Box::new(Self {
             portfolio: LivePortfolio::new(returns, &levels, kinds, scenarios)?,
+            qty: vec![0.0; names.len()],
             names,
             factors,
             places,
             scenario_names: request.scenarios.iter().map(|s| s.name.clone()).collect(),
             strangers: BTreeSet::new(),
-            unusable: BTreeSet::new(),
         }))
     }
 
@@ -161,6 +161,7 @@ impl Watcher {
         if news.from_scratch {
             self.strangers.clear();
             for instrument in 0..self.names.len() {
+                self.qty[instrument] = 0.0;
                 self.portfolio.set_qty(instrument, 0.0)?;
             }
         }
@@ -178,31 +179,25 @@ impl Watcher {
             }
             return Ok(());
         };
-        self.portfolio.set_qty(place, seen.qty)?;
+        self.qty[place] = seen.qty;
+        self.portfolio.set_qty(place, seen.qty * seen.multiplier)?;
         if place >= self.factors {
             return Ok(());
         }
         match seen.mark {
-            Some(mark) if mark > 0.0 => {
-                self.unusable.remove(&seen.instrument_id);
-                self.portfolio.set_spot(place, mark)
-            }
+            Some(mark) if mark > 0.0 => self.portfolio.set_spot(place, mark),
             // A price of zero or below has no return.
-            Some(_) => {
-                self.unusable.insert(seen.instrument_id.clone());
-                Ok(())
-            }
-            None => Ok(()),
+            Some(_) | None => self.portfolio.clear_spot(place),
         }
     }
 
     fn report(&self, news: &News) -> StreamRiskResponse {
         let held = || self.names.iter().zip(self.portfolio.instruments()).filter(|(_, held)| held.qty != 0.0);
         let components = self.portfolio.component_var();
-        let all = self.names.iter().zip(self.portfolio.instruments()).zip(components);
+        let all = self.names.iter().zip(&self.qty).zip(self.portfolio.instruments()).zip(components);
         let positions = all.filter(|((_, held), _)| held.qty != 0.0 && held.price.is_some());
         let no_mark = held().filter(|(_, held)| held.price.is_none()).map(|(name, _)| name.clone());
-        let left_out: BTreeSet<String> = self.strangers.iter().chain(&self.unusable).cloned().chain(no_mark).collect();
+        let left_out: BTreeSet<String> = self.strangers.iter().cloned().chain(no_mark).collect();
         let notional = |(_, held): (&String, &InstrumentRisk)| held.price.map(|price| held.qty * price);
         StreamRiskResponse {
             sequence: news.sequence,
@@ -212,7 +207,7 @@ impl Watcher {
             net_notional: held().filter_map(notional).sum(),
             greeks: Some(total(held().map(|(_, held)| &held.greeks))),
             stress: self.stress(),
-            positions: positions.map(|((name, held), component)| position(name, held, component)).collect(),
+            positions: positions.map(|(((name, qty), held), part)| position(name, *qty, held, part)).collect(),
             left_out: left_out.into_iter().collect(),
             sigma_1d: self.portfolio.sigma_1d(),
         }
@@ -277,11 +272,11 @@ fn shocks(sent: &StressScenario, factors: &Factors<'_>, count: usize) -> Result<
     Ok(all)
 }
 
-fn position(name: &str, held: &InstrumentRisk, component_var: f64) -> PositionRisk {
+fn position(name: &str, qty: f64, held: &InstrumentRisk, component_var: f64) -> PositionRisk {
     let price = held.price.unwrap_or(0.0);
     PositionRisk {
         instrument_id: name.to_owned(),
-        qty: held.qty,
+        qty,
         price,
         notional: held.qty * price,
         exposure: held.exposure,

@@ -230,3 +230,31 @@ async fn what_is_wrong_with_a_watch_is_named() {
     expect(|it| it.options[0].strike = -1.0, "bsm: strike must be finite and positive, got -1").await;
     expect(|it| it.scenarios[0].shocks[0].underlying = "IBM".into(), rule).await;
 }
+
+#[tokio::test]
+async fn the_quantity_of_a_contract_is_not_multiplied() {
+    let service = Running::start("").await;
+    let mut market = market();
+    market.instruments[0].multiplier = Some(crate::fixture::decimal(50, 0));
+    let gate = open(&service, market).await;
+    let mut reports = watch(&service, watched()).await.unwrap();
+    gate.send(1, vec![mark(2, "AAPL.XNAS", 15_000), fill(3, "AAPL.XNAS", Side::Buy, 2)]).await;
+    let held = report(&mut reports, 3).await.positions[0].clone();
+    assert_eq!((held.qty, held.price, held.notional, held.exposure), (2.0, 150.0, 15_000.0, 15_000.0));
+}
+
+#[tokio::test]
+async fn what_is_left_out_is_not_in_the_figures() {
+    let service = Running::start("").await;
+    let mut market = market();
+    market.instruments.iter_mut().for_each(|it| it.allow_negative_price = true);
+    let gate = open(&service, market).await;
+    let mut reports = watch(&service, watched()).await.unwrap();
+    let held = vec![mark(2, "AAPL.XNAS", 15_000), mark(3, "MSFT.XNAS", 30_000), fill(4, "AAPL.XNAS", Side::Buy, 10)];
+    gate.send(1, held).await;
+    report(&mut reports, 4).await;
+    gate.send(1, vec![mark(5, "AAPL.XNAS", 0), mark(6, "MSFT.XNAS", -1)]).await;
+    let fallen = report(&mut reports, 6).await;
+    assert_eq!(fallen.left_out, ["AAPL.XNAS"], "MSFT is not held");
+    assert_eq!((fallen.figures[0].var, fallen.gross_notional, fallen.positions.len()), (0.0, 0.0, 0), "{fallen:?}");
+}
