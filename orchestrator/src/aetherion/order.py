@@ -225,6 +225,7 @@ class ExecutionReport:
     rejected_by: RejectedBy
     text: str
     check_failures: tuple[CheckFailure, ...]
+    exec_ref_id: str = ""  # of a bust or correction: the fill that it is of
 
     @property
     def reason(self) -> str:

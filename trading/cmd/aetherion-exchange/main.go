@@ -47,8 +47,12 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	listen := flags.String("listen", "127.0.0.1:7410", "address to serve VenueService on")
 	instruments := flags.String("instruments", "", "JSON file with the instruments; two of our own when empty")
 	log := flags.String("log", "", "directory of the durable log; nothing is kept when empty")
-	seed := flags.Uint64("seed", 1, "of the latencies")
+	seed := flags.Uint64("seed", 1, "of the latencies, the flow and random faults")
 	latency := flags.String("latency", "0s", "in each direction: 2ms, or log-normal 2ms~0.5")
+	lively := flags.Bool("flow", false, "let a synthetic flow of orders trade")
+	var plan misbehaviour
+	flags.StringVar(&plan.file, "faults", "", "file with a plan of faults, one a line")
+	flags.StringVar(&plan.rates, "fault-rates", "", "random faults: drop=0.01,delay=0.05")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -63,11 +67,22 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		return err
 	}
 	config.ReportLatency = config.CommandLatency
+	if err := plan.read(); err != nil {
+		return err
+	}
 	venue, err := serve.Open(config, *log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, venue.Close()) }()
+	if *lively {
+		if err := enliven(venue, config); err != nil {
+			return err
+		}
+	}
+	if plan.file != "" || plan.rates != "" {
+		venue.Misbehave(plan.rules, plan.random, *seed)
+	}
 	listener, err := net.Listen("tcp", *listen)
 	if err != nil {
 		return err

@@ -22,10 +22,19 @@ def exchange(
     log: Annotated[
         Path | None, typer.Option(help="Folder of the durable log; nothing is kept without.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the latencies.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of latencies, flow and faults.")] = 1,
     latency: Annotated[
         str, typer.Option(help="In each direction: 2ms, or log-normal 2ms~0.5.")
     ] = "0s",
+    flow: Annotated[
+        bool, typer.Option("--flow", help="Let a synthetic flow of orders trade.")
+    ] = False,
+    faults: Annotated[
+        Path | None, typer.Option(help="File with a plan of faults, one a line.")
+    ] = None,
+    fault_rates: Annotated[
+        str, typer.Option(help="Random faults, like drop=0.01,delay=0.05.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Say that it is ready in JSON.")] = False,
 ) -> None:
     """Run a simulated venue."""
@@ -35,6 +44,9 @@ def exchange(
     flags = [f"--listen={listen}", f"--seed={seed}", f"--latency={latency}"]
     flags += [f"--instruments={instruments}"] if instruments else []
     flags += [f"--log={log}"] if log else []
+    flags += ["--flow"] if flow else []
+    flags += [f"--faults={faults}"] if faults else []
+    flags += [f"--fault-rates={fault_rates}"] if fault_rates else []
     with subprocess.Popen([program, *flags], stdout=subprocess.PIPE, text=True) as process:
         try:
             _announce(process, as_json)

@@ -23,6 +23,7 @@ from aetherion.client.simulation import (
 from aetherion.client.streams import MarketDataStream, OrderStream
 from aetherion.client.trading import TradingClient, TradingStatus
 from aetherion.client.venue import (
+    FaultRecord,
     ReplaceOrder,
     TradeStream,
     VenueBalance,
@@ -40,6 +41,7 @@ __all__ = [
     "BacktestStep",
     "DeadlineError",
     "FailedPreconditionError",
+    "FaultRecord",
     "InvalidArgumentError",
     "MarketDataStream",
     "NotFoundError",

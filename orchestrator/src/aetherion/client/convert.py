@@ -123,6 +123,7 @@ def report_of(m: order_pb2.ExecutionReport, instrument_of: InstrumentOf) -> Exec
         rejected_by=enum_of(RejectedBy, m.rejected_by),
         text=m.text,
         check_failures=_failures_of(m.check_failures),
+        exec_ref_id=m.exec_ref_id,
     )
 
 

@@ -59,6 +59,16 @@ class VenueBook:
 
 
 @dataclass(frozen=True, slots=True)
+class FaultRecord:
+    """A fault that the venue did on purpose, as a plan would have it."""
+
+    transact_time_ns: int
+    fault: str
+    account: str  # empty for all
+    subject: str  # exec_id of the report, or cl_ord_id of the command
+
+
+@dataclass(frozen=True, slots=True)
 class ReplaceOrder:
     """A change of an open order, which is called `cl_ord_id` too from then on."""
 
@@ -105,6 +115,26 @@ class VenueClient(Channel):
         """Stop or resume trading of an instrument."""
         halt = venue_api_pb2.TradingHalt(instrument_id=instrument_id, halted=halted)
         await self._administer(venue_api_pb2.VenueCommand(trading_halt=halt))
+
+    async def cancel_trade(self, exec_id: str) -> None:
+        """Undo a fill and its counterparty's: a bust."""
+        bust = venue_api_pb2.TradeCancel(exec_id=exec_id)
+        await self._administer(venue_api_pb2.VenueCommand(trade_cancel=bust))
+
+    async def correct_trade(self, exec_id: str, instrument_id: str, last_px: Decimal) -> None:
+        """Change the price of a fill and of its counterparty's."""
+        await self._learn()
+        px = self.instrument(instrument_id).px(last_px)
+        correction = venue_api_pb2.TradeCorrect(exec_id=exec_id, last_px=px)
+        await self._administer(venue_api_pb2.VenueCommand(trade_correct=correction))
+
+    async def query_faults(self, after: int = 0) -> list[FaultRecord]:
+        """Return the faults done on purpose after so many, oldest first, at most 1000."""
+        request = venue_api_pb2.QueryFaultsRequest(after=after)
+        answer = await self.answer(self._venue.QueryFaults(request, timeout=self.timeout_s))
+        return [
+            FaultRecord(f.transact_time_ns, f.fault, f.account, f.subject) for f in answer.faults
+        ]
 
     async def trade(self, account: str, after_sequence: int = 0) -> TradeStream:
         """Start an account's session; it tells all reports after a sequence."""
