@@ -155,7 +155,7 @@ $(BIN)/bench-bare-stream: $(STAMPS)/generated trading/cmd/bench-bare-stream/main
 	cd trading && go build -o $@ ./cmd/bench-bare-stream
 
 .PHONY: bench-matching
-bench-matching: build ## Commands a second of the matching engine, beside an array book
+bench-matching: build ## Commands a second of the matching engine, beside an array book and a book in C
 	@$(VENV)/bin/python bench/matching.py
 
 .PHONY: help

@@ -186,8 +186,10 @@ func BenchmarkMatching(b *testing.B) {
 				for range 2 * resting {
 					f.command()
 				}
+				open := book.open()
 				b.ReportAllocs()
 				b.ResetTimer()
+				b.ReportMetric(float64(open), "open") // bench/c/book.c has to say the same
 				for range b.N {
 					f.command()
 				}
