@@ -331,7 +331,7 @@ class TestLoad:
                 "name one class of {file} as FILE.py:Class; there are A, B",
             ),
             (None, "mean-revert", "did you mean mean-reversion"),
-            (None, "zzz", "there are inverse-volatility, mean-reversion"),
+            (None, "zzz", "there are inverse-volatility, market-maker, mean-reversion"),
         ],
     )
     def test_what_cannot_be_loaded_is_one_line(

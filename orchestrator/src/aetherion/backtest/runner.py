@@ -196,7 +196,7 @@ async def _result(
         strategy_doc=(type(strategy).__doc__ or "").strip(),
         strategy_sha256=source_sha256(type(strategy)),
         parameters=dict(strategy.parameters),
-        settings=_settings(config, currency),
+        settings=run_settings(config, currency),
         data_set=config.data_set,
         data_sha256=begun.data_sha256,
         instruments=begun.instruments,
@@ -247,7 +247,8 @@ def _session_config(config: RunConfig, currency: str) -> BacktestConfig:
     )
 
 
-def _settings(config: RunConfig, currency: str) -> RunSettings:
+def run_settings(config: RunConfig, currency: str) -> RunSettings:
+    """Return the settings as a result keeps them."""
     return RunSettings(
         account=config.account,
         initial_cash=config.initial_cash,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from decimal import Decimal
 from types import TracebackType
 from typing import Self
 
@@ -12,6 +13,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from aetherion.backtest.live import LiveRecorder
 from aetherion.backtest.recorder import Recorder
 from aetherion.cli.tables import amount, fills_table, table, when
 
@@ -82,10 +84,14 @@ class LiveView:
             run = self._recorder
             if run is None:
                 continue
-            reached = 10 * run.rows // max(1, run.started.total_rows)
+            reached = self._tenths(run)
             if reached > tenths or loop.time() - last_s > _PLAIN_EVERY_S:
                 tenths, last_s = reached, loop.time()
                 self._console.print(self._line(run), highlight=False, soft_wrap=True)
+
+    def _tenths(self, run: Recorder) -> int:
+        """Return how much is done: each more of it is worth a line."""
+        return 10 * run.rows // max(1, run.started.total_rows)
 
     def _line(self, run: Recorder) -> str:
         figures = "  ".join(f"{name} {value}" for name, value in self._figures(run).items())
@@ -128,3 +134,48 @@ class LiveView:
         if equity is None or self._peak <= 0:
             return 0.0
         return min(0.0, float(equity) / self._peak - 1)
+
+
+class MarketView(LiveView):
+    """Shows a live run, which has no end: the market, what is held, and what came of it."""
+
+    def _tenths(self, run: Recorder) -> int:
+        return 0  # lines come by the time alone
+
+    def _line(self, run: Recorder) -> str:
+        assert isinstance(run, LiveRecorder)
+        figures = "  ".join(f"{name} {value}" for name, value in self._figures(run).items())
+        prices = "  ".join(
+            f"{i.instrument_id} {_price(quote.bid)}/{_price(quote.ask)}"
+            for i in run.started.instruments
+            if (quote := run.quotes.get(i.instrument_id)) is not None
+        )
+        return f"{when(run.now_ns)}  {prices}  {figures}"
+
+    def _render(self) -> RenderableType:
+        run = self._recorder
+        if run is None:
+            return self._progress
+        assert isinstance(run, LiveRecorder)
+        figures = Table.grid(padding=(0, 3))
+        figures.add_row(*(f"[dim]{name}[/] {value}" for name, value in self._figures(run).items()))
+        columns = ("instrument", "bid", "ask", "last", "position", "P&L")
+        rows = (_market_row(run, i.instrument_id) for i in run.started.instruments)
+        fills = fills_table("last fills", run.fills[-_FILLS_SHOWN:])
+        return Group(figures, table(when(run.now_ns), columns, rows), fills)
+
+
+def _market_row(run: LiveRecorder, instrument_id: str) -> tuple[str, ...]:
+    quote, trade = run.quotes.get(instrument_id), run.trades.get(instrument_id)
+    return (
+        instrument_id,
+        _price(None if quote is None else quote.bid),
+        _price(None if quote is None else quote.ask),
+        _price(None if trade is None else trade.price),
+        f"{run.positions.get(instrument_id, Decimal(0)):,f}",
+        amount(run.pnl(instrument_id)),
+    )
+
+
+def _price(price: Decimal | None) -> str:
+    return "-" if price is None else f"{price:,f}"

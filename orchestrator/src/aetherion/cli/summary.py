@@ -30,7 +30,8 @@ def print_summary(
         rows = ((reason, f"{n:,}") for reason, n in content["rejections"].items())
         console.print(table("rejections", ("reason", "orders"), rows))
     _print_var(console, result, content["var"])
-    console.print(f"state sha256 {result.state_sha256}", highlight=False, soft_wrap=True)
+    if result.state_sha256:
+        console.print(f"state sha256 {result.state_sha256}", highlight=False, soft_wrap=True)
     console.print(f"report {_shown(folder / REPORT)}", highlight=False, soft_wrap=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,17 +23,22 @@ class Stack:
 
 @asynccontextmanager
 async def running_services(
-    settings: Settings, data_dir: Path, log_dir: Path, notice: Callable[[str], None]
+    settings: Settings,
+    data_dir: Path,
+    log_dir: Path,
+    notice: Callable[[str], None],
+    live: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Stack]:
     """Start the Risk and the Trading Service; stop both on the way out, whatever happens.
 
     Args:
+        live: what the live session of the Trading Service is set to; without it has no market.
         notice: is told at once when the Risk Service ends by itself: the run goes on without.
 
     Raises:
         ServiceError: one cannot be started.
     """
-    risk, trading = _specs(settings.bin_dir, data_dir, log_dir)
+    risk, trading = _specs(settings.bin_dir, data_dir, log_dir, live or {})
     async with _running(risk, settings.start_timeout_s) as risk_process:
         watch = asyncio.create_task(_watch(risk_process, notice))
         try:
@@ -43,7 +48,9 @@ async def running_services(
             watch.cancel()
 
 
-def _specs(bin_dir: Path, data_dir: Path, log_dir: Path) -> tuple[ServiceSpec, ServiceSpec]:
+def _specs(
+    bin_dir: Path, data_dir: Path, log_dir: Path, live: Mapping[str, str]
+) -> tuple[ServiceSpec, ServiceSpec]:
     """Return how to start the Risk and then the Trading Service."""
     risk_address, trading_address = free_addresses(2)
     risk = risk_spec(bin_dir, risk_address, log_dir)
@@ -57,6 +64,8 @@ def _specs(bin_dir: Path, data_dir: Path, log_dir: Path) -> tuple[ServiceSpec, S
             "AETHERION_TRADING_RISK_ADDRESS": risk_address,
             "AETHERION_TRADING_DATA_DIR": str(data_dir.resolve()),
             "AETHERION_TRADING_REPLAY_DATA_SET": "",
+            "AETHERION_TRADING_SYNTHETIC": "false",
+            **live,
         },
         log=log_dir / "trading.log",
     )

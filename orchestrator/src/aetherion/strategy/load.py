@@ -17,6 +17,7 @@ from aetherion.strategy.host import kind_of, own_line
 # Example strategies by the name that the command line knows, each in a module of its own.
 BUILT_IN = {
     "inverse-volatility": "aetherion.strategies.inverse_volatility:InverseVolatility",
+    "market-maker": "aetherion.strategies.market_maker:MarketMaker",
     "mean-reversion": "aetherion.strategies.mean_reversion:MeanReversion",
 }
 
