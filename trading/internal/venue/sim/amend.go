@@ -93,7 +93,10 @@ func (b *Book) replaceStop(slot int32, r *Replace, leaves int64) {
 	if o.ordType == StopLimit {
 		o.price = r.Price
 	}
-	o.stopPx, o.leaves, o.waiting = r.StopPx, leaves, false
+	t := b.termsOf(slot)
+	t.stopPx = r.StopPx
+	b.terms[slot], o.special = t, true
+	o.leaves, o.waiting = leaves, false
 	b.replaced(slot)
 	b.await(slot)
 }

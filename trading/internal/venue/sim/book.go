@@ -1,15 +1,13 @@
 package sim
 
-// order is an order that rests in the book or waits for its trigger. Its id is its slot in the pool and
-// the slot's generation, so that looking it up is one index.
+// order is what of an order most commands need: one cache line, since in a deep book each one that is
+// looked up is a miss. Its id is its slot in the pool and the slot's generation, so that looking it up is
+// one index.
 type order struct {
 	price      int64
-	stopPx     int64
 	leaves     int64 // all that is open
 	shown      int64 // what of it is visible now
-	display    int64 // most that is visible at a time; 0 is all
 	cum        int64
-	expireTime int64
 	generation uint32
 	owner      uint32
 	next, prev int32 // in its level's queue
@@ -20,6 +18,14 @@ type order struct {
 	stp        STPMode
 	postOnly   bool
 	waiting    bool // for its trigger
+	special    bool // it has terms
+}
+
+// terms are what few orders have, at the same slot in a pool of their own.
+type terms struct {
+	stopPx     int64
+	display    int64 // most that is visible at a time; 0 is all
+	expireTime int64
 }
 
 // level is the queue of all orders at one price, oldest first.
@@ -36,6 +42,7 @@ type Book struct {
 	instrument uint32
 	maxOrders  int
 	orders     []order
+	terms      []terms // by slot; as long as orders
 	freeOrders []int32
 	levels     []level
 	freeLevels []int32
@@ -86,7 +93,7 @@ func (b *Book) claim() int32 {
 		slot = b.freeOrders[n-1]
 		b.freeOrders = b.freeOrders[:n-1]
 	} else {
-		b.orders = append(b.orders, order{level: none})
+		b.orders, b.terms = append(b.orders, order{level: none}), append(b.terms, terms{})
 		slot = int32(len(b.orders) - 1)
 	}
 	b.orders[slot].generation++
@@ -100,10 +107,19 @@ func (b *Book) release(slot int32) {
 	b.open--
 }
 
+// termsOf returns an order's terms, without touching the pool for one that has none.
+func (b *Book) termsOf(slot int32) terms {
+	if !b.orders[slot].special {
+		return terms{}
+	}
+	return b.terms[slot]
+}
+
 // ladderOf returns the ladder that an order belongs to and its price there.
-func (b *Book) ladderOf(o *order) (*ladder, int64) {
+func (b *Book) ladderOf(slot int32) (*ladder, int64) {
+	o := &b.orders[slot]
 	if o.waiting {
-		return &b.stops[sideIndex(o.side)], o.stopPx
+		return &b.stops[sideIndex(o.side)], b.termsOf(slot).stopPx
 	}
 	return &b.sides[sideIndex(o.side)], o.price
 }
@@ -111,7 +127,7 @@ func (b *Book) ladderOf(o *order) (*ladder, int64) {
 // enqueue puts an order at the end of its level's queue.
 func (b *Book) enqueue(slot int32) {
 	o := &b.orders[slot]
-	prices, price := b.ladderOf(o)
+	prices, price := b.ladderOf(slot)
 	index := prices.get(price)
 	if index == none {
 		index = b.newLevel(price)
@@ -192,13 +208,14 @@ func (b *Book) dequeue(slot int32) {
 	l.total -= o.leaves
 	b.unlink(slot)
 	if l.orders == 0 {
-		b.dropLevel(o)
+		b.dropLevel(slot)
 	}
 }
 
-func (b *Book) dropLevel(o *order) {
+func (b *Book) dropLevel(slot int32) {
+	o := &b.orders[slot]
 	index := o.level
-	prices, price := b.ladderOf(o)
+	prices, price := b.ladderOf(slot)
 	prices.remove(price)
 	b.freeLevels = append(b.freeLevels, index)
 	if o.waiting || b.best[sideIndex(o.side)] != index {

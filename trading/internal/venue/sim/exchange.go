@@ -65,9 +65,9 @@ func (b *Book) hashLadder(sum hash.Hash, prices *ladder, up bool) {
 	}
 	for ok {
 		for slot := b.levels[index].head; slot != none; slot = b.orders[slot].next {
-			o := &b.orders[slot]
+			o, t := &b.orders[slot], b.termsOf(slot)
 			write(sum, int64(b.id(slot)), int64(o.owner), int64(o.side), int64(o.ordType), int64(o.tif), int64(o.stp),
-				o.price, o.stopPx, o.leaves, o.shown, o.display, o.cum, o.expireTime)
+				o.price, t.stopPx, o.leaves, o.shown, t.display, o.cum, t.expireTime)
 		}
 		price, index, ok = prices.after(price, up)
 	}

@@ -11,7 +11,10 @@ func (b *Book) Submit(n *NewOrder) []Event {
 	o := &b.orders[slot]
 	*o = order{
 		generation: o.generation, owner: n.Owner, side: n.Side, ordType: n.Type, tif: n.TIF, stp: n.STP, postOnly: n.PostOnly,
-		price: n.Price, stopPx: n.StopPx, leaves: n.Qty, display: n.DisplayQty, expireTime: n.ExpireTime, level: none,
+		price: n.Price, leaves: n.Qty, level: none,
+	}
+	if extra := (terms{n.StopPx, n.DisplayQty, n.ExpireTime}); extra != (terms{}) {
+		o.special, b.terms[slot] = true, extra
 	}
 	b.emit(Event{Kind: Accepted, OrderID: b.id(slot), Price: n.Price, Qty: n.Qty, Leaves: n.Qty})
 	if n.TIF == GTD {
@@ -77,7 +80,7 @@ func (b *Book) crosses(side Side, price int64) bool {
 // await puts a stop order where it waits for its trigger, or triggers it at once.
 func (b *Book) await(slot int32) {
 	o := &b.orders[slot]
-	if b.traded && reached(o.side, b.lastPx, o.stopPx) {
+	if b.traded && reached(o.side, b.lastPx, b.termsOf(slot).stopPx) {
 		b.trigger(slot)
 		return
 	}
@@ -149,16 +152,17 @@ func (b *Book) work(slot int32) {
 	case o.ordType == Market || o.tif == IOC || o.tif == FOK:
 		b.cancel(slot, NoLiquidity)
 	default:
-		o.shown = shownOf(o)
+		o.shown = b.shownOf(slot)
 		b.enqueue(slot)
 	}
 }
 
-func shownOf(o *order) int64 {
-	if o.display > 0 {
-		return min(o.display, o.leaves)
+func (b *Book) shownOf(slot int32) int64 {
+	leaves := b.orders[slot].leaves
+	if display := b.termsOf(slot).display; display > 0 {
+		return min(display, leaves)
 	}
-	return o.leaves
+	return leaves
 }
 
 // cancel ends an order that is in no queue.
@@ -223,7 +227,7 @@ func (b *Book) trade(slot, resting int32) {
 func (b *Book) refresh(slot int32) {
 	o := &b.orders[slot]
 	b.unlink(slot)
-	o.shown = shownOf(o)
+	o.shown = b.shownOf(slot)
 	b.append(o.level, slot)
 	b.levels[o.level].shown += o.shown
 	b.emit(Event{Kind: Refreshed, OrderID: b.id(slot), Price: o.price, Qty: o.shown, Leaves: o.leaves})
