@@ -56,8 +56,7 @@ def slowdown(rates: dict[int, list[float]]) -> float:
 def main() -> None:
     """Measure and write the results."""
     output = subprocess.run(
-        ["go", "test", "-run", "none", "-bench", "Matching"]
-        + ["-count", str(REPETITIONS), "./internal/venue/sim"],
+        f"go test -run none -bench Matching -count {REPETITIONS} ./internal/venue/sim".split(),
         cwd=TRADING,
         check=True,
         capture_output=True,
