@@ -4,6 +4,7 @@
 package exchange
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -114,7 +115,7 @@ func (c *Config) check() error {
 			return fmt.Errorf("instruments[%d]: venue: must be %q, got %q", i, c.Instruments[0].Venue(), venue)
 		}
 	}
-	return errors.Join(c.CommandLatency.check("command_latency"), c.ReportLatency.check("report_latency"))
+	return cmp.Or(c.CommandLatency.check("command_latency"), c.ReportLatency.check("report_latency"))
 }
 
 // checkInstrument refuses what cannot be paid for in full: no account ever owes the venue anything.
