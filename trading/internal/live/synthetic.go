@@ -19,6 +19,9 @@ import (
 	"aetherion/trading/internal/venue/flow"
 )
 
+// forgetInterval is how often the exchange forgets what has ended: the journal keeps what is ours.
+const forgetInterval = 10 * time.Second
+
 // batchesWaiting is how many batches of rows the market may be ahead of its slowest reader; then it waits.
 const batchesWaiting = 1024
 
@@ -124,6 +127,8 @@ func (d *syntheticDesk) run(ctx context.Context) error {
 func (d *syntheticDesk) trade(ctx context.Context) error {
 	marks := time.NewTicker(markInterval)
 	defer marks.Stop()
+	forget := time.NewTicker(forgetInterval)
+	defer forget.Stop()
 	acts := time.NewTimer(0)
 	defer acts.Stop()
 	for {
@@ -134,6 +139,9 @@ func (d *syntheticDesk) trade(ctx context.Context) error {
 			if err := d.markMoved(ctx); err != nil {
 				return err
 			}
+			continue
+		case <-forget.C:
+			d.exchange.Forget()
 			continue
 		case <-acts.C:
 		case <-d.inbox.arrived:
