@@ -21,7 +21,7 @@ pub use batch::{BsmBatch, BsmColumns, bsm_batch, bsm_batch_into};
 pub use black76::{Black76, black76};
 pub use bsm::{Bsm, bsm};
 pub use implied_vol::{UndiscountedOption, implied_vol};
-pub(crate) use spots::SpotPricer;
+pub(crate) use spots::{Moves, SpotPricer};
 pub use tree::{Exercise, TreeOption, TreeValue, leisen_reimer};
 
 /// The right that an option gives.

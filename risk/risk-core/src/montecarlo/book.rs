@@ -2,7 +2,7 @@
 
 use super::{BookPosition, Revaluation, Shock};
 use crate::error::{Result, RiskError, require_finite};
-use crate::pricing::{Bsm, Greeks, SpotPricer, bsm};
+use crate::pricing::{Bsm, Greeks, Moves, SpotPricer, bsm};
 use crate::stress::Holding;
 
 /// A checked book with its value now, ready for scenarios.
@@ -50,13 +50,16 @@ impl RepricedBook {
         -self.positions.iter().map(|p| p.gain(growth(p.factor))).sum::<f64>()
     }
 
-    /// Losses of n scenarios from `S₁/S₀`, a column of n for each factor.
-    pub(super) fn losses(&self, growth: &[f64], losses: &mut [f64]) {
+    /// Losses of n scenarios from the factors' returns, a column of n each.
+    pub(super) fn losses(&self, returns: &[f64], losses: &mut [f64]) {
         let n = losses.len();
         losses.fill(0.0);
-        for position in &self.positions {
-            let column = growth.get(position.factor * n..(position.factor + 1) * n).unwrap_or(&[]);
-            position.subtract_gains(column, losses);
+        let mut buffers = [vec![0.0; n], vec![0.0; n]];
+        for neighbours in self.positions.chunk_by(|a, b| a.factor == b.factor) {
+            let factor = neighbours.first().map_or(0, |p| p.factor);
+            let column = returns.get(factor * n..(factor + 1) * n).unwrap_or(&[]);
+            let moves = self.shock.moves(column, &mut buffers);
+            neighbours.iter().for_each(|p| p.subtract_gains(moves, losses));
         }
     }
 
@@ -80,10 +83,21 @@ impl RepricedBook {
 
 impl Shock {
     /// `S₁/S₀` of a return.
-    pub(super) fn growth(self, r: f64) -> f64 {
+    fn growth(self, r: f64) -> f64 {
         match self {
             Self::Log => r.exp(),
             Self::Simple => (1.0 + r).max(0.0),
+        }
+    }
+
+    /// The same of many returns.
+    fn moves<'a>(self, returns: &'a [f64], [growth, log]: &'a mut [Vec<f64>; 2]) -> Moves<'a> {
+        match self {
+            Self::Log => Moves::of_log(returns, growth),
+            Self::Simple => {
+                growth.iter_mut().zip(returns).for_each(|(growth, r)| *growth = self.growth(*r));
+                Moves::of_growth(growth, log)
+            }
         }
     }
 }
@@ -135,10 +149,12 @@ impl Repriced {
     }
 
     /// Gains of many scenarios, off their losses.
-    fn subtract_gains(&self, growth: &[f64], losses: &mut [f64]) {
+    fn subtract_gains(&self, moves: Moves<'_>, losses: &mut [f64]) {
         match &self.then {
-            Then::Spot { .. } => losses.iter_mut().zip(growth).for_each(|(loss, growth)| *loss -= self.gain(*growth)),
-            Then::Option(option) => option.add_gains((-self.qty, self.now), growth, losses),
+            Then::Spot { .. } => {
+                losses.iter_mut().zip(moves.growth).for_each(|(loss, &growth)| *loss -= self.gain(growth))
+            }
+            Then::Option(option) => option.add_gains((-self.qty, self.now), moves, losses),
         }
     }
 

@@ -90,13 +90,12 @@ pub fn full_revaluation_monte_carlo(
     let book = RepricedBook::new(NAME, book, cov.dimension(), revaluation)?;
     match (sampling, mixing) {
         (BookSampling::Plain, mixing) => {
-            let shock = revaluation.shock;
-            let model = Model { book, loadings: loadings(NAME, cov, settings.sampler)?, mixing, shock };
+            let model = Model { book, loadings: loadings(NAME, cov, settings.sampler)?, mixing };
             plain(&model, settings, confidences, progress)
         }
         (BookSampling::ImportanceSampling { strata }, None) => {
             check_strata(NAME, strata, settings)?;
-            let model = Proxied::new(book, cov, revaluation.shock)?;
+            let model = Proxied::new(book, cov)?;
             importance(&model, strata, settings, confidences, progress)
         }
         (BookSampling::ImportanceSampling { .. }, Some(_)) => {
@@ -130,17 +129,16 @@ struct Model {
     book: RepricedBook,
     loadings: Matrix,
     mixing: Option<MixingTable>,
-    shock: Shock,
 }
 
 impl Model {
     fn fill(&self, draws: &mut Draws<'_>, losses: &mut [f64]) {
-        let growth = self.growth(draws, losses.len());
-        self.book.losses(&growth, losses);
+        let returns = self.returns(draws, losses.len());
+        self.book.losses(&returns, losses);
     }
 
-    /// `S₁/S₀`, factor by factor, a column of n scenarios each.
-    fn growth(&self, draws: &mut Draws<'_>, n: usize) -> Vec<f64> {
+    /// Factor by factor, a column of n scenarios each.
+    fn returns(&self, draws: &mut Draws<'_>, n: usize) -> Vec<f64> {
         let k = self.loadings.rows();
         let mut scale = [1.0; FILL_BLOCK];
         let scale = &mut scale[..n.min(FILL_BLOCK)];
@@ -155,7 +153,7 @@ impl Model {
         }
         apply_loadings(&self.loadings, n, &normals, &mut returns);
         for column in returns.chunks_exact_mut(n.max(1)) {
-            column.iter_mut().zip(scale.iter()).for_each(|(r, s)| *r = self.shock.growth(*r * s));
+            column.iter_mut().zip(scale.iter()).for_each(|(r, s)| *r *= s);
         }
         returns
     }
@@ -168,11 +166,10 @@ struct Proxied {
     loss: LossForm,
     /// `r = B V y`, in the order of the terms of `loss`.
     loadings: Matrix,
-    shock: Shock,
 }
 
 impl Proxied {
-    fn new(book: RepricedBook, cov: &Covariance<'_>, shock: Shock) -> Result<Self> {
+    fn new(book: RepricedBook, cov: &Covariance<'_>) -> Result<Self> {
         let Sensitivities { theta, delta, gamma } = book.sensitivities()?;
         let k = delta.len();
         let gamma = Matrix::from_fn(k, k, |i, j| if i == j { gamma.get(i).copied().unwrap_or(0.0) } else { 0.0 });
@@ -180,7 +177,7 @@ impl Proxied {
         let (form, columns) = proxy.diagonalise_with_loadings(cov)?;
         let (loss, order) = LossForm::new(&form);
         let entry = |i: usize, j: usize| order.get(j).and_then(|&j| columns.get(j)?.get(i)).copied().unwrap_or(0.0);
-        Ok(Self { book, form, loss, loadings: Matrix::from_fn(k, k, entry), shock })
+        Ok(Self { book, form, loss, loadings: Matrix::from_fn(k, k, entry) })
     }
 }
 
@@ -217,10 +214,9 @@ fn importance_level(
         let (n, k) = (scenarios.len(), model.book.factors());
         let (mut y, mut q, mut losses) = (vec![0.0; k * n], vec![0.0; n], vec![0.0; n]);
         twisted.fill(draws, &mut y, &mut q);
-        let mut growth = vec![0.0; k * n];
-        apply_loadings(&model.loadings, n, &y, &mut growth);
-        growth.iter_mut().for_each(|r| *r = model.shock.growth(*r));
-        model.book.losses(&growth, &mut losses);
+        let mut returns = vec![0.0; k * n];
+        apply_loadings(&model.loadings, n, &y, &mut returns);
+        model.book.losses(&returns, &mut losses);
         for ((scenario, loss), q) in scenarios.iter_mut().zip(losses).zip(q) {
             *scenario = Weighted { loss, weight: twisted.twist.weight(q) };
         }

@@ -1,33 +1,79 @@
 //! One European option at many spots, at SIMD speed.
 
 use super::Bsm;
-use super::lanes::{INV_SQRT_2PI, cdf, exp, ln};
+use super::lanes::{exp, exp_in_range, ln, scaled_tails};
 
-/// Factors of the spot whose logarithm the kernel takes.
-const GROWTH: std::ops::RangeInclusive<f64> = 1e-300..=1e300;
+/// `e^(-y²/2)` is nothing beside 1 from here on, and not yet subnormal.
+const FAR: f64 = 37.0;
+
+/// Scenarios of a spot.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moves<'a> {
+    /// `S₁/S₀`, at least 0.
+    pub growth: &'a [f64],
+    /// `ln(S₁/S₀)`, minus infinity where the spot falls to 0.
+    pub log: &'a [f64],
+}
+
+impl<'a> Moves<'a> {
+    /// Of logarithms.
+    pub fn of_log(log: &'a [f64], growth: &'a mut [f64]) -> Self {
+        pulp::Arch::new().dispatch(Each { function: exp, from: log, to: growth });
+        Self { growth, log }
+    }
+
+    /// Of factors, none of them subnormal.
+    pub fn of_growth(growth: &'a [f64], log: &'a mut [f64]) -> Self {
+        pulp::Arch::new().dispatch(Each { function: ln_or_zero, from: growth, to: log });
+        Self { growth, log }
+    }
+}
+
+#[inline(always)]
+fn ln_or_zero(growth: f64) -> f64 {
+    if growth > 0.0 { ln(growth) } else { f64::NEG_INFINITY }
+}
+
+struct Each<'a, F> {
+    function: F,
+    from: &'a [f64],
+    to: &'a mut [f64],
+}
+
+impl<F: Fn(f64) -> f64> pulp::WithSimd for Each<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        self.to.iter_mut().zip(self.from).for_each(|(to, &from)| *to = (self.function)(from));
+    }
+}
 
 /// What an option's price needs beside the spot, computed once.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct SpotPricer {
     option: Bsm,
     sign: f64,
-    /// `ln(F/K)` and `vol √T`.
+    /// `ln(F/K)`, `v = vol √T` and `1/v`.
     log_forward: f64,
     v: f64,
-    /// `S e^(-qT)`, `K e^(-rT)`.
-    spot_now: f64,
-    strike_now: f64,
+    inv_v: f64,
+    /// `S e^(-qT) / 2`, `K e^(-rT) / 2`.
+    half_spot: f64,
+    half_strike: f64,
 }
 
 impl SpotPricer {
     /// Of an option that [`super::bsm`] accepts.
     pub fn new(option: Bsm) -> Self {
+        let v = option.vol * option.years.sqrt();
         Self {
             sign: option.kind.sign(),
             log_forward: option.log_forward(),
-            v: option.vol * option.years.sqrt(),
-            spot_now: option.discounted_spot(),
-            strike_now: option.discounted_strike(),
+            v,
+            inv_v: 1.0 / v,
+            half_spot: 0.5 * option.discounted_spot(),
+            half_strike: 0.5 * option.discounted_strike(),
             option,
         }
     }
@@ -40,37 +86,45 @@ impl SpotPricer {
     /// Value where the spot is multiplied by `growth`, at least 0; a spot of 0 stays there.
     pub fn value(&self, growth: f64) -> f64 {
         let option = Bsm { spot: self.option.spot * growth, ..self.option };
-        if option.spot > 0.0 { option.price() } else { (-self.sign * self.strike_now).max(0.0) }
+        if option.spot > 0.0 { option.price() } else { (-self.sign * option.discounted_strike()).max(0.0) }
     }
 
     /// Adds `qty (value(growth) - now)` to each sum. Agrees with [`SpotPricer::value`] to 1e-13 of spot plus strike; the
     /// result does not depend on the instruction set of the machine.
-    pub fn add_gains(&self, (qty, now): (f64, f64), growth: &[f64], sums: &mut [f64]) {
-        let ordinary = (1e-100..1e100).contains(&self.v) && self.log_forward.is_finite();
-        if ordinary && growth.iter().all(|g| GROWTH.contains(g)) {
-            return pulp::Arch::new().dispatch(AddGains { pricer: self, qty, now, growth, sums });
+    pub fn add_gains(&self, (qty, now): (f64, f64), moves: Moves<'_>, sums: &mut [f64]) {
+        if (1e-100..1e100).contains(&self.v) && self.log_forward.is_finite() {
+            return pulp::Arch::new().dispatch(AddGains { pricer: self, qty, now, moves, sums });
         }
-        sums.iter_mut().zip(growth).for_each(|(sum, &g)| *sum += qty * (self.value(g) - now));
+        sums.iter_mut().zip(moves.growth).for_each(|(sum, &g)| *sum += qty * (self.value(g) - now));
     }
 
+    /// With `N(d) = (1 + s - s t)/2`, s the sign of d and `t = 2 N(-|d|)`: `F n(d1) = K n(d2)` leaves one exponential, the
+    /// common denominator of both t one division.
     #[inline(always)]
-    fn ordinary_value(&self, growth: f64) -> f64 {
-        let d1 = (self.log_forward + ln(growth)) / self.v + 0.5 * self.v;
+    fn ordinary_value(&self, growth: f64, log: f64) -> f64 {
+        let d1 = (self.log_forward + log) * self.inv_v + 0.5 * self.v;
         let d2 = d1 - self.v;
-        let spot = self.spot_now * growth;
-        let pdf1 = INV_SQRT_2PI * exp(-0.5 * d1 * d1);
-        // F n(d1) = K n(d2).
-        let pdf2 = pdf1 * spot / self.strike_now;
-        let value = self.sign * (spot * cdf(self.sign * d1, pdf1) - self.strike_now * cdf(self.sign * d2, pdf2));
+        let (y1, y2) = (up_to_far(d1.abs()), up_to_far(d2.abs()));
+        let (s1, s2) = (1.0_f64.copysign(d1), 1.0_f64.copysign(d2));
+        let ((above1, below1), (above2, below2)) = (scaled_tails(y1), scaled_tails(y2));
+        let tails = (s1 * above1 * below2 - s2 * above2 * below1) / (below1 * below2);
+        let half_spot = self.half_spot * growth;
+        let intrinsic = half_spot * (self.sign + s1) - self.half_strike * (self.sign + s2);
+        let value = intrinsic - half_spot * exp_in_range(-0.5 * y1 * y1) * tails;
         if value < 0.0 { 0.0 } else { value }
     }
+}
+
+#[inline(always)]
+fn up_to_far(y: f64) -> f64 {
+    if y < FAR { y } else { FAR }
 }
 
 struct AddGains<'a> {
     pricer: &'a SpotPricer,
     qty: f64,
     now: f64,
-    growth: &'a [f64],
+    moves: Moves<'a>,
     sums: &'a mut [f64],
 }
 
@@ -79,11 +133,11 @@ impl pulp::WithSimd for AddGains<'_> {
 
     #[inline(always)]
     fn with_simd<S: pulp::Simd>(self, _: S) {
-        let Self { pricer, qty, now, growth, sums } = self;
+        let Self { pricer, qty, now, moves, sums } = self;
         // A copy cannot overlap the sums: its fields stay in registers.
         let pricer = *pricer;
-        for (sum, &growth) in sums.iter_mut().zip(growth) {
-            *sum += qty * (pricer.ordinary_value(growth) - now);
+        for ((sum, &growth), &log) in sums.iter_mut().zip(moves.growth).zip(moves.log) {
+            *sum += qty * (pricer.ordinary_value(growth, log) - now);
         }
     }
 }
@@ -95,12 +149,16 @@ mod tests {
 
     fn check(option: Bsm, growth: &[f64]) {
         let pricer = SpotPricer::new(option);
-        let mut gains = vec![7.0; growth.len()];
-        pricer.add_gains((-2.0, 3.0), growth, &mut gains);
-        for (got, g) in gains.iter().zip(growth) {
-            let expected = 7.0 - 2.0 * (pricer.value(*g) - 3.0);
-            let bound = 1e-12 * (option.spot * g.max(1.0) + option.strike);
-            assert!((got - expected).abs() <= bound, "{option:?} {g}: {got} {expected}");
+        let (mut log, mut back) = (vec![0.0; growth.len()], vec![0.0; growth.len()]);
+        let of_growth = Moves::of_growth(growth, &mut log);
+        for moves in [of_growth, Moves::of_log(of_growth.log, &mut back)] {
+            let mut gains = vec![7.0; growth.len()];
+            pricer.add_gains((-2.0, 3.0), moves, &mut gains);
+            for (got, g) in gains.iter().zip(growth) {
+                let expected = 7.0 - 2.0 * (pricer.value(*g) - 3.0);
+                let bound = 2e-13 * (option.spot * g.max(1.0) + option.strike);
+                assert!((got - expected).abs() <= bound, "{option:?} {g}: {got} {expected}");
+            }
         }
     }
 
@@ -111,8 +169,25 @@ mod tests {
             for (years, vol) in [(0.5, 0.3), (1e-6, 0.3), (30.0, 1.5), (0.0, 0.3), (0.5, 0.0)] {
                 let option = Bsm { kind, spot: 100.0, strike: 90.0, years, rate: 0.03, dividend_yield: 0.01, vol };
                 check(option, &around);
-                check(option, &[1.0, 1e-308, 1e-200, 1e200]);
+                check(option, &[1.0, 1e-307, 1e-200, 1e200]);
             }
+        }
+    }
+
+    #[test]
+    fn every_instruction_set_gives_the_same_bits() {
+        let log: Vec<f64> = (0..1000).map(|i| 0.003 * f64::from(i - 500)).collect();
+        let mut growth = vec![0.0; log.len()];
+        let moves = Moves::of_log(&log, &mut growth);
+        for kind in [OptionKind::Call, OptionKind::Put] {
+            let (rate, dividend_yield) = (0.03, 0.01);
+            let option = Bsm { kind, spot: 100.0, strike: 90.0, years: 0.5, rate, dividend_yield, vol: 0.3 };
+            let pricer = SpotPricer::new(option);
+            let (mut wide, mut scalar) = (vec![0.0; log.len()], vec![0.0; log.len()]);
+            pricer.add_gains((1.0, 0.0), moves, &mut wide);
+            let work = AddGains { pricer: &pricer, qty: 1.0, now: 0.0, moves, sums: &mut scalar };
+            pulp::WithSimd::with_simd(work, pulp::Scalar::new());
+            assert_eq!(wide, scalar);
         }
     }
 
