@@ -51,9 +51,11 @@ impl<'a> Covariance<'a> {
         self.0.rows()
     }
 
-    /// `x·g` for `g = cov x`: the variance of the portfolio; a square that rounding made negative is 0.
+    /// `x·g` for `g = cov x`: the variance of the portfolio; a square that rounding made negative is 0. What overflowed
+    /// stays NaN or infinite, for the caller to refuse.
     pub fn quadratic_form(&self, x: &[f64], g: &[f64]) -> f64 {
-        dot(x, g).max(0.0)
+        let square = dot(x, g);
+        if square < 0.0 && square.is_finite() { 0.0 } else { square }
     }
 
     /// Lower Cholesky factor L, `L L' = cov`; a factor without variance of its own gets a zero column.

@@ -267,3 +267,16 @@ proptest! {
         prop_assert!(heavy.var_se < 0.2 * (heavy.var.abs() + sigma), "{heavy:?}");
     }
 }
+
+/// Exposures whose variance leaves the range of doubles are refused; a variance of zero is not made of them.
+#[test]
+fn an_overflow_is_refused_and_not_no_risk() {
+    let values = [4e-4, -3e-4, -3e-4, 9e-4];
+    let cov = Covariance::new("t", 2, MatrixRef::new("t", "cov", 2, 2, &values).unwrap()).unwrap();
+    for x in [1e160, 1e200, 1e300] {
+        let (form, horizon) = (LinearForm::OneDimensional, HorizonDays::ONE);
+        let book = LinearBook { exposures: &[x, x], mean: &[], form, horizon };
+        let risk = linear_monte_carlo(book, &cov, Distribution::Normal, PSEUDO, &confidences(), &Progress::new());
+        assert!(risk.is_err(), "{x}: {risk:?}");
+    }
+}

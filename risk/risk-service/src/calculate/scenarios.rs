@@ -26,6 +26,10 @@ const MAX_FACTORS: u32 = 1_000_000;
 const MAX_SCENARIOS: u64 = 10_000_000;
 /// Values of P&L in one part of the answer.
 const PNL_VALUES: usize = 131_072;
+/// Scenarios for which there is room from the start.
+const FIRST_SCENARIOS: usize = 131_072;
+/// A job that nothing is heard of for so long gives up its room.
+const SILENCE: Duration = Duration::from_secs(30);
 /// How often a client hears of the progress.
 const PROGRESS: Duration = Duration::from_millis(250);
 const BUFFER: usize = 4;
@@ -45,7 +49,7 @@ pub(super) fn simulate_scenarios(
         let run = async {
             let mut job = Box::new(Job::default());
             let mut told = Instant::now();
-            while let Some(SimulateScenariosRequest { part }) = parts.message().await? {
+            while let Some(SimulateScenariosRequest { part }) = next(&mut parts).await? {
                 // The next part is read when this one is reduced: the transport makes the sender wait.
                 let step = move || job.take(part).map(|()| job);
                 job = pool.run_part(deadline, step).await?.map_err(refused)?;
@@ -65,6 +69,16 @@ pub(super) fn simulate_scenarios(
         answer(&send, outcome).await;
     });
     Ok(Response::new(Box::pin(ReceiverStream::new(receive))))
+}
+
+/// The next part, unless the client falls silent.
+async fn next(
+    parts: &mut Streaming<SimulateScenariosRequest>,
+) -> std::result::Result<Option<SimulateScenariosRequest>, Status> {
+    tokio::time::timeout(SILENCE, parts.message()).await.unwrap_or_else(|_| {
+        let text = format!("simulate_scenarios: the next part must come within {} s", SILENCE.as_secs());
+        Err(Status::deadline_exceeded(text))
+    })
 }
 
 /// Sends the figures, and the P&L in parts when it was asked for.
@@ -212,7 +226,8 @@ impl Job {
     /// Checks the portfolio, once it is whole.
     fn start(&mut self) -> Result<()> {
         let Some(header) = &self.header else { return Err(not_set(NAME, "header")) };
-        self.losses.reserve(header.scenarios);
+        // Memory follows what has come, not what was said to come.
+        self.losses.reserve(header.scenarios.min(FIRST_SCENARIOS));
         if self.positions.is_empty() {
             if header.sent.spot_shock != 0 || header.sent.years != 0.0 {
                 return Err(RiskError::invalid(

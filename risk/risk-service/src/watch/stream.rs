@@ -263,6 +263,11 @@ fn shocks(sent: &StressScenario, factors: &Factors<'_>, count: usize) -> Result<
     };
     let parallel = sent.shocks.iter().find(|shock| shock.underlying.is_empty()).map(value).unwrap_or_default();
     let mut all = vec![parallel; count];
+    let mut names = BTreeSet::new();
+    if let Some(twice) = sent.shocks.iter().find(|shock| !names.insert(shock.underlying.as_str())) {
+        let what = format!("underlying of scenario {:?}", sent.name);
+        return Err(RiskError::invalid(NAME, what, "must be shocked once", format!("{:?} twice", twice.underlying)));
+    }
     for shock in sent.shocks.iter().filter(|shock| !shock.underlying.is_empty()) {
         let place = factors.place(NAME, &shock.underlying)?;
         if let Some(slot) = all.get_mut(place) {
