@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from types import TracebackType
-from typing import Generic, Self, TypeVar, cast
+from typing import Any, Generic, Self, TypeVar, cast
 
 import grpc
 from grpc import aio
@@ -27,6 +27,10 @@ _OPTIONS = (
     # Loopback and Unix sockets never go through a proxy of the environment.
     ("grpc.enable_http_proxy", 0),
 )
+_WRITE_FAILED = "Internal error from Core"  # gRPC's words when the stream ended under a write
+# How long the service's own status is awaited after a failed write: a second.
+_STATUS_TRIES = 200
+_STATUS_INTERVAL_S = 0.005
 
 _SERVING = b"\x08\x01"  # HealthCheckResponse {status: SERVING}, all of grpc.health.v1 that we need
 
@@ -148,13 +152,15 @@ class Duplex(Generic[Q, T]):
     def __init__(self, channel: Channel, call: aio.StreamStreamCall[Q, T]) -> None:
         self._channel = channel
         self._call = call
+        self._statuses: list[tuple[grpc.StatusCode, str]] = []
+        call.add_done_callback(self._note_status)
 
     async def send(self, request: Q) -> None:
         """Send one request, as soon as flow control lets it."""
         try:
             await self._call.write(request)
         except aio.AioRpcError as error:
-            raise self._channel.error(error) from None
+            raise self._channel.error(await self._cause(error)) from None
         except asyncio.InvalidStateError:  # the service ended the stream; the next read says why
             pass
 
@@ -163,7 +169,7 @@ class Duplex(Generic[Q, T]):
         try:
             await self._call.done_writing()
         except aio.AioRpcError as error:
-            raise self._channel.error(error) from None
+            raise self._channel.error(await self._cause(error)) from None
         except asyncio.InvalidStateError:  # as in send
             pass
 
@@ -177,13 +183,34 @@ class Duplex(Generic[Q, T]):
             async with asyncio.timeout(timeout_s):
                 response = await self._call.read()
         except aio.AioRpcError as error:
-            raise self._channel.error(error) from None
+            raise self._channel.error(await self._cause(error)) from None
         except TimeoutError:
             where = f"{self._channel.service} at {self._channel.target}"
             raise DeadlineError(
                 f"{where}: no answer within {timeout_s:g} s; does it hang?"
             ) from None
         return None if response is aio.EOF else cast(T, response)
+
+    def _note_status(self, call: Any) -> None:
+        """Keep each status of the call: gRPC's own of a failed write replaces the service's."""
+        try:
+            call.code().send(None)  # a status is there: these coroutines end without waiting
+        except StopIteration as code:
+            try:
+                call.details().send(None)
+            except StopIteration as details:
+                self._statuses.append((code.value, details.value))
+
+    async def _cause(self, failed: aio.AioRpcError) -> aio.AioRpcError:
+        """Return what the service ended the stream with, which may come after a failed write."""
+        if failed.details() != _WRITE_FAILED:
+            return failed
+        for _ in range(_STATUS_TRIES):
+            for code, text in self._statuses:
+                if text != _WRITE_FAILED:
+                    return aio.AioRpcError(code, aio.Metadata(), aio.Metadata(), details=text)
+            await asyncio.sleep(_STATUS_INTERVAL_S)
+        return failed
 
     def cancel(self) -> None:
         """End the stream at once; harmless when it has ended."""
