@@ -199,7 +199,8 @@ def test_stress_of_exposures(returns: Array) -> None:
         (PORTFOLIO, [0.1, 0.2], "scenario s: must have 3 values"),
         (PORTFOLIO, {"A": "much"}, "scenario s: must be numbers"),
         (risk.book([risk.spot("A", 1, 1.0)]), {"A": {"skew": 1}}, "shocks are spot, .* got skew"),
-        (risk.book([risk.spot("A", 1, 1.0)]), {"A": "much"}, "spot must be a number"),
+        (risk.book([risk.spot("A", 1, 1.0)]), {"A": "much"}, "spot: must be a number"),
+        (risk.book([risk.spot("A", 1, 1.0)]), {"Z": -0.5}, "scenario s: Z is not in portfolio"),
     ],
 )
 def test_bad_scenarios_are_named(portfolio: Any, scenario: Any, says: str) -> None:
@@ -211,10 +212,10 @@ def test_bad_scenarios_are_named(portfolio: Any, scenario: Any, says: str) -> No
     ("row", "says"),
     [
         ({"qty": 1, "spot": 1}, "row 0: underlying must be a name"),
-        ({"underlying": "A", "spot": 1}, "row 0: qty must be a number, got None"),
-        ({"underlying": "A", "qty": 1, "spot": "x"}, "row 0: spot must be a number, got 'x'"),
+        ({"underlying": "A", "spot": 1}, "row 0: qty: must be a number, got None"),
+        ({"underlying": "A", "qty": 1, "spot": "x"}, "row 0: spot: must be a number, got 'x'"),
         ({"underlying": "A", "qty": 1, "spot": 1, "vol": 1}, "columns are .* got vol"),
-        ({"underlying": "A", "qty": 1, "spot": 1, "option_type": "put"}, "row 0: strike must be"),
+        ({"underlying": "A", "qty": 1, "spot": 1, "option_type": "put"}, "row 0: strike: must be"),
         ({"underlying": "A", "qty": 1, "option_type": "swap", "spot": 1}, "row 0: "),
     ],
 )

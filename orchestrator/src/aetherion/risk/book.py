@@ -5,6 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from aetherion.risk.errors import RiskInputError
+from aetherion.risk.inputs import (
+    Table,
+    Vector,
+    align,
+    arrange_square,
+    number,
+    square_of,
+    vector_of,
+)
 from aetherion.risk.methods import Floats
 
 
@@ -59,11 +69,44 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class DeltaGammaBook:
-    """P&L = theta + delta . r + r' gamma r / 2; delta shape (K,), gamma (K, K) symmetric, money."""
+    """P&L = theta + delta . r + r' gamma r / 2; delta shape (K,), gamma (K, K) symmetric, money.
+
+    Both may be anything that has numbers. Where they have names, `names` are those of delta, and
+    gamma is put in their order.
+    """
 
     delta: Floats
     gamma: Floats
     theta: float = 0.0
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        delta, gamma = vector_of(self.delta, "delta"), square_of(self.gamma, "gamma")
+        size, got = len(delta.values), gamma.values.shape[0]
+        if got != size:
+            raise RiskInputError(
+                f"gamma: must have shape ({size}, {size}) as delta, got ({got}, {got})"
+            )
+        names = self.names or delta.names or gamma.names or ()
+        if len(names) not in (0, size):
+            raise RiskInputError(f"names: must have {size} names as delta, got {len(names)}")
+        delta = align(delta, names or None, size, "delta", "names")
+        gamma = arrange_square(gamma, names or None, "gamma", "delta")
+        object.__setattr__(self, "delta", delta.values)
+        object.__setattr__(self, "gamma", gamma.values)
+        object.__setattr__(self, "theta", number(self.theta, "theta"))
+        object.__setattr__(self, "names", tuple(names))
+
+    def in_order(self, names: tuple[str, ...] | None, size: int, other: str) -> DeltaGammaBook:
+        """Return it in the order of the names of `other`.
+
+        Raises:
+            RiskInputError: a name that only one of them has, or without names another length.
+        """
+        own = self.names or None
+        delta = align(Vector(self.delta, own), names, size, "portfolio", other)
+        gamma = arrange_square(Table(self.gamma, own), names, "portfolio", other)
+        return DeltaGammaBook(delta.values, gamma.values, self.theta, delta.names or ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from aetherion.risk.book import Book, BookPosition, EuropeanOption, OptionType
 from aetherion.risk.errors import RiskInputError
-from aetherion.risk.inputs import enum_of
+from aetherion.risk.inputs import enum_of, number
 
 
 def option(
@@ -27,13 +26,21 @@ def option(
 ) -> BookPosition:
     """Return a position in a European option, "call" or "put"; `qty` times the multiplier."""
     kind = enum_of(OptionType, option_type, "option_type")
-    holding = EuropeanOption(kind, spot, strike, years, volatility, rate, dividend_yield)
-    return BookPosition(underlying, qty, holding)
+    market = {
+        "spot": spot,
+        "strike": strike,
+        "years": years,
+        "volatility": volatility,
+        "rate": rate,
+        "dividend_yield": dividend_yield,
+    }
+    holding = EuropeanOption(kind, **{name: number(value, name) for name, value in market.items()})
+    return BookPosition(underlying, number(qty, "qty"), holding)
 
 
 def spot(underlying: str, qty: float, price: float) -> BookPosition:
     """Return a position in an underlying itself, at its price now."""
-    return BookPosition(underlying, qty, price)
+    return BookPosition(underlying, number(qty, "qty"), number(price, "price"))
 
 
 _MARKET = ("spot", "strike", "years", "volatility", "rate", "dividend_yield")
@@ -59,37 +66,35 @@ def book(positions: Any) -> Book:
         positions = positions.to_dict("records")
     if not isinstance(positions, Iterable):
         raise RiskInputError(f"positions: must be rows, got {type(positions).__name__}")
-    made = tuple(_position(row, number) for number, row in enumerate(positions))
+    made = tuple(_position(row, index) for index, row in enumerate(positions))
     if not made:
         raise RiskInputError("positions: must have at least one row, got 0")
     return Book(made)
 
 
-def _position(row: Any, number: int) -> BookPosition:
+def _position(row: Any, index: int) -> BookPosition:
     if isinstance(row, BookPosition):
         return row
     if not isinstance(row, Mapping):
-        raise RiskInputError(f"positions: row {number} must have columns, got {row!r}")
+        raise RiskInputError(f"positions: row {index} must have columns, got {row!r}")
     known = ("underlying", "qty", "option_type", *_MARKET)
     for name in row:
         if name not in known:
             raise RiskInputError(f"positions: columns are {', '.join(known)}, got {name}")
     underlying = row.get("underlying")
     if not isinstance(underlying, str) or not underlying:
-        raise RiskInputError(f"positions: row {number}: underlying must be a name")
-    qty, kind = _value(row, "qty", number), row.get("option_type")
+        raise RiskInputError(f"positions: row {index}: underlying must be a name")
+    qty, kind = _value(row, "qty", index), row.get("option_type")
     if not isinstance(kind, str | OptionType) or not kind:
-        return spot(underlying, qty, _value(row, "spot", number))
+        return spot(underlying, qty, _value(row, "spot", index))
     market = {
-        name: _value(row, name, number, None if name in _MARKET[:4] else 0.0) for name in _MARKET
+        name: _value(row, name, index, None if name in _MARKET[:4] else 0.0) for name in _MARKET
     }
     return option(kind, underlying, qty, **market)
 
 
-def _value(row: Mapping[str, Any], name: str, number: int, default: float | None = None) -> float:
+def _value(row: Mapping[str, Any], name: str, index: int, default: float | None = None) -> float:
     value = row.get(name)
     if value is None or value != value:  # NaN is how pandas leaves a cell empty
         value = default
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise RiskInputError(f"positions: row {number}: {name} must be a number, got {value!r}")
-    return float(value)
+    return number(value, f"positions: row {index}: {name}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from enum import IntEnum
@@ -161,7 +161,7 @@ def _column(values: Any) -> Any:
 
 def _table_of_frame(frame: pl.DataFrame, field: str) -> Table:
     rows = None
-    if frame.width and not frame.dtypes[0].is_numeric():
+    if frame.width and not (frame.dtypes[0].is_numeric() or frame.dtypes[0] == pl.Object):
         rows = tuple(map(str, frame.to_series(0).to_list()))
         frame = frame.drop(frame.columns[0])
     for name, dtype in frame.schema.items():
@@ -195,16 +195,68 @@ def align(vector: Vector, names: Names | None, size: int, field: str, other: str
         RiskInputError: a name that only one of them has, or without names another length.
     """
     if vector.names is not None and names is not None:
-        for name in sorted(set(vector.names) ^ set(names)):
-            has, lacks = (field, other) if name in vector.names else (other, field)
-            raise RiskInputError(f"{field}: {name} is in {has} but not in {lacks}")
-        order = [vector.names.index(name) for name in names]
-        return Vector(vector.values[order], names)
+        return Vector(vector.values[_order(vector.names, names, field, other)], names)
     if len(vector.values) != size:
         raise RiskInputError(
             f"{field}: must have {size} values, one a column of {other}, got {len(vector.values)}"
         )
     return Vector(vector.values, vector.names or names)
+
+
+def arrange(table: Table, names: Names | None, field: str, other: str) -> Table:
+    """Return the columns of `field` in the order of the names of `other`.
+
+    Raises:
+        RiskInputError: a name that only one of them has.
+    """
+    if table.names is None or names is None:
+        return table
+    order = _order(table.names, names, field, other)
+    return replace(table, values=table.values[:, order], names=names)
+
+
+def arrange_rows(table: Table, rows: Names | None, field: str, other: str) -> Table:
+    """Return the rows of `field` in the order of the rows of `other`.
+
+    Raises:
+        RiskInputError: a row that only one of them has, or a name twice.
+    """
+    if table.rows is None or rows is None or table.rows == rows:
+        return table
+    for given, where in ((table.rows, field), (rows, other)):
+        if len(set(given)) < len(given):
+            raise RiskInputError(f"{where}: each row must come once to be matched by name")
+    order = _order(table.rows, rows, field, other)
+    return replace(table, values=table.values[order], rows=rows)
+
+
+def square_of(value: Any, field: str) -> Table:
+    """Return a matrix of factors by factors, its rows in the order of its columns.
+
+    Raises:
+        RiskInputError: as of `table_of`; not square, or rows that are not named as the columns.
+    """
+    table = table_of(value, field)
+    n_rows, n_columns = table.values.shape
+    if n_rows != n_columns:
+        raise RiskInputError(f"{field}: must be square, got {n_rows} rows of {n_columns} columns")
+    table = arrange_rows(table, table.names, field, f"the columns of {field}")
+    return replace(table, names=table.names or table.rows)
+
+
+def arrange_square(table: Table, names: Names | None, field: str, other: str) -> Table:
+    """Return rows and columns of a square `field` in the order of the names of `other`."""
+    columns = arrange(table, names, field, other)
+    return arrange_rows(replace(columns, rows=table.names), columns.names, field, other)
+
+
+def _order(have: Names, names: Names, field: str, other: str) -> list[int]:
+    """Return where each of the names is in those that `field` has."""
+    for name in sorted(set(have) ^ set(names)):
+        has, lacks = (field, other) if name in have else (other, field)
+        raise RiskInputError(f"{field}: {name} is in {has} but not in {lacks}")
+    place = {name: k for k, name in enumerate(have)}
+    return [place[name] for name in names]
 
 
 def _checked(labelled: V, field: str) -> V:
@@ -229,7 +281,10 @@ def _place(labelled: Vector | Table, *place: int) -> str:
 
 def _floats(value: Any, field: str, ndim: int | None) -> Floats:
     try:
-        array = np.asarray(value, dtype=np.float64)
+        array = np.asarray(value)
+        if array.dtype.kind == "c":  # numpy would drop the imaginary parts
+            raise TypeError
+        array = np.asarray(array, dtype=np.float64)
     except (TypeError, ValueError):
         raise RiskInputError(f"{field}: must be numbers, got {_short(value)}") from None
     if array.ndim != ndim if ndim else array.ndim not in (1, 2):
@@ -256,7 +311,7 @@ def _polars_of(frame: Any, field: str) -> pl.DataFrame:
 
 def _labels(index: Any) -> Names | None:
     """Return the labels of a pandas index; a plain count is none."""
-    if type(index).__name__ == "RangeIndex":
+    if type(index).__name__ == "RangeIndex" and index.start == 0:
         return None
     return tuple(map(str, index))
 
@@ -274,3 +329,44 @@ def enum_of(kind: type[E], value: E | str, field: str) -> E:
     except KeyError:
         names = ", ".join(member.name.lower() for member in kind)
         raise RiskInputError(f"{field}: must be one of {names}, got {value!r}") from None
+
+
+def one_of(names: Collection[str], value: Any, field: str) -> str:
+    """Return a name that is one of those known.
+
+    Raises:
+        RiskInputError: it is none of them.
+    """
+    if isinstance(value, str) and value in names:
+        return value
+    raise RiskInputError(f"{field}: must be one of {', '.join(names)}, got {_short(value)}")
+
+
+def number(value: Any, field: str) -> float:
+    """Return a real number.
+
+    Raises:
+        RiskInputError: it is something else; true and false are no numbers.
+    """
+    if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
+        return float(value)
+    raise RiskInputError(f"{field}: must be a number, got {_short(value)}")
+
+
+UINT32, UINT64 = 2**32 - 1, 2**64 - 1
+
+
+def whole(value: Any, field: str, highest: int = UINT32) -> int:
+    """Return a whole number from 0 to the highest that its field of the contract holds.
+
+    Raises:
+        RiskInputError: it is something else.
+    """
+    if isinstance(value, float) and value.is_integer():  # 1e6
+        value = int(value)
+    is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if is_whole and 0 <= value <= highest:
+        return int(value)
+    raise RiskInputError(
+        f"{field}: must be a whole number from 0 to {highest}, got {_short(value)}"
+    )

@@ -24,9 +24,14 @@ from aetherion.risk.inputs import (
     Confidence,
     Names,
     Table,
+    arrange_rows,
     enum_of,
     levels_of,
+    number,
+    one_of,
+    square_of,
     table_of,
+    whole,
 )
 from aetherion.risk.measure import volatility_of
 from aetherion.risk.methods import Ewma, Floats, Garch, QuantileRule
@@ -163,12 +168,11 @@ def backtest(
         raise RiskInputError(f"var: give var or window, one of them, got {got}")
     source: VarForecasts | RollingForecasts
     if window is None:
-        size = len(days.values)
-        shortfall = None if es is None else _forecasts(es, "es", size)
-        source = VarForecasts(_forecasts(var, "var", size), shortfall)
+        shortfall = None if es is None else _forecasts(es, "es", days)
+        source = VarForecasts(_forecasts(var, "var", days), shortfall)
     else:
         source = RollingForecasts(
-            window,
+            whole(window, "window"),
             _rolling(method, quantile_rule, volatility, decay),
             filtered=method == "filtered",
         )
@@ -188,11 +192,12 @@ def _series(value: Any, field: str) -> Table:
     return table
 
 
-def _forecasts(value: Any, field: str, size: int) -> Floats:
-    values = _series(value, field).values[:, 0]
-    if len(values) != size:
-        raise RiskInputError(f"{field}: must have {size} values, one a day, got {len(values)}")
-    return values
+def _forecasts(value: Any, field: str, days: Table) -> Floats:
+    table = _series(value, field)
+    size, got = len(days.values), len(table.values)
+    if got != size:
+        raise RiskInputError(f"{field}: must have {size} values, one a day, got {got}")
+    return arrange_rows(table, days.rows, field, "pnl").values[:, 0]
 
 
 def _rolling(
@@ -201,11 +206,9 @@ def _rolling(
     volatility: str | Ewma | Garch,
     decay: float | None,
 ) -> QuantileRule | Ewma | Garch:
-    if method == "historical":
+    if one_of(("historical", "normal", "filtered"), method, "method") == "historical":
         return enum_of(QuantileRule, rule, "quantile_rule")
-    if method in ("normal", "filtered"):
-        return volatility_of(volatility, decay)
-    raise RiskInputError(f"method: must be one of historical, normal, filtered, got {method!r}")
+    return volatility_of(volatility, decay)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -272,15 +275,14 @@ def covariance(
     Source: RiskMetrics, *Technical Document*, 1996; Ledoit & Wolf, "A well-conditioned estimator
     for large-dimensional covariance matrices", 2004; Higham 2002.
     """
-    table = table_of(returns, "returns")
+    table = square_of(returns, "returns") if method == "given" else table_of(returns, "returns")
     estimators: dict[str, CovarianceEstimator] = {
         "sample": SampleCovariance(),
-        "ewma": Ewma() if decay is None else Ewma(decay),
+        "ewma": Ewma() if decay is None else Ewma(number(decay, "decay")),
         "ledoit_wolf": LedoitWolf(assume_centered),
         "given": GivenCovariance(),
     }
-    if method not in estimators:
-        raise RiskInputError(f"method: must be one of {', '.join(estimators)}, got {method!r}")
+    one_of(estimators, method, "method")
     if decay is not None and method != "ewma":
         raise RiskInputError(f"decay: goes with ewma only, got {decay} with {method}")
     if assume_centered and method != "ledoit_wolf":

@@ -15,14 +15,19 @@ from aetherion.risk.desk import DESK
 from aetherion.risk.errors import RiskInputError
 from aetherion.risk.figures import CalculationProgress, RiskAnswer
 from aetherion.risk.inputs import (
+    UINT64,
     Confidence,
     Names,
     Table,
     align,
     enum_of,
     levels_of,
+    number,
+    one_of,
+    square_of,
     table_of,
     vector_of,
+    whole,
 )
 from aetherion.risk.methods import (
     AgeWeighted,
@@ -107,7 +112,7 @@ class _Data:
             returns=self.returns.values if self.returns else None,
             covariance=self.covariance.values if self.covariance else None,
             mean=None if mean is None else self._mean(mean),
-            nu=self.options.get("nu"),
+            nu=None if (nu := self.options.get("nu")) is None else number(nu, "nu"),
         )
 
     def _mean(self, mean: Any) -> Floats:
@@ -120,7 +125,7 @@ def _historical(data: _Data) -> RiskMethod:
 
 
 def _age_weighted(data: _Data) -> RiskMethod:
-    return AgeWeighted(data.past(), data.options.get("decay", 0.98))
+    return AgeWeighted(data.past(), number(data.options.get("decay", 0.98), "decay"))
 
 
 def _filtered(data: _Data) -> RiskMethod:
@@ -129,8 +134,8 @@ def _filtered(data: _Data) -> RiskMethod:
         data.past(),
         volatility_of(options.get("volatility", "ewma"), options.get("decay")),
         by_factor=options.get("by_factor", False),
-        n_paths=options.get("n_paths", 0),
-        seed=options.get("seed", 1 if options.get("n_paths") else 0),
+        n_paths=whole(options.get("n_paths", 0), "n_paths"),
+        seed=whole(options.get("seed", 1 if options.get("n_paths") else 0), "seed", UINT64),
     )
 
 
@@ -139,11 +144,11 @@ def _monte_carlo(data: _Data) -> RiskMethod:
     shock, horizon = options.get("spot_shock"), options.get("horizon_method")
     return MonteCarlo(
         data.model(),
-        n_scenarios=options.get("n_scenarios", DEFAULT_SCENARIOS),
-        seed=options.get("seed", 1),
+        n_scenarios=whole(options.get("n_scenarios", DEFAULT_SCENARIOS), "n_scenarios"),
+        seed=whole(options.get("seed", 1), "seed", UINT64),
         sampler=enum_of(Sampler, options.get("sampler", "pseudo"), "sampler"),
-        replications=options.get("replications", 0),
-        strata=options.get("strata"),
+        replications=whole(options.get("replications", 0), "replications"),
+        strata=None if (strata := options.get("strata")) is None else whole(strata, "strata"),
         single_precision_normals=options.get("single_precision_normals", False),
         spot_shock=None if shock is None else enum_of(SpotShock, shock, "spot_shock"),
         horizon_method=None
@@ -272,6 +277,8 @@ def _measure(measure: str, asked: _Asked, options: Options, progress: Told | Non
     data = _data(returns, method, options)
     held, names = _held(portfolio, data)
     levels, how = levels_of(confidence), METHODS[method][0](data)
+    horizon_days = whole(horizon_days, "horizon_days")
+    horizon_years = number(horizon_years, "horizon_years")
 
     async def ask(client: RiskClient) -> RiskAnswer:
         stream = client.stream_calculation(
@@ -290,9 +297,7 @@ def _measure(measure: str, asked: _Asked, options: Options, progress: Told | Non
 
 
 def _data(returns: Any, method: str, options: Options) -> _Data:
-    if method not in METHODS:
-        raise RiskInputError(f"method: must be one of {', '.join(METHODS)}, got {method!r}")
-    takes = METHODS[method][1]
+    takes = METHODS[one_of(METHODS, method, "method")][1]
     for name in options:
         if name not in takes:
             raise RiskInputError(f"{name}: {method} takes {', '.join(takes)}, got {name}")
@@ -302,7 +307,7 @@ def _data(returns: Any, method: str, options: Options) -> _Data:
         raise RiskInputError(f"returns: give returns or covariance, one of them, got {got}")
     return _Data(
         None if returns is None else table_of(returns, "returns"),
-        None if covariance is None else table_of(covariance, "covariance"),
+        None if covariance is None else square_of(covariance, "covariance"),
         options,
     )
 
@@ -310,7 +315,8 @@ def _data(returns: Any, method: str, options: Options) -> _Data:
 def _held(portfolio: Any, data: _Data) -> tuple[Floats | DeltaGammaBook | Book, Names]:
     """Return the portfolio in the order of the factors, and their names."""
     if isinstance(portfolio, DeltaGammaBook):
-        return portfolio, data.names or ()
+        ordered = portfolio.in_order(data.names, data.size, "returns")
+        return ordered, ordered.names
     if isinstance(portfolio, Book):
         names = portfolio.factors or data.names or _underlyings(portfolio)
         if data.names is not None and set(names) != set(data.names):
@@ -337,7 +343,7 @@ def volatility_of(volatility: str | Ewma | Garch, decay: float | None = None) ->
         RiskInputError: another name, or a decay of a GARCH.
     """
     if volatility == "ewma":
-        return Ewma() if decay is None else Ewma(decay)
+        return Ewma() if decay is None else Ewma(number(decay, "decay"))
     if decay is not None:
         raise RiskInputError(f'decay: goes with volatility="ewma" only, got {decay}')
     if volatility == "garch":

@@ -13,7 +13,7 @@ from aetherion.risk.book import BookPosition, EuropeanOption, OptionType, Pricin
 from aetherion.risk.desk import DESK
 from aetherion.risk.errors import RiskInputError
 from aetherion.risk.holdings import book
-from aetherion.risk.inputs import enum_of, vector_of
+from aetherion.risk.inputs import enum_of, vector_of, whole
 from aetherion.risk.methods import Floats
 from aetherion.risk.results import Record, Result, bars
 
@@ -113,7 +113,7 @@ def price(
         columns["volatility"],
         columns["rate"],
         yields[:0] if forward else yields,
-        steps,
+        whole(steps, "steps"),
     )
     found = DESK.ask(lambda client: client.price_options(asked))
     shown = {"option_type": [k.name.lower() for k in kinds], "strike": columns["strike"].tolist()}

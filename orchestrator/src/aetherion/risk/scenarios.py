@@ -20,7 +20,18 @@ from aetherion.risk.analysis import (
 from aetherion.risk.book import Book, BookPosition, Shock, StressScenario
 from aetherion.risk.desk import DESK
 from aetherion.risk.errors import RiskInputError
-from aetherion.risk.inputs import Names, Table, Vector, align, table_of, vector_of
+from aetherion.risk.inputs import (
+    Names,
+    Table,
+    Vector,
+    align,
+    arrange_square,
+    number,
+    square_of,
+    table_of,
+    vector_of,
+    whole,
+)
 from aetherion.risk.pricing import name_of
 from aetherion.risk.results import Record, Result, bars
 
@@ -59,18 +70,15 @@ def stress(
     if isinstance(portfolio, Book):
         if not (returns is None and covariance is None and window_days is None):
             raise RiskInputError("returns: windows and reverse stress are of exposures, got a Book")
-        asked = BookStress(
-            portfolio.positions,
-            shock_scenarios(given),
-            proposed,
-        )
+        asked = BookStress(portfolio.positions, shock_scenarios(given), proposed)
+        _check_underlyings(asked)
         answer = DESK.ask(lambda client: client.stress_test(asked))
         return StressTable(tuple(map(name_of, portfolio.positions)), answer)
     if proposed is not None:
         raise RiskInputError("proposed: goes with a Book only, got exposures")
     past = None if returns is None else table_of(returns, "returns")
-    matrix = None if covariance is None else table_of(covariance, "covariance")
-    vector = _exposures(portfolio, past, matrix)
+    matrix = None if covariance is None else square_of(covariance, "covariance")
+    vector, matrix = _exposures(portfolio, past, matrix)
     linear = ExposureStress(
         vector.values,
         tuple(_factor_shock(name, s, vector) for name, s in given.items()),
@@ -91,24 +99,53 @@ def shock_scenarios(given: Mapping[str, Any]) -> tuple[StressScenario, ...]:
     return tuple(StressScenario(name, _shocks(name, shocks)) for name, shocks in given.items())
 
 
-def _exposures(portfolio: Any, past: Table | None, matrix: Table | None) -> Vector:
+def _check_underlyings(asked: BookStress) -> None:
+    """Refuse a shock of what is not held: it would count as no loss."""
+    held = {p.underlying for p in (*asked.positions, asked.proposed) if p is not None}
+    for scenario in asked.scenarios:
+        for shock in scenario.shocks:
+            if shock.underlying and shock.underlying not in held:
+                raise RiskInputError(
+                    f"scenario {scenario.name}: {shock.underlying} is not in portfolio"
+                )
+
+
+def _exposures(
+    portfolio: Any, past: Table | None, matrix: Table | None
+) -> tuple[Vector, Table | None]:
+    """Return exposures and covariance in the order of the returns, or else of the portfolio.
+
+    What has no names is in that order already.
+    """
     vector = vector_of(portfolio, "portfolio")
-    for table, name in ((past, "returns"), (matrix, "covariance")):
-        if table is not None:
-            vector = align(vector, table.names, table.values.shape[1], "portfolio", name)
-    return vector
+    if past is not None:
+        vector = align(vector, past.names, past.values.shape[1], "portfolio", "returns")
+    if matrix is not None:
+        matrix = arrange_square(matrix, vector.names, "covariance", "portfolio")
+        vector = align(vector, matrix.names, matrix.values.shape[1], "portfolio", "covariance")
+    return vector, matrix
 
 
 def _windows(past: Table | None, days: int | None, count: int) -> HistoricalWindows | None:
     if (past is None) != (days is None):
         raise RiskInputError("window_days: goes with returns, got one of them")
-    return None if past is None or days is None else HistoricalWindows(past.values, days, count)
+    return (
+        None
+        if past is None or days is None
+        else HistoricalWindows(
+            past.values, whole(days, "window_days"), whole(count, "window_count")
+        )
+    )
 
 
 def _reverse(matrix: Table | None, loss: float | None) -> ReverseStress | None:
     if (matrix is None) != (loss is None):
         raise RiskInputError("reverse_loss: goes with covariance, got one of them")
-    return None if matrix is None or loss is None else ReverseStress(matrix.values, loss)
+    return (
+        None
+        if matrix is None or loss is None
+        else ReverseStress(matrix.values, number(loss, "reverse_loss"))
+    )
 
 
 def _factor_shock(name: str, shock: Any, portfolio: Vector) -> FactorShock:
@@ -141,14 +178,14 @@ def _shock(scenario: str, underlying: str, given: Any) -> Shock:
     if isinstance(given, Shock):
         return Shock(underlying, given.spot, given.volatility, given.rate, given.years)
     moves = given if isinstance(given, Mapping) else {"spot": given}
-    for name, value in moves.items():
+    for name in moves:
         if name not in _SHOCKED:
             raise RiskInputError(
                 f"scenario {scenario}: shocks are {', '.join(_SHOCKED)}, got {name}"
             )
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-            raise RiskInputError(f"scenario {scenario}: {name} must be a number, got {value!r}")
-    return Shock(underlying, **{name: float(value) for name, value in moves.items()})
+    return Shock(
+        underlying, **{n: number(v, f"scenario {scenario}: {n}") for n, v in moves.items()}
+    )
 
 
 @dataclass(frozen=True, slots=True, repr=False)
