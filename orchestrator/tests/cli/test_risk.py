@@ -30,6 +30,9 @@ def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("positions.csv").write_text("name,exposure\nB,-500\nA,1000\n")
     Path("returns.csv").write_text(RETURNS)
     Path("book.csv").write_text(BOOK)
+    Path("extra.csv").write_text("name,sector,exposure\nA,tech,1000\n")
+    Path("empty.csv").write_text("name,exposure\n")
+    Path("swapped.csv").write_text("exposure,name\n-500,B\n1000,A\n")
     Path("qty.csv").write_text("name,qty\nA,2\n")
     Path("prices.csv").write_text("A\n100\n101\n99\n102\n100\n")
     Path("crash.yaml").write_text("crash: -0.5\nsplit:\n  A: 0.1\n  '': -0.1\n")
@@ -55,6 +58,38 @@ def test_var_and_es_are_the_same_figures() -> None:
     assert found["rows"][0]["var"] == pytest.approx(losses[285 - 1])
     assert found["rows"][0]["es"] == pytest.approx(sum(losses[-15:]) / 15)
     assert answer("es", *arguments)["rows"][0]["es"] == found["rows"][0]["es"]
+
+
+def test_columns_of_positions_are_found_by_name() -> None:
+    swapped, named = (
+        answer("var", "--positions", file, "--returns", "returns.csv")
+        for file in ("swapped.csv", "positions.csv")
+    )
+    assert swapped == named
+
+
+def test_whole_numbers_may_come_first() -> None:
+    rows = [0] * 150 + [0.5, -0.25] * 50
+    Path("late.csv").write_text("A\n" + "".join(f"{r}\n" for r in rows))
+    Path("one.csv").write_text("name,exposure\nA,1000\n")
+    found = answer("var", "--positions", "one.csv", "--returns", "late.csv")
+    assert found["rows"][0]["var"] == 250
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("historical", "--quantile-rule", "harrell_davis"),
+        ("filtered", "--volatility", "garch"),
+        ("filtered", "--volatility", "garch", "--horizon-days", "5", "--paths", "2000"),
+        ("monte_carlo", "--sampler", "sobol", "--replications", "16"),
+    ],
+)
+def test_options_of_a_method_change_its_figure(options: tuple[str, ...]) -> None:
+    files = ("--positions", "positions.csv", "--returns", "returns.csv")
+    method, *told = options
+    plain = answer("var", *files, "--method", method)["rows"][0]["var"]
+    assert answer("var", *files, "--method", method, *told)["rows"][0]["var"] != plain
 
 
 def test_table_of_several_levels() -> None:
@@ -83,6 +118,12 @@ def test_book_by_full_revaluation() -> None:
         *("--method", "monte_carlo", "--spot-shock", "simple"),
     )
     assert 0 < found["rows"][0]["var"] < 1000
+    drawn = answer(
+        *("var", "--positions", "book.csv", "--returns", "a.parquet"),
+        *("--method", "monte_carlo", "--spot-shock", "simple", "--strata", "16"),
+    )
+    assert drawn["rows"][0]["var"] != found["rows"][0]["var"]
+    assert drawn["rows"][0]["var"] == pytest.approx(found["rows"][0]["var"], rel=0.05)
 
 
 def test_stress() -> None:
@@ -90,6 +131,15 @@ def test_stress() -> None:
     assert {r["scenario"]: r["pnl"] for r in rows} == pytest.approx({"crash": -250, "split": 150})
     rows = answer("stress", "--positions", "book.csv", "--scenarios", "crash.csv")["rows"]
     assert rows[0]["pnl_by_position"][0] == pytest.approx(100)
+
+
+def test_worst_windows_of_the_past() -> None:
+    files = ("--positions", "positions.csv", "--scenarios", "crash.yaml")
+    rows = answer("stress", *files, "--returns", "returns.csv", "--window-days", "5")["rows"]
+    assert len(rows) == 2 + 5
+    frame = pl.read_csv("returns.csv")
+    sums = (1000 * frame["A"] - 500 * frame["B"]).rolling_sum(5)
+    assert min(r["pnl"] for r in rows[2:]) == pytest.approx(sums.min(), rel=0.2)
 
 
 def test_greeks() -> None:
@@ -105,6 +155,7 @@ def test_backtest() -> None:
     assert answer("backtest", "--pnl", "pnl.csv", "--window", "100")["n_days"] == 150
 
 
+EXPOSURES_STRESS = ("--positions", "positions.csv", "--scenarios", "crash.yaml")
 VAR = ("var", "--positions", "positions.csv", "--returns", "returns.csv")
 
 
@@ -115,7 +166,24 @@ VAR = ("var", "--positions", "positions.csv", "--returns", "returns.csv")
         ((*VAR, "--method", "magic"), "method: must be one of"),
         ((*VAR, "--nu", "4"), "nu: historical takes quantile_rule"),
         ((*VAR, "--prices", "prices.csv"), "returns: give --returns or --prices"),
-        ((*VAR, "--horizon-days", "0"), "horizon_days"),
+        ((*VAR, "--horizon-days", "-3"), "horizon_days: must be from 1 to 4294967295, got -3"),
+        ((*VAR, "--horizon-days", "999999999999"), "horizon_days: must be from 1"),
+        ((*VAR, "--seed", "-1"), "seed: must be from 0 to 18446744073709551615, got -1"),
+        ((*VAR, "--seed", str(2**64)), "seed: must be from 0"),
+        ((*VAR, "--scenarios", "-1"), "scenarios: must be from 1"),
+        ((*VAR, "--scenarios", "1000000000000"), "scenarios: must be from 1"),
+        (("backtest", "--pnl", "pnl.csv", "--window", "-1"), "window: must be from 1"),
+        ((*VAR, "--method", "fourier"), "method: must be one of parametric"),
+        (
+            ("var", "--positions", "book.csv", "--returns", "returns.csv"),
+            "a book needs --method monte_carlo --spot-shock log|simple, got historical",
+        ),
+        (
+            ("stress", *EXPOSURES_STRESS, "--window-days", "5"),
+            "window_days: goes with returns",
+        ),
+        (("var", "--positions", "extra.csv", "--returns", "returns.csv"), "got name, sector, exp"),
+        (("var", "--positions", "empty.csv", "--returns", "returns.csv"), "empty.csv has no rows"),
         (("var", "--returns", "returns.csv"), "positions: give --positions FILE, or --live"),
         (("var", "--positions", "none.csv", "--returns", "returns.csv"), "none.csv"),
         (("var", "--positions", "qty.csv", "--returns", "returns.csv"), "qty needs --prices"),

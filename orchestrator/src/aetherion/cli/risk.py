@@ -18,9 +18,12 @@ from aetherion.cli.risk_files import (
 from aetherion.cli.risk_live import FIGURES, GREEKS, STRESS, live_exposures, watch_live
 from aetherion.cli.tables import console
 from aetherion.risk import Book, Result, RiskInputError, RiskResult
-from aetherion.risk.inputs import Table
+from aetherion.risk.inputs import Table, Vector
 from aetherion.risk.measure import METHODS
 from aetherion.risk.scenarios import shock_scenarios
+
+# What the contract's counts and seeds can hold.
+_MOST, _LAST_SEED = 2**32 - 1, 2**64 - 1
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -36,8 +39,10 @@ Returns = Annotated[
     Path | None, typer.Option(help="One-day returns, a column a name, oldest row first.")
 ]
 Prices = Annotated[Path | None, typer.Option(help="Prices instead of returns.")]
+# Delta-gamma books have no file: their two methods are Python's alone.
+_METHODS = tuple(name for name in METHODS if name not in ("cornish_fisher", "fourier"))
 Method = Annotated[
-    str | None, typer.Option(help=f"One of {', '.join(METHODS)}; historical without.")
+    str | None, typer.Option(help=f"One of {', '.join(_METHODS)}; historical without.")
 ]
 Confidence = Annotated[
     list[str] | None, typer.Option(help="99%, 0.99 or 9900; repeat; 99% without.")
@@ -73,9 +78,25 @@ def _measure_command(measure: str) -> Any:
         decay: Annotated[
             float | None, typer.Option(help="Weight of a day relative to the next.")
         ] = None,
-        scenarios: Annotated[int | None, typer.Option(help="Of monte_carlo.")] = None,
-        seed: Annotated[int | None, typer.Option(help="Of monte_carlo.")] = None,
+        scenarios: Annotated[
+            int | None, typer.Option(help="Of monte_carlo, 1,000 to 10,000,000.")
+        ] = None,
+        seed: Annotated[int | None, typer.Option(help="Of monte_carlo and paths.")] = None,
         spot_shock: Annotated[str | None, typer.Option(help="Of a book: log or simple.")] = None,
+        volatility: Annotated[str | None, typer.Option(help="Of filtered: ewma or garch.")] = None,
+        paths: Annotated[
+            int | None, typer.Option(help="Of filtered by a garch, above one day.")
+        ] = None,
+        sampler: Annotated[
+            str | None, typer.Option(help="Of monte_carlo: pseudo or sobol.")
+        ] = None,
+        replications: Annotated[int | None, typer.Option(help="Of sobol, at least 16.")] = None,
+        strata: Annotated[
+            int | None, typer.Option(help="Of a book by monte_carlo, a power of two up to 256.")
+        ] = None,
+        quantile_rule: Annotated[
+            str | None, typer.Option(help="Of historical: inverted_cdf, upper, linear7, ...")
+        ] = None,
         live: Live = False,
         watch: Watch = False,
         account: Account = "",
@@ -89,7 +110,17 @@ def _measure_command(measure: str) -> Any:
             "n_scenarios": scenarios,
             "seed": seed,
             "spot_shock": spot_shock,
+            "volatility": volatility,
+            "n_paths": paths,
+            "sampler": sampler,
+            "replications": replications,
+            "strata": strata,
+            "quantile_rule": quantile_rule,
         }
+        counts = {"scenarios": scenarios, "paths": paths, "replications": replications}
+        counts |= {"strata": strata, "horizon_days": horizon_days}
+        _require_range(counts, 1, _MOST)
+        _require_range({"seed": seed}, 0, _LAST_SEED)
         if live or watch:
             only_files = options | {"nu": None, "positions": positions}
             only_files["method"] = None if method == "parametric" else method
@@ -101,7 +132,7 @@ def _measure_command(measure: str) -> Any:
         found: RiskResult = getattr(risk, measure)(
             held,
             past,
-            method=method or "historical",
+            method=_method_for(held, method),
             confidence=levels,
             horizon_days=horizon_days,
             **{name: value for name, value in options.items() if value is not None},
@@ -121,7 +152,13 @@ def stress(
     positions: Annotated[
         Path | None, typer.Option(help="CSV or Parquet: name and exposure, or a book.")
     ] = None,
-    returns: LiveReturns = None,
+    returns: Annotated[
+        Path | None,
+        typer.Option(help="One-day returns: of --window-days, or with --live of instruments."),
+    ] = None,
+    window_days: Annotated[
+        int | None, typer.Option(help="Of exposures: the worst windows of so many past days too.")
+    ] = None,
     live: Live = False,
     watch: Watch = False,
     account: Account = "",
@@ -129,8 +166,9 @@ def stress(
 ) -> None:
     """What scenarios would do to a portfolio."""
     given = read_scenarios(scenarios)
+    _require_range({"window_days": window_days}, 1, _MOST)
     if live or watch:
-        _require_absent({"positions": positions})
+        _require_absent({"positions": positions, "window_days": window_days})
         past = _named(returns)
         watch_live(
             past,
@@ -142,9 +180,9 @@ def stress(
             as_json=as_json,
         )
         return
-    _require_absent_without({"returns": returns})
     held = read_portfolio(_needed(positions, "positions"))
-    _show(risk.stress(held, given), as_json)
+    days = None if returns is None else read_returns(returns, None)[0]
+    _show(risk.stress(held, given, returns=days, window_days=window_days), as_json)
 
 
 @app.command()
@@ -193,6 +231,7 @@ def backtest(
 
     Of the live portfolio: by what it would have made on the days of the returns, as it is now.
     """
+    _require_range({"window": window}, 1, _MOST)
     if live:
         _require_absent({"pnl": pnl})
         if window is None:
@@ -220,6 +259,25 @@ def backtest(
         method=method,
     )
     _show(found, as_json)
+
+
+def _method_for(held: Vector | Book, method: str | None) -> str:
+    """Return the method for what a file holds."""
+    if method is not None and method not in _METHODS:
+        raise RiskInputError(f"method: must be one of {', '.join(_METHODS)}, got {method!r}")
+    if isinstance(held, Book) and method != "monte_carlo":
+        raise RiskInputError(
+            "method: a book needs --method monte_carlo --spot-shock log|simple, "
+            f"got {method or 'historical'}"
+        )
+    return method or "historical"
+
+
+def _require_range(options: dict[str, int | None], lowest: int, highest: int) -> None:
+    """Refuse what the contract cannot carry; the service knows the closer rules."""
+    for name, value in options.items():
+        if value is not None and not lowest <= value <= highest:
+            raise RiskInputError(f"{name}: must be from {lowest} to {highest}, got {value}")
 
 
 def _require_absent(options: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,20 @@ def read_frame(path: Path, field: str) -> pl.DataFrame:
         RiskInputError: no such file, another kind, or it cannot be read.
     """
     readers: dict[str, Callable[[Path], pl.DataFrame]] = {
-        ".csv": pl.read_csv,
+        # The type of a column is that of all its rows: whole numbers may come first.
+        ".csv": partial(pl.read_csv, infer_schema_length=None),
         ".parquet": pl.read_parquet,
     }
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise RiskInputError(f"{field}: must be a .csv or .parquet file, got {path}")
     try:
-        return reader(path)
+        frame = reader(path)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise RiskInputError(f"{field}: {path}: {_first_line(error)}") from None
+    if frame.is_empty():
+        raise RiskInputError(f"{field}: {path} has no rows")
+    return frame
 
 
 def read_returns(returns: Path | None, prices: Path | None) -> tuple[Table, Table | None]:
@@ -52,16 +57,17 @@ def read_portfolio(path: Path, prices: Table | None = None) -> Vector | Book:
     frame = read_frame(path, "positions")
     if "underlying" in frame.columns:
         return book(frame)
-    if frame.columns == ["name", "exposure"]:
-        return vector_of(frame.cast({"name": pl.String}), "positions")
-    if frame.columns != ["name", "qty"]:
+    value = "exposure" if "exposure" in frame.columns else "qty"
+    if sorted(frame.columns) != sorted(["name", value]):
         raise RiskInputError(
             "positions: columns are name and exposure, name and qty, or underlying, qty and "
             f"spot of a book, got {', '.join(frame.columns)}"
         )
+    held = vector_of(frame.select(pl.col("name").cast(pl.String), value), "positions")
+    if value == "exposure":
+        return held
     if prices is None:
         raise RiskInputError("positions: qty needs --prices, got none; or give exposure")
-    held = vector_of(frame.cast({"name": pl.String}), "positions")
     last = dict(zip(prices.names or (), prices.values[-1].tolist(), strict=True))
     for name in held.names or ():
         if name not in last:
