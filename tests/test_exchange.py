@@ -72,6 +72,28 @@ async def follow(client: VenueClient, until: Levels) -> None:
             return
 
 
+async def follow_orders(client: VenueClient, until: Levels) -> None:
+    """Keep every order of a book from market data, until its levels are these."""
+    orders: dict[int, tuple[tuple[int, int], int]] = {}
+    async for batch in client.stream_market_data([BTC], orders=True):
+        columns = batch.columns
+        for row in range(len(columns[ColumnId.KIND])):
+            if columns[ColumnId.KIND][row] != MarketDataKind.BOOK_ORDER.value:
+                continue
+            if columns[ColumnId.BOOK_FLAGS][row] & 4:
+                orders.clear()
+            level = (int(columns[ColumnId.BOOK_SIDE][row]), int(columns[ColumnId.BOOK_PX][row]))
+            number = int(columns[ColumnId.BOOK_ORDER_ID][row])
+            orders[number] = level, int(columns[ColumnId.BOOK_QTY][row])
+            if not orders[number][1]:
+                del orders[number]
+        levels: Levels = {}
+        for level, qty in orders.values():
+            levels[level] = levels.get(level, 0) + qty
+        if levels == until:
+            return
+
+
 async def trade(client: VenueClient) -> list[ExecutionReport]:
     """Two accounts trade; the reports of the first."""
     await client.deposit("A", "USDT", Decimal(100_000))
@@ -100,7 +122,8 @@ async def _kill_and_compare(log: Path, port: int) -> None:
     target = f"127.0.0.1:{port}"
     with exchange(port, log):
         async with VenueClient(target) as client:
-            follower = asyncio.create_task(follow(client, {(1, 6_040_000): 10_000}))
+            levels = {(1, 6_040_000): 10_000}
+            follower = asyncio.gather(follow(client, levels), follow_orders(client, levels))
             reports = await trade(client)
             kinds = [r.exec_type for r in reports]
             assert kinds == [ExecType.NEW, ExecType.TRADE, ExecType.REPLACED, ExecType.REJECTED]

@@ -190,9 +190,17 @@ class VenueClient(Channel):
         )
         return VenueBook(bids, asks, answer.state_hash)
 
-    async def stream_market_data(self, instrument_ids: Sequence[str] = ()) -> AsyncIterator[Batch]:
-        """Yield the books whole, then each change of them, quotes and trades."""
-        request = venue_api_pb2.VenueServiceStreamMarketDataRequest(instrument_ids=instrument_ids)
+    async def stream_market_data(
+        self, instrument_ids: Sequence[str] = (), *, orders: bool = False
+    ) -> AsyncIterator[Batch]:
+        """Yield the books whole, then each change of them, quotes and trades.
+
+        Args:
+            orders: every order of the books and trades, instead of levels, quotes and trades.
+        """
+        request = venue_api_pb2.VenueServiceStreamMarketDataRequest(
+            instrument_ids=instrument_ids, orders=orders
+        )
         call = self._venue.StreamMarketData(request)
         try:
             async for response in call:

@@ -57,6 +57,7 @@ type Exchange struct {
 	reports   queue[*pb.ExecutionReport]
 	trades    []*trade // oldest first
 	rows      []market.Row
+	orderRows []market.Row
 	err       error // the first sum that did not work out; the venue stands still then
 }
 
@@ -67,6 +68,7 @@ type book struct {
 	matching   *sim.Book
 	orders     map[uint64]*order // open ones, by the matching engine's id
 	market     bookData
+	ordersFeed orderData
 }
 
 // New is a venue without accounts and orders.
@@ -91,6 +93,7 @@ func New(config Config) (*Exchange, error) {
 		b := &book{
 			index: uint32(i), instrument: instrument, orders: map[uint64]*order{},
 			matching: sim.NewBook(uint32(i), config.MaxOrders), market: newBookData(),
+			ordersFeed: orderData{shown: map[uint64]shownOrder{}},
 		}
 		x.books, x.byID[instrument.InstrumentID] = append(x.books, b), b
 	}
@@ -165,7 +168,7 @@ func (x *Exchange) Handle(now int64, command *pb.VenueCommand) error {
 // Advance lets time go on to now, and returns the reports that have reached their clients and the rows of
 // market data since, both in the order of their times. The rows are valid until the next call.
 func (x *Exchange) Advance(now int64) ([]Output, []market.Row, error) {
-	x.rows = x.rows[:0]
+	x.rows, x.orderRows = x.rows[:0], x.orderRows[:0]
 	for x.err == nil {
 		at, ok := x.nextInside()
 		if !ok || at > now {

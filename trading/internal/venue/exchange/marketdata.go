@@ -29,7 +29,9 @@ func (d *bookData) touch(price int64) {
 // printed tells the market of a trade, at a price that may have changed with it.
 func (x *Exchange) printed(b *book, e *sim.Event, taker *order) {
 	b.market.touch(e.Price)
-	x.tell(b, market.Row{Kind: market.Trade, TradePx: e.Price, TradeQty: e.Qty, AggressorSide: uint8(taker.side())})
+	row := market.Row{Kind: market.Trade, TradePx: e.Price, TradeQty: e.Qty, AggressorSide: uint8(taker.side())}
+	x.tell(b, row)
+	x.tellOrder(b, row)
 }
 
 func (x *Exchange) tell(b *book, row market.Row) {

@@ -41,6 +41,11 @@ func (x *Exchange) follow(b *book, events []sim.Event) {
 			continue // StateChanged
 		}
 		b.market.touch(o.limit)
+		// A replace that only lowers the quantity keeps its place.
+		b.ordersFeed.touch(o, e.Kind == sim.Refreshed || e.Kind == sim.Replaced && e.Leaves >= o.leaves)
+		if resting := b.orders[e.RestingID]; e.Kind == sim.Traded && resting != nil {
+			b.ordersFeed.touch(resting, false)
+		}
 		switch e.Kind {
 		case sim.Accepted:
 			o.status = pb.OrdStatus_ORD_STATUS_NEW
@@ -59,6 +64,7 @@ func (x *Exchange) follow(b *book, events []sim.Event) {
 		}
 	}
 	x.publish(b)
+	x.publishOrders(b)
 }
 
 func (x *Exchange) end(o *order, status pb.OrdStatus, execType pb.ExecType, text string) {

@@ -253,6 +253,27 @@ func (b *Book) Levels(side Side, n int, visit func(price, qty int64, orders int)
 	}
 }
 
+// Orders calls visit with the id, price and shown quantity of every working order of a side, in their priority.
+func (b *Book) Orders(side Side, visit func(id uint64, price, shown int64)) {
+	for index := b.best[sideIndex(side)]; index != none; {
+		l := &b.levels[index]
+		for slot := l.head; slot != none; slot = b.orders[slot].next {
+			visit(b.id(slot), l.price, b.orders[slot].shown)
+		}
+		_, index, _ = b.sides[sideIndex(side)].after(l.price, side == Sell)
+	}
+}
+
+// Shown returns where a working order rests and what of it is shown; false for one that waits or is gone.
+func (b *Book) Shown(id uint64) (side Side, price, shown int64, ok bool) {
+	slot := b.find(id)
+	if slot == none || b.orders[slot].waiting {
+		return 0, 0, 0, false
+	}
+	o := &b.orders[slot]
+	return o.side, o.price, o.shown, true
+}
+
 // Open returns the number of orders that rest or wait.
 func (b *Book) Open() int { return b.open }
 

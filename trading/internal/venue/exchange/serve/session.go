@@ -171,6 +171,7 @@ func (v *Venue) news(s *session) []*pb.ExecutionReport {
 // reader is one reader of market data.
 type reader struct {
 	wanted  map[uint32]bool // nil: all
+	orders  bool            // L3 instead of L2
 	batches chan []market.Row
 	cut     bool // it fell behind or was disconnected; batches is closed
 	down    bool // it was disconnected
@@ -196,7 +197,7 @@ func (r *reader) tell(rows []market.Row) {
 
 // StreamMarketData sends the books as they are and then every change.
 func (s service) StreamMarketData(q *pb.VenueServiceStreamMarketDataRequest, stream pb.VenueService_StreamMarketDataServer) error {
-	one := &reader{batches: make(chan []market.Row, maxBatches)}
+	one := &reader{orders: q.GetOrders(), batches: make(chan []market.Row, maxBatches)}
 	instruments := s.venue.exchange.Instruments()
 	for _, id := range q.GetInstrumentIds() {
 		index := slices.IndexFunc(instruments, func(i instrument) bool { return i.InstrumentID == id })
@@ -213,7 +214,11 @@ func (s service) StreamMarketData(q *pb.VenueServiceStreamMarketDataRequest, str
 		s.venue.mu.Unlock()
 		return err
 	}
-	one.tell(s.venue.exchange.Snapshot())
+	if one.orders {
+		one.tell(s.venue.exchange.OrderSnapshot())
+	} else {
+		one.tell(s.venue.exchange.Snapshot())
+	}
 	s.venue.readers[one] = struct{}{}
 	s.venue.mu.Unlock()
 	defer func() {

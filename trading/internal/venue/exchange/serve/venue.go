@@ -266,6 +266,11 @@ func (v *Venue) passTo(now int64) error {
 		v.flow.See(rows)
 	}
 	v.show(now, rows)
+	for r := range v.readers {
+		if r.orders {
+			r.tell(v.exchange.OrderRows())
+		}
+	}
 	if v.faults != nil {
 		v.misbehave(now)
 	}
@@ -278,6 +283,8 @@ func (v *Venue) show(now int64, rows []market.Row) {
 		rows = v.faults.Rows(now, rows)
 	}
 	for r := range v.readers {
-		r.tell(rows)
+		if !r.orders {
+			r.tell(rows)
+		}
 	}
 }
