@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner, Result
 
-from aetherion.cli import app
+from aetherion.cli import app, risk_live
+from aetherion.risk import Greeks, PortfolioRisk
 from aetherion.services.stack import free_addresses
 
 RETURNS = "day,A,B\n" + "".join(
@@ -217,3 +218,23 @@ def test_live_without_a_service_is_one_clear_line() -> None:
     )
     assert done.exit_code == 1
     assert f"Risk Service at {address}: not reachable" in done.stderr
+
+
+def test_account_that_holds_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = PortfolioRisk(
+        sequence=1,
+        transact_time_ns=0,
+        figures=(),
+        positions=(),
+        gross_notional=0.0,
+        net_notional=0.0,
+        greeks=Greeks(*[0.0] * 8),
+        stress=(),
+        left_out=(),
+        sigma_1d=0.0,
+    )
+    monkeypatch.setattr(risk_live, "_answers", lambda asked, take: take(empty))
+    says = "account NOPE: holds nothing, or there is none of that name"
+    live = ("--live", "--returns", "returns.csv", "--account", "NOPE")
+    assert says in aetherion("var", *live).stdout
+    assert says in aetherion("backtest", *live, "--window", "100").stderr

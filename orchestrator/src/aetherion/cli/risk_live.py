@@ -55,16 +55,25 @@ def watch_live(
             if answer.left_out:
                 left_out = ", ".join(answer.left_out)
                 console().print(f"not in the figures: {left_out}", highlight=False)
+            elif not answer.positions:
+                console().print(nothing_held(account), highlight=False, markup=False)
         return watch
 
     _answers(asked, show)
+
+
+def nothing_held(account: str) -> str:
+    """Say why there are no figures: an account without positions is not told from no account."""
+    if not account:
+        return "no account holds anything"
+    return f"account {account}: holds nothing, or there is none of that name"
 
 
 def live_exposures(past: Table, account: str) -> NDArray[np.float64]:
     """Return the live portfolio's exposures now, shape (K,), in the order of the returns' columns.
 
     Raises:
-        RiskInputError: the returns have no names, or leave out what is held.
+        RiskInputError: the returns have no names, or leave out what is held; or nothing is held.
     """
     found: list[PortfolioRisk] = []
 
@@ -75,6 +84,8 @@ def live_exposures(past: Table, account: str) -> NDArray[np.float64]:
     _answers(_asked(past, ["99%"], account=account), take)
     if found[0].left_out:
         raise RiskInputError(f"returns: must have what is held, {', '.join(found[0].left_out)}")
+    if not found[0].positions:
+        raise RiskInputError(nothing_held(account))
     held = {position.instrument_id: position.exposure for position in found[0].positions}
     return np.array([held.get(name, 0.0) for name in past.names or ()])
 

@@ -73,7 +73,7 @@ class Historical:
 
 @dataclass(frozen=True, slots=True)
 class AgeWeighted:
-    """Past returns, a day weighing `decay` times the day after it; decay in (0, 1]."""
+    """Past returns, a day weighing `decay` times the day after it; decay in (0, 1)."""
 
     returns: Floats
     decay: float
@@ -128,11 +128,13 @@ class Fourier:
 
 @dataclass(frozen=True, slots=True)
 class MonteCarlo:
-    """Simulated returns; the same seed gives the same bits.
+    """Simulated returns, 1,000 to 10,000,000; the same seed gives the same bits.
 
-    `strata`: None draws from the distribution itself; a number draws where the losses are, in so
-    many strata. `spot_shock`: for option books. `simulate_factors`: linear exposures factor by
-    factor, not by the portfolio's own return, which has the same distribution.
+    SOBOL: `replications` at least 16, and n_scenarios a power of two times them.
+    `strata`: None draws from the distribution itself; a number, a power of two up to 256, draws
+    where a book's losses are, in so many strata, and n_scenarios is a multiple of 1,024.
+    `spot_shock`: for option books. `simulate_factors`: linear exposures factor by factor, not by
+    the portfolio's own return, which has the same distribution.
     """
 
     model: ReturnModel
