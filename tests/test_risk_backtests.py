@@ -39,6 +39,8 @@ def first_of(n_days: int, exceptions: int) -> Array:
 
 def check_tests(name: str, got: BacktestVerdict, expected: Any, lr: Any, p: Any) -> None:
     """All likelihood ratios and p-values that are expected."""
+    assert got.independence is not None
+    assert got.conditional_coverage is not None
     tests = {"uc": got.kupiec, "ind": got.independence, "cc": got.conditional_coverage}
     for kind, test in tests.items():
         if f"lr_{kind}" in expected:

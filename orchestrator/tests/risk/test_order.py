@@ -116,6 +116,24 @@ def test_delta_gamma_book_of_other_names_than_the_returns_is_refused() -> None:
         risk.var(DeltaGammaBook(DELTA, GAMMA), RETURNS.rename(columns={"C": "D"}), method="fourier")
 
 
+def test_scenarios_are_matched_by_name() -> None:
+    expected = risk.simulate(PORTFOLIO, RETURNS.to_numpy()).var
+    turned = RETURNS[list("CAB")]
+    for given in (turned, pl.DataFrame(turned.to_dict("list")), turned.to_dict("list")):
+        assert risk.simulate(PORTFOLIO, given).var == expected
+    assert risk.simulate(PORTFOLIO, RETURNS.to_numpy().tolist()).var == expected
+    for several in ([turned[:200], turned[200:]], iter([RETURNS[:200], turned[200:]])):
+        assert risk.simulate(PORTFOLIO, several, n_scenarios=500).var == expected
+    other = RETURNS.rename(columns={"C": "D"})
+    for unknown in (other, iter([other])):
+        with pytest.raises(RiskInputError, match="scenarios: C is in portfolio but not in"):
+            risk.simulate(PORTFOLIO, unknown, n_scenarios=500)
+    with pytest.raises(RiskInputError, match="scenarios: must have 1 or 2 dimensions, got 0"):
+        risk.simulate(PORTFOLIO, 5)
+    with pytest.raises(RiskInputError, match=r"n_scenarios: must be a whole number .* got -5"):
+        risk.simulate(PORTFOLIO, RETURNS, n_scenarios=-5)
+
+
 def test_backtest_matches_days_by_name() -> None:
     days = [f"d{k}" for k in range(500)]
     pnl = pd.Series(RETURNS["A"].to_numpy() * 1e6, index=days)

@@ -183,11 +183,11 @@ def verdict_of(m: risk_analysis_pb2.BacktestVarResponse) -> BacktestVerdict:
         n_days=m.n_days,
         n_exceptions=m.n_exceptions,
         exception_rows=tuple(m.exception_rows),
-        kupiec=TestStatistic(m.kupiec.value, m.kupiec.p_value),
-        independence=TestStatistic(m.independence.value, m.independence.p_value),
-        conditional_coverage=TestStatistic(
-            m.conditional_coverage.value, m.conditional_coverage.p_value
-        ),
+        kupiec=_statistic_of(m.kupiec),
+        independence=_statistic_of(m.independence) if m.HasField("independence") else None,
+        conditional_coverage=_statistic_of(m.conditional_coverage)
+        if m.HasField("conditional_coverage")
+        else None,
         zone=enum_of(BaselZone, m.zone),
         cumulative_probability=m.cumulative_probability,
         basel_multiplier=m.basel_multiplier if m.HasField("basel_multiplier") else None,
@@ -197,6 +197,10 @@ def verdict_of(m: risk_analysis_pb2.BacktestVarResponse) -> BacktestVerdict:
         if m.HasField("forecasts")
         else None,
     )
+
+
+def _statistic_of(m: risk_analysis_pb2.TestStatistic) -> TestStatistic:
+    return TestStatistic(m.value, m.p_value)
 
 
 def covariance_message(

@@ -169,14 +169,17 @@ class TestStatistic:
 
 @dataclass(frozen=True, slots=True)
 class BacktestVerdict:
-    """How good the forecasts were; the tests are of Kupiec, Christoffersen, Acerbi and Szekely."""
+    """How good the forecasts were; the tests are of Kupiec, Christoffersen, Acerbi and Szekely.
+
+    Christoffersen's are of two days that follow each other, and None where there is one day only.
+    """
 
     n_days: int
     n_exceptions: int
     exception_rows: tuple[int, ...]
     kupiec: TestStatistic
-    independence: TestStatistic
-    conditional_coverage: TestStatistic
+    independence: TestStatistic | None
+    conditional_coverage: TestStatistic | None
     zone: BaselZone
     cumulative_probability: float
     basel_multiplier: float | None

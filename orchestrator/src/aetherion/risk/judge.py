@@ -67,7 +67,8 @@ class BacktestResult(Result):
             "Christoffersen, both": v.conditional_coverage,
         }
         rows: list[Record] = [
-            {"test": name, "statistic": t.value, "p_value": t.p_value} for name, t in tests.items()
+            {"test": name, "statistic": t and t.value, "p_value": t and t.p_value}
+            for name, t in tests.items()
         ]
         rows.append(
             {
@@ -224,6 +225,21 @@ class CovarianceResult(Result):
         """What it is, in a line."""
         return f"Covariance, {self.method.replace('_', ' ')}"
 
+    def notes(self) -> list[str]:
+        """Return what the estimate is like, and what was done to it."""
+        found = self.estimate
+        smallest = f"smallest eigenvalue {found.smallest_eigenvalue:.6g}"
+        notes = []
+        if found.shrinkage is not None:
+            notes.append(f"shrinkage {found.shrinkage:.6g}")
+        if found.repaired:
+            notes.append(f"repaired: {smallest} before, negative ones clipped at 0")
+        elif _is_indefinite(found):
+            notes.append(f"warning: not positive semidefinite, {smallest}; repair=True repairs it")
+        else:
+            notes.append(smallest)
+        return notes
+
     @property
     def covariance(self) -> Floats:
         """Shape (K, K)."""
@@ -241,6 +257,16 @@ class CovarianceResult(Result):
             for name, row in zip(self.names, self.covariance.tolist(), strict=True)
         ]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON, with what was done to it."""
+        found = self.estimate
+        known = {
+            "shrinkage": found.shrinkage,
+            "smallest_eigenvalue": found.smallest_eigenvalue,
+            "repaired": found.repaired,
+        }
+        return Result.to_dict(self) | {k: v for k, v in known.items() if v is not None}
+
     def plot(self) -> Any:
         """Return a plotly figure of the correlations, or of the covariance without any."""
         from plotly import graph_objects as go
@@ -249,6 +275,12 @@ class CovarianceResult(Result):
         return go.Figure(go.Heatmap(z=z, x=self.names, y=self.names)).update_layout(
             title=self.title, yaxis_autorange="reversed"
         )
+
+
+def _is_indefinite(found: CovarianceEstimate) -> bool:
+    """Whether an eigenvalue is below 0 by more than rounding can make it."""
+    scale = len(found.covariance) * float(np.abs(found.covariance).max(initial=0.0))
+    return found.smallest_eigenvalue < -scale * float(np.finfo(np.float64).eps)
 
 
 def covariance(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
+import numpy as np
 from typing_extensions import Unpack
 
 from aetherion.errors import AetherionError
@@ -20,6 +21,7 @@ from aetherion.risk.inputs import (
     Names,
     Table,
     align,
+    arrange,
     enum_of,
     levels_of,
     number,
@@ -355,7 +357,7 @@ def volatility_of(volatility: str | Ewma | Garch, decay: float | None = None) ->
 
 def simulate(
     portfolio: Any,
-    scenarios: Floats | Iterable[Floats],
+    scenarios: Any,
     *,
     confidence: Confidence | Sequence[Confidence] = "99%",
     n_scenarios: int | None = None,
@@ -368,7 +370,8 @@ def simulate(
 
     Args:
         portfolio: exposures, shape (K,), or a Book with its factors.
-        scenarios: shape (n, K), an array, memory-mapped or not, or an iterator of such arrays.
+        scenarios: shape (n, K), an array, memory-mapped or not, a frame or rows; or an iterator of
+            such. The names of a frame's columns are matched with those of the portfolio.
         n_scenarios: how many rows will come; needed of an iterator.
         progress: is told the number of rows sent so far.
 
@@ -377,7 +380,15 @@ def simulate(
     """
     vector = None if isinstance(portfolio, Book) else vector_of(portfolio, "portfolio")
     held = portfolio if vector is None else vector.values
-    names = portfolio.factors if vector is None else vector.names
+    names = (portfolio.factors if vector is None else vector.names) or None
+    if n_scenarios is not None:
+        n_scenarios = whole(n_scenarios, "n_scenarios", UINT64)
+    years = number(horizon_years, "horizon_years")
+    parts: Any
+    if _is_one(scenarios) or not isinstance(scenarios, Iterable):
+        parts = _rows(scenarios, names)
+    else:
+        parts = (_rows(part, names) for part in scenarios)
     rule = enum_of(QuantileRule, quantile_rule, "quantile_rule")
     shock = None if spot_shock is None else enum_of(SpotShock, spot_shock, "spot_shock")
     levels = levels_of(confidence)
@@ -385,14 +396,28 @@ def simulate(
     async def ask(client: RiskClient) -> RiskAnswer:
         found = await client.simulate_scenarios(
             held,
-            scenarios,
+            parts,
             levels,
             n_scenarios=n_scenarios,
             quantile_rule=rule,
             spot_shock=shock,
-            horizon_years=horizon_years,
+            horizon_years=years,
             progress=progress,
         )
         return RiskAnswer(found.figures, None, found.n_scenarios, None)
 
     return RiskResult("var", "scenarios", 1, names or (), DESK.ask(ask))
+
+
+def _is_one(scenarios: Any) -> bool:
+    """Whether it is one table, and not several that follow each other."""
+    if isinstance(scenarios, list | tuple):
+        return not any(hasattr(part, "__array__") and np.ndim(part) == 2 for part in scenarios)
+    return isinstance(scenarios, Mapping | Table) or hasattr(scenarios, "__array__")
+
+
+def _rows(scenarios: Any, names: Names | None) -> Floats:
+    """Return scenarios in the order of the portfolio; an array is not looked through."""
+    if isinstance(scenarios, np.ndarray) and scenarios.dtype.kind in "iuf":
+        return scenarios
+    return arrange(table_of(scenarios, "scenarios"), names, "scenarios", "portfolio").values

@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from enum import IntEnum
 from typing import Any
 
 import polars as pl
@@ -26,7 +27,7 @@ _WIDTH = 200
 
 
 class Result:
-    """What every answer can do; `title` and `records` say what it is."""
+    """What every answer can do; `title`, `records` and `notes` say what it is."""
 
     __slots__ = ()
 
@@ -38,6 +39,10 @@ class Result:
     def records(self) -> list[Record]:
         """Return its rows; all have the same columns."""
         raise NotImplementedError
+
+    def notes(self) -> list[str]:
+        """Return what a reader ought to know beside the rows, a line each."""
+        return []
 
     def plot(self) -> Any:
         """Return a plotly figure of it."""
@@ -71,7 +76,7 @@ class Result:
             made.add_column(words, justify="right" if index else "left", no_wrap=True)
         for record in records:
             made.add_row(*map(cell, record.values()))
-        return Group(Text(self.title), made)
+        return Group(Text(self.title), made, *map(Text, self.notes()))
 
     def __repr__(self) -> str:
         out = Console(file=io.StringIO(), width=_WIDTH, color_system=None)
@@ -89,6 +94,7 @@ class Result:
         return (
             f"<table><caption>{html.escape(self.title)}</caption>"
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+            + "".join(f"<p>{html.escape(note)}</p>" for note in self.notes())
         )
 
 
@@ -176,6 +182,15 @@ class RiskResult(Result):
         count = len(next(iter(columns.values()), ()))
         return pl.DataFrame({"name": self._names(count), **columns})
 
+    def notes(self) -> list[str]:
+        """Say how it was simulated where that is not factor by factor."""
+        if not self.answer.one_dimensional:
+            return []
+        return [
+            "one-dimensional: the portfolio's own return was simulated, "
+            "which has the same distribution (simulate_factors=True: every factor)"
+        ]
+
     def records(self) -> list[Record]:
         """Return one row a level."""
         return [_record(figures) for figures in self.answer.figures]
@@ -187,11 +202,18 @@ class RiskResult(Result):
             record | ({"components": parts} if (parts := self.components(f.confidence_bp)) else {})
             for record, f in zip(self.records(), answer.figures, strict=True)
         ]
+        garch = answer.fitted_garch
         known = {
             "sigma_1d": answer.sigma_1d,
             "n_scenarios": answer.n_scenarios or None,
             "seed": answer.seed,
+            "sampler": _name(answer.sampler),
+            "replications": answer.replications or None,
+            "horizon_method": _name(answer.horizon_method),
+            "one_dimensional": answer.one_dimensional or None,
+            "fitted_garch": None if garch is None else asdict(garch),
             "next_volatility": answer.next_volatility,
+            "cumulants": list(answer.cumulants) or None,
         }
         return {
             "title": self.title,
@@ -239,6 +261,10 @@ _BY_FACTOR = (
 )
 
 
+def _name(member: IntEnum | None) -> str | None:
+    return None if member is None else member.name.lower()
+
+
 def _record(figures: RiskFigures) -> Record:
     record: Record = {
         "confidence": percent(figures.confidence_bp),
@@ -249,5 +275,7 @@ def _record(figures: RiskFigures) -> Record:
         record |= {"var_se": figures.var_se, "es_se": figures.es_se}
     if (interval := figures.var_ci95) is not None:
         record |= {"var_lower": interval.lower, "var_upper": interval.upper}
+    if (interval := figures.es_ci95) is not None:
+        record |= {"es_lower": interval.lower, "es_upper": interval.upper}
     words = ", ".join(w.name.lower().replace("_", " ") for w in figures.warnings)
     return record | {"warnings": words}
