@@ -201,6 +201,7 @@ def test_stress_of_exposures(returns: Array) -> None:
         (risk.book([risk.spot("A", 1, 1.0)]), {"A": {"skew": 1}}, "shocks are spot, .* got skew"),
         (risk.book([risk.spot("A", 1, 1.0)]), {"A": "much"}, "spot: must be a number"),
         (risk.book([risk.spot("A", 1, 1.0)]), {"Z": -0.5}, "scenario s: Z is not in portfolio"),
+        (risk.book([risk.spot("A", 1, 1.0)]), risk.Shock("Z", -0.5), "s: Z is not in portfolio"),
     ],
 )
 def test_bad_scenarios_are_named(portfolio: Any, scenario: Any, says: str) -> None:

@@ -70,6 +70,17 @@ def simulated(**options: Any) -> Callable[[], Any]:
             lambda: risk.stress([1, 2, 3], covariance=np.eye(3), reverse_loss="x"),  # type: ignore[arg-type]
             "reverse_loss: must be a number, got 'x'",
         ),
+        (
+            lambda: risk.backtest(
+                RETURNS[:, 0],
+                window=250,
+                method="filtered",
+                volatility=risk.Garch(1, 2, "x"),  # type: ignore[arg-type]
+            ),
+            "beta: must be a number, got 'x'",
+        ),
+        (lambda: risk.covariance(RETURNS, repair="x"), "repair: must be True or False, got 'x'"),  # type: ignore[arg-type]
+        (simulated(simulate_factors="x"), "simulate_factors: must be True or False, got 'x'"),
         (lambda: risk.spot("A", 1j, 1.0), "qty: must be a number, got 1j"),  # type: ignore[arg-type]
     ],
 )

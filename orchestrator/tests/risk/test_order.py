@@ -147,5 +147,7 @@ def test_backtest_matches_days_by_name() -> None:
         risk.backtest(pnl, late)
     with pytest.raises(RiskInputError, match="es: d0 is in pnl but not in es"):
         risk.backtest(pnl, var, late)
+    with pytest.raises(RiskInputError, match="var: 0 is in var but not in pnl"):
+        risk.backtest(var.reset_index(drop=True)[1:], var.reset_index(drop=True)[:-1])
     with pytest.raises(RiskInputError, match="var: each row must come once"):
         risk.backtest(pnl, pd.Series(var.to_numpy(), index=["d0", "d0", *days[2:]]))

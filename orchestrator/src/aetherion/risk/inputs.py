@@ -309,6 +309,12 @@ def _polars_of(frame: Any, field: str) -> pl.DataFrame:
     return _frame({name: frame[name].to_numpy() for name in frame.columns}, field)
 
 
+def index_of(value: Any, table: Table) -> Names | None:
+    """Return the names of rows to match others by: of pandas a plain count too."""
+    is_pandas = _is_pandas(value, "Series") or _is_pandas(value, "DataFrame")
+    return tuple(map(str, value.index)) if is_pandas else table.rows
+
+
 def _labels(index: Any) -> Names | None:
     """Return the labels of a pandas index; a plain count is none."""
     if type(index).__name__ == "RangeIndex" and index.start == 0:
@@ -351,6 +357,17 @@ def number(value: Any, field: str) -> float:
     if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
         return float(value)
     raise RiskInputError(f"{field}: must be a number, got {_short(value)}")
+
+
+def flag(value: Any, field: str) -> bool:
+    """Return true or false.
+
+    Raises:
+        RiskInputError: it is something else.
+    """
+    if isinstance(value, bool | np.bool):
+        return bool(value)
+    raise RiskInputError(f"{field}: must be True or False, got {_short(value)}")
 
 
 UINT32, UINT64 = 2**32 - 1, 2**64 - 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,8 @@ from aetherion.risk.inputs import (
     Table,
     arrange_rows,
     enum_of,
+    flag,
+    index_of,
     levels_of,
     number,
     one_of,
@@ -169,8 +171,9 @@ def backtest(
         raise RiskInputError(f"var: give var or window, one of them, got {got}")
     source: VarForecasts | RollingForecasts
     if window is None:
-        shortfall = None if es is None else _forecasts(es, "es", days)
-        source = VarForecasts(_forecasts(var, "var", days), shortfall)
+        size, index = len(days.values), index_of(pnl, days)
+        shortfall = None if es is None else _forecasts(es, "es", size, index)
+        source = VarForecasts(_forecasts(var, "var", size, index), shortfall)
     else:
         source = RollingForecasts(
             whole(window, "window"),
@@ -193,12 +196,13 @@ def _series(value: Any, field: str) -> Table:
     return table
 
 
-def _forecasts(value: Any, field: str, days: Table) -> Floats:
+def _forecasts(value: Any, field: str, size: int, days: Names | None) -> Floats:
     table = _series(value, field)
-    size, got = len(days.values), len(table.values)
+    got = len(table.values)
     if got != size:
         raise RiskInputError(f"{field}: must have {size} values, one a day, got {got}")
-    return arrange_rows(table, days.rows, field, "pnl").values[:, 0]
+    table = replace(table, rows=index_of(value, table))
+    return arrange_rows(table, days, field, "pnl").values[:, 0]
 
 
 def _rolling(
@@ -311,7 +315,7 @@ def covariance(
     estimators: dict[str, CovarianceEstimator] = {
         "sample": SampleCovariance(),
         "ewma": Ewma() if decay is None else Ewma(number(decay, "decay")),
-        "ledoit_wolf": LedoitWolf(assume_centered),
+        "ledoit_wolf": LedoitWolf(flag(assume_centered, "assume_centered")),
         "given": GivenCovariance(),
     }
     one_of(estimators, method, "method")
@@ -320,6 +324,7 @@ def covariance(
     if assume_centered and method != "ledoit_wolf":
         raise RiskInputError(f"assume_centered: goes with ledoit_wolf only, got {method}")
     estimator = estimators[method]
+    repair = flag(repair, "repair")
     estimate = DESK.ask(
         lambda client: client.estimate_covariance(table.values, estimator, repair=repair)
     )

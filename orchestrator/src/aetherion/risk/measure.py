@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
@@ -23,6 +23,7 @@ from aetherion.risk.inputs import (
     align,
     arrange,
     enum_of,
+    flag,
     levels_of,
     number,
     one_of,
@@ -135,7 +136,7 @@ def _filtered(data: _Data) -> RiskMethod:
     return Filtered(
         data.past(),
         volatility_of(options.get("volatility", "ewma"), options.get("decay")),
-        by_factor=options.get("by_factor", False),
+        by_factor=flag(options.get("by_factor", False), "by_factor"),
         n_paths=whole(options.get("n_paths", 0), "n_paths"),
         seed=whole(options.get("seed", 1 if options.get("n_paths") else 0), "seed", UINT64),
     )
@@ -151,12 +152,14 @@ def _monte_carlo(data: _Data) -> RiskMethod:
         sampler=enum_of(Sampler, options.get("sampler", "pseudo"), "sampler"),
         replications=whole(options.get("replications", 0), "replications"),
         strata=None if (strata := options.get("strata")) is None else whole(strata, "strata"),
-        single_precision_normals=options.get("single_precision_normals", False),
+        single_precision_normals=flag(
+            options.get("single_precision_normals", False), "single_precision_normals"
+        ),
         spot_shock=None if shock is None else enum_of(SpotShock, shock, "spot_shock"),
         horizon_method=None
         if horizon is None
         else enum_of(HorizonMethod, horizon, "horizon_method"),
-        simulate_factors=options.get("simulate_factors", False),
+        simulate_factors=flag(options.get("simulate_factors", False), "simulate_factors"),
     )
 
 
@@ -350,8 +353,10 @@ def volatility_of(volatility: str | Ewma | Garch, decay: float | None = None) ->
         raise RiskInputError(f'decay: goes with volatility="ewma" only, got {decay}')
     if volatility == "garch":
         return Garch()
-    if isinstance(volatility, Ewma | Garch):
-        return volatility
+    if isinstance(volatility, Ewma):
+        return Ewma(number(volatility.decay, "decay"))
+    if isinstance(volatility, Garch):
+        return Garch(**{name: number(v, name) for name, v in asdict(volatility).items()})
     raise RiskInputError(f"volatility: must be ewma, garch, an Ewma or a Garch, got {volatility!r}")
 
 

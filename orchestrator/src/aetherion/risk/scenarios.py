@@ -176,7 +176,8 @@ def _shocks(scenario: str, given: Any) -> tuple[Shock, ...]:
 
 def _shock(scenario: str, underlying: str, given: Any) -> Shock:
     if isinstance(given, Shock):
-        return Shock(underlying, given.spot, given.volatility, given.rate, given.years)
+        underlying = underlying or given.underlying
+        given = {name: getattr(given, name) for name in _SHOCKED}
     moves = given if isinstance(given, Mapping) else {"spot": given}
     for name in moves:
         if name not in _SHOCKED:
