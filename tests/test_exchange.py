@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -11,10 +10,20 @@ from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
-from aetherion.client import ReplaceOrder, TradeStream, VenueClient
+import pytest
+
+from aetherion.client import (
+    DeadlineError,
+    FailedPreconditionError,
+    InvalidArgumentError,
+    ReplaceOrder,
+    TradeStream,
+    VenueClient,
+)
 from aetherion.market_data import ColumnId, MarketDataKind
 from aetherion.order import ExecType, ExecutionReport, NewOrder, OrdStatus, Side
-from processes import BIN, free_port
+from aetherion.v1 import order_pb2
+from processes import AETHERION, client_environment, free_port
 
 BTC = "BTC-USDT.SIM"
 Levels = dict[tuple[int, int], int]  # (side, price) to quantity
@@ -24,16 +33,17 @@ Levels = dict[tuple[int, int], int]  # (side, price) to quantity
 def exchange(port: int, log: Path) -> Iterator[subprocess.Popen[str]]:
     """The exchange, ready; killed on the way out, as by a crash."""
     process = subprocess.Popen(
-        [BIN / "aetherion-exchange", f"--listen=127.0.0.1:{port}", f"--log={log}"],
+        [AETHERION, "exchange", "--listen", f"127.0.0.1:{port}", "--log", log],
         stdout=subprocess.PIPE,
         text=True,
+        env=client_environment(log.parent),
     )
     try:
         assert process.stdout is not None
         assert "ready" in process.stdout.readline()
         yield process
     finally:
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
         assert process.stdout is not None
         process.stdout.close()
@@ -64,7 +74,10 @@ async def follow(client: VenueClient, until: Levels) -> None:
                 continue
             if columns[ColumnId.BOOK_FLAGS][row] & 4:
                 levels.clear()
-            key = (int(columns[ColumnId.BOOK_SIDE][row]), int(columns[ColumnId.BOOK_PX][row]))
+            key = (
+                int(columns[ColumnId.BOOK_SIDE][row]),
+                int(columns[ColumnId.BOOK_PX][row]),
+            )
             levels[key] = int(columns[ColumnId.BOOK_QTY][row])
             if not levels[key]:
                 del levels[key]
@@ -82,7 +95,10 @@ async def follow_orders(client: VenueClient, until: Levels) -> None:
                 continue
             if columns[ColumnId.BOOK_FLAGS][row] & 4:
                 orders.clear()
-            level = (int(columns[ColumnId.BOOK_SIDE][row]), int(columns[ColumnId.BOOK_PX][row]))
+            level = (
+                int(columns[ColumnId.BOOK_SIDE][row]),
+                int(columns[ColumnId.BOOK_PX][row]),
+            )
             number = int(columns[ColumnId.BOOK_ORDER_ID][row])
             orders[number] = level, int(columns[ColumnId.BOOK_QTY][row])
             if not orders[number][1]:
@@ -113,7 +129,9 @@ async def trade(client: VenueClient) -> list[ExecutionReport]:
     return reports
 
 
-def test_two_accounts_trade_and_a_killed_venue_is_the_same_again(tmp_path: Path) -> None:
+def test_two_accounts_trade_and_a_killed_venue_is_the_same_again(
+    tmp_path: Path,
+) -> None:
     """Reports, queries and market data agree, before and after kill -9."""
     asyncio.run(_kill_and_compare(tmp_path / "log", free_port()))
 
@@ -126,7 +144,12 @@ async def _kill_and_compare(log: Path, port: int) -> None:
             follower = asyncio.gather(follow(client, levels), follow_orders(client, levels))
             reports = await trade(client)
             kinds = [r.exec_type for r in reports]
-            assert kinds == [ExecType.NEW, ExecType.TRADE, ExecType.REPLACED, ExecType.REJECTED]
+            assert kinds == [
+                ExecType.NEW,
+                ExecType.TRADE,
+                ExecType.REPLACED,
+                ExecType.REJECTED,
+            ]
             fills = await client.query_fills("A")
             assert fills == [reports[1]]
             orders = await client.query_orders("A", open_only=True)
@@ -149,3 +172,43 @@ async def _kill_and_compare(log: Path, port: int) -> None:
                 await a.send(order("A", "b1", Side.BUY, "1.2", "60500"))
                 (again,) = await take(a, 1)
                 assert again == reports[2]
+
+
+def test_a_bad_client_harms_neither_the_venue_nor_its_own_account(
+    tmp_path: Path,
+) -> None:
+    """What nobody defined or could hold is refused, and all goes on."""
+    asyncio.run(_misbehave(tmp_path / "log", free_port()))
+
+
+async def _misbehave(log: Path, port: int) -> None:
+    with exchange(port, log) as process:
+        async with VenueClient(f"127.0.0.1:{port}") as client:
+            much = Decimal(9 * 10**18)
+            await client.deposit("A", "ZZZ", much)
+            with pytest.raises(FailedPreconditionError, match="must be countable"):
+                await client.deposit("A", "ZZZ", much)
+            async with await client.trade("A") as a:
+                with pytest.raises(DeadlineError):
+                    await a.receive(0.1)
+                unknown = order_pb2.NewOrder(
+                    cl_ord_id="x", account="A", instrument_id=BTC, order_qty=1000
+                )
+                unknown.side = 3  # type: ignore[assignment]
+                await a.send_message(unknown)
+                (report,) = await take(a, 1)
+                assert report.text == "side: must be BUY or SELL, got 3"
+                assert [o.last_report for o in await client.query_orders("A")] == [report]
+            async with await client.trade("A", report.sequence) as a:
+                long = order_pb2.NewOrder(
+                    cl_ord_id="y",
+                    account="A",
+                    instrument_id=BTC,
+                    strategy_id="s" * 3_000_000,
+                )
+                await a.send_message(long)
+                with pytest.raises(InvalidArgumentError, match="command: must have at most 16384"):
+                    await a.receive(10)
+            assert len(await client.query_orders("A")) == 1
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0

@@ -1,4 +1,4 @@
-"""A live session without data: the simulated exchange and its synthetic order flow, in real time."""
+"""A live session without data: the simulated exchange and its synthetic flow, in real time."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+
 from aetherion.client import TradingClient
 from aetherion.market_data import Quote, Trade, rows_of
 from aetherion.order import ExecType, NewOrder, OrdStatus, Side
@@ -28,9 +29,7 @@ from processes import (
 ACCOUNT = "A1"
 
 
-async def test_the_market_moves_is_never_crossed_and_fills(
-    tmp_path: Path, risk: Service
-) -> None:
+async def test_the_market_moves_is_never_crossed_and_fills(tmp_path: Path, risk: Service) -> None:
     service = trading_service(
         tmp_path,
         free_port(),
@@ -58,16 +57,10 @@ async def test_the_market_moves_is_never_crossed_and_fills(
                     break
             assert {q.instrument_id for q in quotes} == set(instruments)
             assert len({(q.instrument_id, q.bid_px, q.ask_px) for q in quotes}) > 20
-            latest = [
-                q
-                for q in quotes
-                if q.instrument_id == "BTCUSD.SIM" and q.ask is not None
-            ]
+            latest = [q for q in quotes if q.instrument_id == "BTCUSD.SIM" and q.ask is not None]
             ask = latest[-1].ask
             assert ask is not None
-            order = NewOrder(
-                "o1", ACCOUNT, "BTCUSD.SIM", Side.BUY, Decimal("0.01"), ask + 600
-            )
+            order = NewOrder("o1", ACCOUNT, "BTCUSD.SIM", Side.BUY, Decimal("0.01"), ask + 600)
             ack = await client.submit_order(order)
             assert ack.exec_type is ExecType.PENDING_NEW, ack.text
             async for report in client.stream_execution_reports(ACCOUNT):
@@ -81,8 +74,7 @@ async def test_the_market_moves_is_never_crossed_and_fills(
                 "BTCUSD.SIM": Decimal("0.01")
             }
             paid = sum(
-                f.last_qty * f.last_px + (f.commission.amount if f.commission else 0)
-                for f in fills
+                f.last_qty * f.last_px + (f.commission.amount if f.commission else 0) for f in fills
             )
             assert account.cash == 1_000_000 - paid
         assert trading.stop() == 0
@@ -101,17 +93,13 @@ def test_run_live_trades_without_data(tmp_path: Path) -> None:
     lines = (tmp_path / "runs" / "synthetic" / "fills.csv").read_text().splitlines()[1:]
     for fill in (line.split(",") for line in lines):
         sign = 1 if fill[6] == "BUY" else -1
-        positions[fill[5]] = positions.get(fill[5], Decimal(0)) + sign * Decimal(
-            fill[7]
-        )
+        positions[fill[5]] = positions.get(fill[5], Decimal(0)) + sign * Decimal(fill[7])
     held = {i: Decimal(qty) for i, qty in result["days"][-1]["positions"].items()}
     assert {i: qty for i, qty in positions.items() if qty} == held
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_ends_a_live_run_with_its_result(
-    tmp_path: Path, number: signal.Signals
-) -> None:
+def test_ctrl_c_ends_a_live_run_with_its_result(tmp_path: Path, number: signal.Signals) -> None:
     with subprocess.Popen(
         [AETHERION, "run", "--live"],
         cwd=tmp_path,

@@ -50,6 +50,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	seed := flags.Uint64("seed", 1, "of the latencies, the flow and random faults")
 	latency := flags.String("latency", "0s", "in each direction: 2ms, or log-normal 2ms~0.5")
 	lively := flags.Bool("flow", false, "let a synthetic flow of orders trade")
+	asJSON := flags.Bool("json", false, "say that it is ready in JSON")
 	var plan misbehaviour
 	flags.StringVar(&plan.file, "faults", "", "file with a plan of faults, one a line")
 	flags.StringVar(&plan.rates, "fault-rates", "", "random faults: drop=0.01,delay=0.05")
@@ -87,7 +88,11 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "exchange %s ready on %s\n", config.Instruments[0].Venue(), listener.Addr())
+	if *asJSON {
+		fmt.Fprintf(out, "{\"ready\": true, \"address\": %q, \"pid\": %d}\n", listener.Addr(), os.Getpid())
+	} else {
+		fmt.Fprintf(out, "exchange %s ready on %s\n", config.Instruments[0].Venue(), listener.Addr())
+	}
 	return venue.Serve(ctx, listener)
 }
 

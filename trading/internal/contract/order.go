@@ -35,7 +35,7 @@ func DecodeNewOrder(o *pb.NewOrder) (engine.NewOrder, error) {
 	err := first(
 		unserved(o),
 		Name("cl_ord_id", o.GetClOrdId()), Name("account", o.GetAccount()), Name("instrument_id", o.GetInstrumentId()),
-		strategy(o.GetStrategyId()), sideErr, ordTypeErr, tifErr,
+		StrategyID(o.GetStrategyId()), sideErr, ordTypeErr, tifErr,
 	)
 	if err != nil {
 		return engine.NewOrder{}, err
@@ -184,7 +184,8 @@ func price(o *engine.NewOrder) *int64 {
 	return &value
 }
 
-func strategy(id string) error {
+// StrategyID checks the name of a strategy; an order may have none.
+func StrategyID(id string) error {
 	if len(id) > maxStrategyLength {
 		return fmt.Errorf("strategy_id: must have at most %d characters, got %d", maxStrategyLength, len(id))
 	}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 from pathlib import Path
 from typing import Annotated
 
@@ -47,23 +45,5 @@ def exchange(
     flags += ["--flow"] if flow else []
     flags += [f"--faults={faults}"] if faults else []
     flags += [f"--fault-rates={fault_rates}"] if fault_rates else []
-    with subprocess.Popen([program, *flags], stdout=subprocess.PIPE, text=True) as process:
-        try:
-            _announce(process, as_json)
-            code = process.wait()
-        except KeyboardInterrupt:  # the terminal told the program, too
-            process.terminate()
-            code = process.wait()
-    if code:
-        raise typer.Exit(code)
-
-
-def _announce(process: subprocess.Popen[str], as_json: bool) -> None:
-    """Print that the venue is ready; print nothing when it ended before."""
-    assert process.stdout is not None
-    line = process.stdout.readline().strip()
-    if not line:
-        return
-    if as_json:
-        line = json.dumps({"ready": True, "address": line.rpartition(" ")[2], "pid": process.pid})
-    print(line, flush=True)
+    flags += ["--json"] if as_json else []
+    os.execv(program, [program.name, *flags])  # so that a signal to this process reaches the venue

@@ -154,6 +154,7 @@ class Duplex(Generic[Q, T]):
         self._call = call
         self._statuses: list[tuple[grpc.StatusCode, str]] = []
         call.add_done_callback(self._note_status)
+        self._reading: asyncio.Future[Any] | None = None
 
     async def send(self, request: Q) -> None:
         """Send one request, as soon as flow control lets it."""
@@ -177,11 +178,13 @@ class Duplex(Generic[Q, T]):
         """Return the next response, None when the service ended the stream well.
 
         Raises:
-            DeadlineError: nothing came for `timeout_s`.
+            DeadlineError: nothing came for `timeout_s`. The stream lives on.
         """
+        if self._reading is None:
+            self._reading = asyncio.ensure_future(self._call.read())
         try:
-            async with asyncio.timeout(timeout_s):
-                response = await self._call.read()
+            async with asyncio.timeout(timeout_s):  # a read that is cancelled would end the call
+                response = await asyncio.shield(self._reading)
         except aio.AioRpcError as error:
             raise self._channel.error(await self._cause(error)) from None
         except TimeoutError:
@@ -189,6 +192,9 @@ class Duplex(Generic[Q, T]):
             raise DeadlineError(
                 f"{where}: no answer within {timeout_s:g} s; does it hang?"
             ) from None
+        finally:
+            if self._reading.done():
+                self._reading = None
         return None if response is aio.EOF else cast(T, response)
 
     def _note_status(self, call: Any) -> None:
@@ -214,4 +220,6 @@ class Duplex(Generic[Q, T]):
 
     def cancel(self) -> None:
         """End the stream at once; harmless when it has ended."""
+        if self._reading is not None:
+            self._reading.cancel()
         self._call.cancel()

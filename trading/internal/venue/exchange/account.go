@@ -36,6 +36,18 @@ type named struct {
 	order   *order
 }
 
+// Countable refuses a deposit that would take the venue's sum of a currency beyond what an amount can be.
+func (x *Exchange) Countable(d *pb.Deposit) error {
+	money, err := contract.DecodeMoney("amount", d.GetAmount())
+	if err != nil {
+		return err
+	}
+	if _, err := x.supply[money.Currency].Add(money.Amount); err != nil {
+		return fmt.Errorf("amount: all deposits of %s must be countable, got %s more: %w", money.Currency, money, err)
+	}
+	return nil
+}
+
 // deposit is checked already, but for the sum of all deposits.
 func (x *Exchange) deposit(d *pb.Deposit) {
 	money, err := contract.DecodeMoney("amount", d.GetAmount())

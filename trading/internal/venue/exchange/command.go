@@ -4,18 +4,26 @@ import (
 	"errors"
 	"fmt"
 
+	"google.golang.org/protobuf/proto"
+
 	pb "aetherion/trading/gen/aetherion/v1"
 	"aetherion/trading/internal/contract"
 	"aetherion/trading/internal/engine"
 )
 
+// maxCommand is far above what a command needs, and small enough that those of one log write fit it.
+const maxCommand = 16 << 10
+
 // Check refuses what is not a command at all. What breaks a rule of the market is a rejection.
 func Check(command *pb.VenueCommand) error {
+	if size := proto.Size(command); size > maxCommand {
+		return fmt.Errorf("command: must have at most %d bytes, got %d", maxCommand, size)
+	}
 	switch c := command.GetCommand().(type) {
 	case *pb.VenueCommand_NewOrder:
 		n := c.NewOrder
 		return errors.Join(contract.Name("cl_ord_id", n.GetClOrdId()), contract.Name("account", n.GetAccount()),
-			contract.Name("instrument_id", n.GetInstrumentId()))
+			contract.Name("instrument_id", n.GetInstrumentId()), contract.StrategyID(n.GetStrategyId()))
 	case *pb.VenueCommand_ReplaceOrder:
 		r := c.ReplaceOrder
 		return errors.Join(contract.Name("cl_ord_id", r.GetClOrdId()), contract.Name("account", r.GetAccount()),
@@ -50,6 +58,22 @@ func checkDeposit(d *pb.Deposit) error {
 		return fmt.Errorf("amount: must be positive, got %s", money)
 	}
 	return nil
+}
+
+// known is an order without the values of enumerations that nobody defines. It is refused for them, and a
+// client could not read a report that repeats them.
+func known(n *pb.NewOrder) *pb.NewOrder {
+	o := proto.CloneOf(n)
+	if _, defined := pb.Side_name[int32(o.GetSide())]; !defined {
+		o.Side = pb.Side_SIDE_UNSPECIFIED
+	}
+	if _, defined := pb.OrdType_name[int32(o.GetOrdType())]; !defined {
+		o.OrdType = pb.OrdType_ORD_TYPE_UNSPECIFIED
+	}
+	if _, defined := pb.TimeInForce_name[int32(o.GetTimeInForce())]; !defined {
+		o.TimeInForce = pb.TimeInForce_TIME_IN_FORCE_UNSPECIFIED
+	}
+	return o
 }
 
 // breach is the rule that an order breaks.

@@ -56,7 +56,7 @@ func (x *Exchange) submit(n *pb.NewOrder, refuse bool) {
 		return
 	}
 	x.orders++
-	o := &order{number: x.orders, asked: proto.CloneOf(n), account: a, book: b, leaves: n.GetOrderQty()}
+	o := &order{number: x.orders, asked: known(n), account: a, book: b, leaves: n.GetOrderQty()}
 	a.names[n.GetClOrdId()] = named{n, o}
 	a.orders = append(a.orders, o)
 	if b == nil {

@@ -183,7 +183,7 @@ func (x *Exchange) reject(o *order, b *breach) {
 
 // refuse answers for an order that does not come to be: its account or its name is not its own.
 func (x *Exchange) refuse(n *pb.NewOrder, b *breach) {
-	r := x.draft(n, pb.ExecType_EXEC_TYPE_REJECTED, b.text)
+	r := x.draft(known(n), pb.ExecType_EXEC_TYPE_REJECTED, b.text)
 	r.OrdStatus, r.OrdRejReason, r.RejectedBy = pb.OrdStatus_ORD_STATUS_REJECTED, b.reason, pb.RejectedBy_REJECTED_BY_VENUE
 	if a := x.accounts[n.GetAccount()]; a != nil {
 		x.record(a, r)

@@ -78,6 +78,9 @@ func (s service) DescribeVenue(_ context.Context, r *pb.DescribeVenueRequest) (*
 func (s service) Administer(ctx context.Context, r *pb.AdministerRequest) (*pb.AdministerResponse, error) {
 	switch c := r.GetCommand().GetCommand().(type) {
 	case *pb.VenueCommand_Deposit:
+		if err := s.countable(c.Deposit); err != nil {
+			return nil, err
+		}
 	case *pb.VenueCommand_TradingHalt:
 		known := func(i instrument) bool { return i.InstrumentID == c.TradingHalt.GetInstrumentId() }
 		if !slices.ContainsFunc(s.venue.exchange.Instruments(), known) {
@@ -94,6 +97,15 @@ func (s service) Administer(ctx context.Context, r *pb.AdministerRequest) (*pb.A
 		return nil, err
 	}
 	return &pb.AdministerResponse{}, nil
+}
+
+func (s service) countable(d *pb.Deposit) error {
+	s.venue.mu.Lock()
+	defer s.venue.mu.Unlock()
+	if err := s.venue.exchange.Countable(d); err != nil {
+		return status.Error(codes.FailedPrecondition, err.Error())
+	}
+	return nil
 }
 
 // settlement refuses a bust or correction that cannot be; one that has become so until it is done changes nothing.

@@ -112,6 +112,9 @@ func (s service) listen(stream pb.VenueService_TradeServer, one *session) error 
 }
 
 func mayTrade(c *pb.VenueCommand, account string) error {
+	if c.GetRefuse() {
+		return status.Error(codes.InvalidArgument, "refuse: must be false, it is a fault of the venue")
+	}
 	var named string
 	switch c := c.GetCommand().(type) {
 	case *pb.VenueCommand_NewOrder:
