@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import io
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import IntEnum
@@ -26,27 +27,27 @@ Record = dict[str, Any]
 _WIDTH = 200
 
 
-class Result:
+class Result(ABC):
     """What every answer can do; `title`, `records` and `notes` say what it is."""
 
     __slots__ = ()
 
     @property
+    @abstractmethod
     def title(self) -> str:
         """What it is, in a line."""
-        raise NotImplementedError
 
+    @abstractmethod
     def records(self) -> list[Record]:
         """Return its rows; all have the same columns."""
-        raise NotImplementedError
 
     def notes(self) -> list[str]:
         """Return what a reader ought to know beside the rows, a line each."""
         return []
 
+    @abstractmethod
     def plot(self) -> Any:
         """Return a plotly figure of it."""
-        raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for JSON: its title and its rows."""
