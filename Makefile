@@ -114,8 +114,8 @@ clean: ## Remove everything generated or built, and the virtual environment
 test: lint test-go test-rust test-python test-cross ## Lint, then all suites; each prints its count
 
 .PHONY: test-go test-rust test-python test-cross
-test-go: build ## Go tests
-	@cd trading && go test -count=1 -race -timeout 5m ./... -json | $(CURDIR)/$(VENV)/bin/python $(CURDIR)/tests/count_go.py
+test-go: build ## Go tests (SEED=N: another seed of the random ones)
+	@cd trading && AETHERION_SEED=$(SEED) go test -count=1 -race -timeout 5m ./... -json | $(CURDIR)/$(VENV)/bin/python $(CURDIR)/tests/count_go.py
 test-rust: build ## Rust tests (SEED=N: another seed of the random ones)
 	@cd risk && PROPTEST_RNG_SEED=$(SEED) cargo test --locked --quiet --workspace
 test-python: build ## Python tests

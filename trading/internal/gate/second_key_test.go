@@ -6,9 +6,9 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
-	"time"
 
 	"aetherion/trading/internal/engine"
+	"aetherion/trading/internal/testseed"
 )
 
 func decimal(mantissa int64, scale uint32) *engine.Decimal {
@@ -120,7 +120,7 @@ func TestSecondKeyFollowsWhatItIsTold(t *testing.T) {
 
 // The key agrees with rationals that know no size.
 func TestSecondKeyAgreesWithRationals(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
+	seed := testseed.Of(t)
 	random := rand.New(rand.NewPCG(seed, 0))
 	number := func() int64 { return int64(random.Uint64() >> (1 + random.IntN(63))) }
 	blocked := 0

@@ -12,6 +12,7 @@ import (
 
 	aetherionv1 "aetherion/trading/gen/aetherion/v1"
 	"aetherion/trading/internal/engine"
+	"aetherion/trading/internal/testseed"
 )
 
 // recording approves everything and keeps all events it receives, one slice a message.
@@ -195,8 +196,7 @@ func TestTellNeverHangsOnAServiceThatDoesNotRead(t *testing.T) {
 // Whatever a service does, every ask is decided in time, and an order is approved only if the service
 // approved that order on a stream whose snapshot held all orders approved before.
 func TestChaos(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	seed := testseed.Of(t)
 	var approvedByRisk sync.Map
 	var streams uint64
 	var mu sync.Mutex

@@ -12,7 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
+
+	"aetherion/trading/internal/testseed"
 )
 
 // image is a closed journal of about this many bytes of records, on a disk in memory.
@@ -72,7 +73,7 @@ func TestBitFlips(t *testing.T) {
 		t.Fatal(err)
 	}
 	bits := len(names.segments) * int(whole.size) * 8
-	seed := uint64(time.Now().UnixNano())
+	seed := testseed.Of(t)
 	random := rand.New(rand.NewPCG(seed, 0))
 	var flips []int
 	for range samples {

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"strconv"
 	"testing"
-	"time"
+
+	"aetherion/trading/internal/testseed"
 )
 
 // life is a journal that crashes again and again, and what must be in it.
@@ -90,15 +90,11 @@ func (l *life) check(f *File) error {
 // Wherever the machine or the process stops (in an append, a roll, a snapshot, a compaction, a repair),
 // the next process finds everything acknowledged and refuses nothing.
 func TestCrashAtEveryStep(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
+	seed := testseed.Of(t)
 	lives := 300
-	if given := os.Getenv("AETHERION_SEED"); given != "" {
-		seed, _ = strconv.ParseUint(given, 10, 64)
-	}
 	if os.Getenv("AETHERION_SOAK") != "" {
 		lives = 300_000
 	}
-	t.Logf("seed %d", seed)
 	crashes, torn, compacted := 0, 0, 0
 	for n := range lives {
 		l := life{random: rand.New(rand.NewPCG(seed, uint64(n))), disk: newSimDisk(seed + uint64(n))}

@@ -311,7 +311,9 @@ func TestMarkIsSyncedWhenIdle(t *testing.T) {
 	disk := newSimDisk(1)
 	f := mustOpen(t, disk, Options{SegmentSize: MinSegmentSize, markDelay: time.Millisecond})
 	mustAppend(t, f, "a")
+	disk.mu.Lock()
 	mark := disk.files[markName]
+	disk.mu.Unlock()
 	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
 		disk.mu.Lock()
 		pending := len(mark.pending)

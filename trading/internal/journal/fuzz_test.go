@@ -6,7 +6,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"testing"
-	"time"
+
+	"aetherion/trading/internal/testseed"
 )
 
 // decode reads a segment that may hold anything, and so a record, an event, a mark and a snapshot. It
@@ -61,8 +62,7 @@ func FuzzSegment(f *testing.F) {
 // A bounded run of the same in every test: valid bytes, changed in a few places, with the checksums of
 // half of them made right again so that what is behind them is reached.
 func TestSegmentOfChangedBytes(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	seed := testseed.Of(t)
 	random := rand.New(rand.NewPCG(seed, 0))
 	originals := seeds()
 	records := 0

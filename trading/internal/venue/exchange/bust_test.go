@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	pb "aetherion/trading/gen/aetherion/v1"
+	"aetherion/trading/internal/testseed"
 )
 
 func bust(execID string) *pb.VenueCommand {
@@ -119,7 +120,7 @@ func TestARefusedOrderIsRejectedWhateverItAsksFor(t *testing.T) {
 func TestMoneyIsConservedWhileTradesAreBustedAndCorrected(t *testing.T) {
 	x := newExchange(t, Config{})
 	open(t, x)
-	random := rand.New(rand.NewPCG(seed(t), 2))
+	random := rand.New(rand.NewPCG(testseed.Of(t), 2))
 	g := generator{Rand: random}
 	counts := map[pb.ExecType]int{}
 	for i := range 20_000 {

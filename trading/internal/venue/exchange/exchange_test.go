@@ -3,7 +3,6 @@ package exchange
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strconv"
 	"testing"
 	"time"
@@ -13,21 +12,9 @@ import (
 	pb "aetherion/trading/gen/aetherion/v1"
 	"aetherion/trading/internal/engine"
 	"aetherion/trading/internal/market"
+	"aetherion/trading/internal/testseed"
 	"aetherion/trading/internal/venue/sim"
 )
-
-func seed(t testing.TB) uint64 {
-	s := uint64(1)
-	if text := os.Getenv("AETHERION_SEED"); text != "" {
-		parsed, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			t.Fatalf("AETHERION_SEED: must be a whole number, got %q", text)
-		}
-		s = parsed
-	}
-	t.Logf("AETHERION_SEED=%d", s)
-	return s
-}
 
 func instruments() []engine.Instrument {
 	one := engine.Instrument{
@@ -264,7 +251,7 @@ func check(t *testing.T, x *Exchange) {
 func TestMoneyAndQuantityAreConservedAtEveryStep(t *testing.T) {
 	x := newExchange(t, Config{})
 	open(t, x)
-	g := generator{Rand: rand.New(rand.NewPCG(seed(t), 1))}
+	g := generator{Rand: rand.New(rand.NewPCG(testseed.Of(t), 1))}
 	rebuilt := [2]map[int64]int64{{}, {}} // of the first instrument
 	counts := map[pb.ExecType]int{}
 	compared, steps := 0, 100_000

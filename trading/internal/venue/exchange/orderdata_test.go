@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"aetherion/trading/internal/market"
+	"aetherion/trading/internal/testseed"
 	"aetherion/trading/internal/venue/sim"
 )
 
@@ -51,7 +52,7 @@ func (f *follower) take(t *testing.T, rows []market.Row) {
 func TestOrdersAreToldInTheirPriority(t *testing.T) {
 	x := newExchange(t, Config{})
 	open(t, x)
-	g := generator{Rand: rand.New(rand.NewPCG(seed(t), 2))}
+	g := generator{Rand: rand.New(rand.NewPCG(testseed.Of(t), 2))}
 	f := follower{queues: [2]map[int64][]shownID{{}, {}}}
 	compared := 0
 	for step := range 20_000 {

@@ -2,25 +2,11 @@ package sim
 
 import (
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"testing"
-)
 
-// seed returns AETHERION_SEED, or one of its own, and prints it.
-func seed(t testing.TB) uint64 {
-	s := rand.Uint64()
-	if text := os.Getenv("AETHERION_SEED"); text != "" {
-		parsed, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			t.Fatalf("AETHERION_SEED: must be a whole number, got %q", text)
-		}
-		s = parsed
-	}
-	t.Logf("AETHERION_SEED=%d", s)
-	return s
-}
+	"aetherion/trading/internal/testseed"
+)
 
 // generator makes commands that meet each other: few prices, few owners, ids that mostly exist.
 type generator struct {
@@ -125,8 +111,8 @@ func TestTwin(t *testing.T) {
 	if testing.Short() || raceEnabled {
 		commands = 100_000
 	}
-	g := &generator{Rand: rand.New(rand.NewPCG(seed(t), 1))}
-	const maxOrders = 50
+	g := &generator{Rand: rand.New(rand.NewPCG(testseed.Of(t), 1))}
+	const maxOrders = 40 // low enough to be reached often
 	exchange := NewExchange(3, maxOrders)
 	twins := []*twin{newTwin(0, maxOrders), newTwin(1, maxOrders), newTwin(2, maxOrders)}
 	generators := []*generator{{Rand: g.Rand}, {Rand: g.Rand}, {Rand: g.Rand}}
@@ -211,7 +197,7 @@ func checkLevel(t *testing.T, command int, b *Book, price int64, index int32) in
 
 // TestConservation: what was accepted is traded, canceled, expired, refused by nobody, or still open.
 func TestConservation(t *testing.T) {
-	g := &generator{Rand: rand.New(rand.NewPCG(seed(t), 2))}
+	g := &generator{Rand: rand.New(rand.NewPCG(testseed.Of(t), 2))}
 	book, naive := NewBook(0, 500), newTwin(0, 500)
 	open := map[uint64]int64{}
 	for i := range 50_000 {
@@ -252,7 +238,7 @@ func TestConservation(t *testing.T) {
 
 // TestLadder compares the trie with a sorted list, over prices near and far apart.
 func TestLadder(t *testing.T) {
-	r := rand.New(rand.NewPCG(seed(t), 3))
+	r := rand.New(rand.NewPCG(testseed.Of(t), 3))
 	for _, spread := range []int64{1, 60, 5_000, 1 << 30, 1 << 61} {
 		prices, sorted := newLadder(), []int64{}
 		for i := range 20_000 {
