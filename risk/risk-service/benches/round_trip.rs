@@ -111,8 +111,13 @@ impl Gate {
         let (requests, receiver) = mpsc::channel(16);
         let responses = client.check(ReceiverStream::new(receiver)).await.expect("a stream").into_inner();
         let gate = Self { requests, responses, sequence: 1 };
-        gate.send(vec![PretradeEvent { sequence: 1, transact_time_ns: 0, event: Some(Event::Snapshot(snapshot())) }])
-            .await;
+        gate.send(vec![PretradeEvent {
+            sequence: 1,
+            transact_time_ns: 0,
+            event: Some(Event::Snapshot(snapshot())),
+            ..PretradeEvent::default()
+        }])
+        .await;
         gate
     }
 
@@ -148,8 +153,13 @@ impl Gate {
             price: Some(15_000),
             ..NewOrder::default()
         };
-        let check = PretradeCheck { order_id: self.sequence, new_order: Some(new_order) };
-        PretradeEvent { sequence: self.sequence, transact_time_ns: 0, event: Some(Event::Check(check)) }
+        let check = PretradeCheck { order_id: self.sequence, new_order: Some(new_order), ..PretradeCheck::default() };
+        PretradeEvent {
+            sequence: self.sequence,
+            transact_time_ns: 0,
+            event: Some(Event::Check(check)),
+            ..PretradeEvent::default()
+        }
     }
 }
 

@@ -50,7 +50,7 @@ prop_compose! {
         decimals in (any_decimal(), any_decimal(), any_decimal())
     ) -> RiskLimits {
         let (max_order_qty, max_order_notional, max_position_qty) = decimals;
-        let limit = RiskLimit { account, instrument_id, max_order_qty, max_order_notional, max_position_qty };
+        let limit = RiskLimit { account, instrument_id, max_order_qty, max_order_notional, max_position_qty, ..RiskLimit::default() };
         RiskLimits { version, limits: vec![limit], market_order_band_bps }
     }
 }
@@ -78,13 +78,13 @@ fn any_event() -> BoxedStrategy<Event> {
     let ids = || (any_id(), any_id());
     prop_oneof![
         4 => (0u64..9, prop::option::weighted(0.95, any_order()))
-            .prop_map(|(order_id, new_order)| Event::Check(PretradeCheck { order_id, new_order })),
+            .prop_map(|(order_id, new_order)| Event::Check(PretradeCheck { order_id, new_order, ..PretradeCheck::default() })),
         2 => (0u64..9, ids(), any_value(2), any_integer()).prop_map(|(order_id, (account, instrument_id), side, last_qty)| {
-            Event::Fill(PretradeFill { order_id, account, instrument_id, side, last_qty, last_px: 0 })
+            Event::Fill(PretradeFill { order_id, account, instrument_id, side, last_qty, last_px: 0, ..PretradeFill::default() })
         }),
         1 => (0u64..9).prop_map(|order_id| Event::Release(PretradeRelease { order_id })),
         1 => (ids(), any_integer()).prop_map(|((account, instrument_id), qty)| {
-            Event::Adjust(PretradeAdjust { account, instrument_id, qty })
+            Event::Adjust(PretradeAdjust { account, instrument_id, qty, ..PretradeAdjust::default() })
         }),
         1 => (any_id(), any_integer()).prop_map(|(instrument_id, mark_px)| Event::Mark(Mark { instrument_id, mark_px })),
         1 => any_limits().prop_map(Event::RiskLimits),
@@ -92,7 +92,7 @@ fn any_event() -> BoxedStrategy<Event> {
         1 => any_id().prop_map(|account| Event::AccountOpened(AccountOpened { account, base_currency: String::new() })),
         1 => (prop::option::of(any_instrument()), any_limits(), ids(), any_integer(), any_integer()).prop_map(
             |(instrument, risk_limits, (account, instrument_id), net_qty, leaves_qty)| {
-                let hold = PretradeHold { order_id: 8, account, instrument_id, side: 1, leaves_qty };
+                let hold = PretradeHold { order_id: 8, account, instrument_id, side: 1, leaves_qty, ..PretradeHold::default() };
                 Event::Snapshot(PretradeSnapshot { positions: vec![position(net_qty)], holds: vec![hold],
                     ..start(instrument, risk_limits) })
             }
@@ -102,7 +102,7 @@ fn any_event() -> BoxedStrategy<Event> {
 }
 
 fn position(net_qty: i64) -> PretradePosition {
-    PretradePosition { account: "A".into(), instrument_id: "A".into(), net_qty }
+    PretradePosition { account: "A".into(), instrument_id: "A".into(), net_qty, ..PretradePosition::default() }
 }
 
 /// A snapshot of account A and of instrument A, unless another is given.
@@ -130,13 +130,13 @@ proptest! {
         let mut session = Session::new(Boards::default());
         let snapshot = start(None, RiskLimits::default());
         let mut sequence = 1;
-        let first = PretradeEvent { sequence, transact_time_ns: 0, event: Some(Event::Snapshot(snapshot)) };
+        let first = PretradeEvent { sequence, transact_time_ns: 0, event: Some(Event::Snapshot(snapshot)), ..PretradeEvent::default() };
         let begun = session.answer(CheckRequest { epoch: 1, events: vec![first], ..Default::default() });
         prop_assert!(begun.is_ok(), "a snapshot is taken");
         for (event, step) in events {
             sequence += step;
             let is_check = matches!(event, Event::Check(_));
-            let event = PretradeEvent { sequence, transact_time_ns: 0, event: Some(event) };
+            let event = PretradeEvent { sequence, transact_time_ns: 0, event: Some(event), ..PretradeEvent::default() };
             // A real stream ends at the first refusal; here it goes on, as the state must survive that too.
             if let Ok(answer) = session.answer(CheckRequest { epoch: 1, events: vec![event], ..Default::default() }) {
                 prop_assert_eq!(answer.is_some(), is_check, "a check is answered, and nothing else");
@@ -150,7 +150,7 @@ proptest! {
         alterations in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
     ) {
         let events = events.into_iter().zip(1..).map(|(event, sequence)| {
-            PretradeEvent { sequence, transact_time_ns: 0, event: Some(event) }
+            PretradeEvent { sequence, transact_time_ns: 0, event: Some(event), ..PretradeEvent::default() }
         });
         let mut bytes = CheckRequest { epoch: 1, events: events.collect(), ..Default::default() }.encode_to_vec();
         for (place, byte) in alterations {

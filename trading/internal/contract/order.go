@@ -65,6 +65,8 @@ func unserved(o *pb.NewOrder) error {
 		return fmt.Errorf("expire_time_ns: must be 0, GTD orders are not taken here, got %d", o.GetExpireTimeNs())
 	case len(o.GetExecInsts()) != 0:
 		return fmt.Errorf("exec_insts: must be empty, none is taken here, got %v", o.GetExecInsts())
+	case o.GetTrailingAmount() != 0 || o.GetTrailingBps() != 0:
+		return fmt.Errorf("trailing_amount, trailing_bps: must be 0, trailing stops are not taken here, got %d and %d", o.GetTrailingAmount(), o.GetTrailingBps())
 	case o.GetSelfTradePrevention() != 0:
 		return fmt.Errorf("self_trade_prevention: must be unspecified, got %v", o.GetSelfTradePrevention())
 	}

@@ -50,7 +50,11 @@ impl Session {
         if let (Some(shows), Some(state), false) = (&self.shows, &self.state, changes.is_empty()) {
             shows.publish(changes, state.sequence, time);
         }
-        Ok((!decisions.is_empty()).then_some(CheckResponse { epoch: self.epoch, decisions }))
+        Ok((!decisions.is_empty()).then_some(CheckResponse {
+            epoch: self.epoch,
+            decisions,
+            ..CheckResponse::default()
+        }))
     }
 
     /// Applies one event, and adds what of it is to be shown.

@@ -26,6 +26,7 @@ pub(super) fn event(event: proto::PretradeEvent) -> Result<Event> {
         Sent::RiskLimits(sent) => Event::RiskLimits(risk_limits(sent)?),
         Sent::Instrument(sent) => Event::Instrument(instrument(sent)?),
         Sent::AccountOpened(sent) => Event::AccountOpened { account: sent.account },
+        other => return Err(EventError::new("event", "event", "must be one that is decided on", format!("{other:?}"))),
     })
 }
 
@@ -115,9 +116,7 @@ fn new_order(sent: proto::NewOrder) -> NewOrder {
         ord_type: match proto::OrdType::try_from(sent.ord_type) {
             Ok(proto::OrdType::Market) => Ok(OrdType::Market),
             Ok(proto::OrdType::Limit) => Ok(OrdType::Limit),
-            Ok(proto::OrdType::Unspecified | proto::OrdType::Stop | proto::OrdType::StopLimit) | Err(_) => {
-                Err(Unknown(sent.ord_type))
-            }
+            Ok(_) | Err(_) => Err(Unknown(sent.ord_type)),
         },
         time_in_force: match proto::TimeInForce::try_from(sent.time_in_force) {
             Ok(proto::TimeInForce::Day) => Ok(TimeInForce::Day),

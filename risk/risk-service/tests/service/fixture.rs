@@ -90,12 +90,15 @@ impl Gate {
 }
 
 pub fn event(sequence: u64, event: Event) -> PretradeEvent {
-    PretradeEvent { sequence, transact_time_ns: 0, event: Some(event) }
+    PretradeEvent { sequence, transact_time_ns: 0, event: Some(event), ..PretradeEvent::default() }
 }
 
 /// Asks about an order whose id is its sequence.
 pub fn check(sequence: u64, new_order: NewOrder) -> PretradeEvent {
-    event(sequence, Event::Check(PretradeCheck { order_id: sequence, new_order: Some(new_order) }))
+    event(
+        sequence,
+        Event::Check(PretradeCheck { order_id: sequence, new_order: Some(new_order), ..PretradeCheck::default() }),
+    )
 }
 
 pub fn buy(order_qty: i64) -> NewOrder {

@@ -35,7 +35,12 @@ async fn a_batch_of_checks_is_answered_by_a_batch_of_decisions_in_order() {
 async fn events_without_checks_move_the_state_and_have_no_answer() {
     let service = Running::start("").await;
     let mut gate = Gate::with(&service.channel, snapshot(100)).await;
-    let adjust = PretradeAdjust { account: "A1".into(), instrument_id: "AAPL.XNAS".into(), qty: 50 };
+    let adjust = PretradeAdjust {
+        account: "A1".into(),
+        instrument_id: "AAPL.XNAS".into(),
+        qty: 50,
+        ..PretradeAdjust::default()
+    };
     gate.send(1, vec![event(2, Event::Adjust(adjust))]).await;
     gate.send(1, vec![check(3, buy(50)), check(4, market_buy(1))]).await;
     let stale = refused(4, OrdRejReason::RefPriceStale, "instrument:AAPL.XNAS", "a mark", "none");
@@ -51,6 +56,7 @@ async fn events_without_checks_move_the_state_and_have_no_answer() {
         side: Side::Buy.into(),
         last_qty: 10,
         last_px: 15_000,
+        ..PretradeFill::default()
     };
     let release = PretradeRelease { order_id: 3 };
     let events = vec![event(5, Event::Mark(mark)), event(6, Event::Fill(fill)), event(6, Event::Release(release))];
@@ -70,9 +76,15 @@ async fn a_snapshot_carries_everything_and_replaces_everything() {
         instrument_id: instrument_id.clone(),
         side: Side::Buy.into(),
         leaves_qty: 30,
+        ..PretradeHold::default()
     };
     let full = PretradeSnapshot {
-        positions: vec![PretradePosition { account, instrument_id: instrument_id.clone(), net_qty: 60 }],
+        positions: vec![PretradePosition {
+            account,
+            instrument_id: instrument_id.clone(),
+            net_qty: 60,
+            ..PretradePosition::default()
+        }],
         holds: vec![held],
         marks: vec![Mark { instrument_id, mark_px: 10_000 }],
         ..snapshot(100)
@@ -155,14 +167,23 @@ async fn events_that_cannot_be_true_end_the_stream_by_name() {
         assert_eq!((status.code(), status.message()), (Code::InvalidArgument, expected));
     };
     let adjust = |instrument_id: &str| {
-        Event::Adjust(PretradeAdjust { account: "A1".into(), instrument_id: instrument_id.into(), qty: 1 })
+        Event::Adjust(PretradeAdjust {
+            account: "A1".into(),
+            instrument_id: instrument_id.into(),
+            qty: 1,
+            ..PretradeAdjust::default()
+        })
     };
     expect(check(2, buy(1)), "sequence 2: must rise within a stream, got it after 2").await;
     expect(event(1, adjust("AAPL.XNAS")), "sequence 1: must rise within a stream, got it after 2").await;
     expect(event(3, adjust("X.Y")), "sequence 3: adjust: instrument_id must be defined, got X.Y").await;
-    let nothing = PretradeEvent { sequence: 3, transact_time_ns: 0, event: None };
+    let nothing = PretradeEvent { sequence: 3, transact_time_ns: 0, event: None, ..PretradeEvent::default() };
     expect(nothing, "sequence 3: event: event must be set, got nothing").await;
-    let no_order = risk_service::proto::PretradeCheck { order_id: 3, new_order: None };
+    let no_order = risk_service::proto::PretradeCheck {
+        order_id: 3,
+        new_order: None,
+        ..risk_service::proto::PretradeCheck::default()
+    };
     expect(event(3, Event::Check(no_order)), "sequence 3: check: new_order must be set, got nothing").await;
     let fill =
         PretradeFill { order_id: 2, account: "A1".into(), instrument_id: "AAPL.XNAS".into(), ..Default::default() };

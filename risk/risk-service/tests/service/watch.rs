@@ -95,6 +95,7 @@ fn fill(sequence: u64, id: &str, side: Side, last_qty: i64) -> risk_service::pro
             side: side.into(),
             last_qty,
             last_px: 15_000,
+            ..PretradeFill::default()
         }),
     )
 }
@@ -141,7 +142,15 @@ async fn what_the_model_does_not_know_is_named() {
     asked.model = Some(normal(matrix(1, 1, &[4e-4])));
     let mut reports = watch(&service, asked).await.unwrap();
     let adjust = |sequence, id: &str, qty| {
-        event(sequence, Event::Adjust(PretradeAdjust { account: "A1".into(), instrument_id: id.into(), qty }))
+        event(
+            sequence,
+            Event::Adjust(PretradeAdjust {
+                account: "A1".into(),
+                instrument_id: id.into(),
+                qty,
+                ..PretradeAdjust::default()
+            }),
+        )
     };
     gate.send(1, vec![adjust(2, "MSFT.XNAS", 5), adjust(3, "AAPL.XNAS", 7)]).await;
     let unknown = report(&mut reports, 3).await;
@@ -160,7 +169,12 @@ async fn accounts_are_watched_apart_or_together() {
     let mut of_a1 = watch(&service, StreamRiskRequest { account: "A1".into(), ..watched() }).await.unwrap();
     let mut of_all = watch(&service, watched()).await.unwrap();
     let adjust = |sequence, account: &str, qty| {
-        let adjust = PretradeAdjust { account: account.into(), instrument_id: "AAPL.XNAS".into(), qty };
+        let adjust = PretradeAdjust {
+            account: account.into(),
+            instrument_id: "AAPL.XNAS".into(),
+            qty,
+            ..PretradeAdjust::default()
+        };
         event(sequence, Event::Adjust(adjust))
     };
     gate.send(1, vec![mark(2, "AAPL.XNAS", 10_000), adjust(3, "A1", 10), adjust(4, "A2", -4)]).await;
