@@ -1,11 +1,13 @@
 //! The product of loadings with normals, `r = B z`.
 
+use pulp::bytemuck::{cast_slice, cast_slice_mut};
 use pulp::{Simd, WithSimd};
 
 use crate::matrix::Matrix;
 
-/// Scenarios and factors of a tile, whose sums stay in registers: as many as hide the latency of a `mul_add`.
-const SCENARIOS: usize = 16;
+/// Registers of scenarios and factors of a tile. Their eight sums hide the latency of a `mul_add` and stay in registers:
+/// which is why they are named as such, and not left to the compiler to find.
+const REGISTERS: usize = 2;
 const FACTORS: usize = 4;
 
 /// Returns of a block of n scenarios from their normals, both a column of n for each factor.
@@ -27,21 +29,23 @@ impl WithSimd for Apply<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
+    fn with_simd<S: Simd>(self, simd: S) {
         let Self { loadings, n, normals, returns } = self;
         let k = loadings.cols();
         let tiles: Vec<_> = loadings.values().chunks(FACTORS * k.max(1)).map(|rows| rows_of_tile(rows, k)).collect();
-        let mut strip = vec![[0.0; SCENARIOS]; k];
-        for start in (0..n).step_by(SCENARIOS) {
-            let lanes = start..n.min(start + SCENARIOS);
+        let mut strip = vec![simd.splat_f64s(0.0); REGISTERS * k];
+        let scenarios = REGISTERS * S::F64_LANES;
+        for start in (0..n).step_by(scenarios) {
+            let lanes = start..n.min(start + scenarios);
             // Columns are a power of two apart, all in the same few lines of the cache: side by side they fit.
-            for (packed, column) in strip.iter_mut().zip(normals.chunks_exact(n)) {
+            let packed = cast_slice_mut(&mut strip).chunks_exact_mut(scenarios);
+            for (packed, column) in packed.zip(normals.chunks_exact(n)) {
                 packed[..lanes.len()].copy_from_slice(&column[lanes.clone()]);
             }
             for (rows, columns) in tiles.iter().zip(returns.chunks_mut(FACTORS * n)) {
-                let sums = sums_of_tile(*rows, &strip);
-                for (column, sums) in columns.chunks_exact_mut(n).zip(sums) {
-                    column[lanes.clone()].copy_from_slice(&sums[..lanes.len()]);
+                let sums = sums_of_tile(simd, *rows, strip.as_chunks().0);
+                for (column, sums) in columns.chunks_exact_mut(n).zip(&sums) {
+                    column[lanes.clone()].copy_from_slice(&cast_slice(sums)[..lanes.len()]);
                 }
             }
         }
@@ -59,12 +63,18 @@ fn rows_of_tile(rows: &[f64], k: usize) -> [&[f64]; FACTORS] {
 }
 
 #[inline(always)]
-fn sums_of_tile([a, b, c, d]: [&[f64]; FACTORS], strip: &[[f64; SCENARIOS]]) -> [[f64; SCENARIOS]; FACTORS] {
-    let mut sums = [[0.0; SCENARIOS]; FACTORS];
+fn sums_of_tile<S: Simd>(
+    simd: S,
+    [a, b, c, d]: [&[f64]; FACTORS],
+    strip: &[[S::f64s; REGISTERS]],
+) -> [[S::f64s; REGISTERS]; FACTORS] {
+    let mut sums = [[simd.splat_f64s(0.0); REGISTERS]; FACTORS];
+    let [sa, sb, sc, sd] = &mut sums;
     for ((z, (a, b)), (c, d)) in strip.iter().zip(a.iter().zip(b)).zip(c.iter().zip(d)) {
-        for (sums, weight) in sums.iter_mut().zip([a, b, c, d]) {
+        for (sums, weight) in [(&mut *sa, a), (&mut *sb, b), (&mut *sc, c), (&mut *sd, d)] {
+            let weight = simd.splat_f64s(*weight);
             for (sum, z) in sums.iter_mut().zip(z) {
-                *sum = weight.mul_add(*z, *sum);
+                *sum = simd.mul_add_f64s(weight, *z, *sum);
             }
         }
     }
