@@ -2,7 +2,10 @@
 // stamped event and says what follows from it. It reads no clock, file, socket or random source.
 package engine
 
-import "strings"
+import (
+	"reflect"
+	"strings"
+)
 
 // The enumerations below have the numbers of the contract; their names are those of FIX.
 
@@ -24,6 +27,8 @@ const (
 	Limit     OrdType = 2
 	Stop      OrdType = 3
 	StopLimit OrdType = 4
+	// TrailingStop is a stop whose trigger price follows the market.
+	TrailingStop OrdType = 5
 )
 
 // TimeInForce is how long an order works.
@@ -36,6 +41,39 @@ const (
 	IOC TimeInForce = 3
 	FOK TimeInForce = 4
 	GTD TimeInForce = 5
+)
+
+// ExecInst is a set of instructions on how to handle an order.
+type ExecInst uint8
+
+// The instructions; the bit of a contract's value n is 1 << n.
+const (
+	PostOnly           ExecInst = 1 << 1
+	ReduceOnly         ExecInst = 1 << 2
+	CancelOnDisconnect ExecInst = 1 << 3
+)
+
+// SelfTradePrevention is what happens when an order would trade with one of its own account.
+type SelfTradePrevention uint8
+
+// The ways of prevention; 0 is the venue's own.
+const (
+	STPNone         SelfTradePrevention = 1
+	STPCancelNewest SelfTradePrevention = 2
+	STPCancelOldest SelfTradePrevention = 3
+	STPCancelBoth   SelfTradePrevention = 4
+	STPDecrement    SelfTradePrevention = 5
+)
+
+// ContingencyType is what the orders of a list mean to each other.
+type ContingencyType uint8
+
+// The contingencies.
+const (
+	OCO     ContingencyType = 1
+	OTO     ContingencyType = 2
+	OUO     ContingencyType = 3
+	Bracket ContingencyType = 4
 )
 
 // OrdStatus is where an order is.
@@ -51,6 +89,9 @@ const (
 	StatusRejected        OrdStatus = 6
 	StatusExpired         OrdStatus = 7
 	StatusPendingCancel   OrdStatus = 8
+	StatusPendingReplace  OrdStatus = 9
+	StatusSuspended       OrdStatus = 10
+	StatusInDoubt         OrdStatus = 11
 )
 
 // ExecType is what just happened to an order.
@@ -70,6 +111,10 @@ const (
 	ExecTriggered      ExecType = 10
 	ExecTradeCancel    ExecType = 11
 	ExecTradeCorrect   ExecType = 12
+	ExecPendingReplace ExecType = 13
+	ExecSuspended      ExecType = 14
+	ExecRestated       ExecType = 15
+	ExecInDoubt        ExecType = 16
 )
 
 // OrdRejReason is why an order was refused.
@@ -77,19 +122,50 @@ type OrdRejReason uint8
 
 // The reasons.
 const (
-	RejInvalidField      OrdRejReason = 1
-	RejInvalidPrice      OrdRejReason = 2
-	RejInvalidQty        OrdRejReason = 3
-	RejUnknownInstrument OrdRejReason = 4
-	RejUnknownAccount    OrdRejReason = 5
-	RejDuplicateOrder    OrdRejReason = 6
-	RejMaxOrderQty       OrdRejReason = 7
-	RejMaxOrderNotional  OrdRejReason = 8
-	RejPositionLimit     OrdRejReason = 9
-	RejRefPriceStale     OrdRejReason = 10
-	RejRiskUnavailable   OrdRejReason = 11
-	RejGatewayBlock      OrdRejReason = 12
-	RejVenue             OrdRejReason = 13
+	RejInvalidField       OrdRejReason = 1
+	RejInvalidPrice       OrdRejReason = 2
+	RejInvalidQty         OrdRejReason = 3
+	RejUnknownInstrument  OrdRejReason = 4
+	RejUnknownAccount     OrdRejReason = 5
+	RejDuplicateOrder     OrdRejReason = 6
+	RejMaxOrderQty        OrdRejReason = 7
+	RejMaxOrderNotional   OrdRejReason = 8
+	RejPositionLimit      OrdRejReason = 9
+	RejRefPriceStale      OrdRejReason = 10
+	RejRiskUnavailable    OrdRejReason = 11
+	RejGatewayBlock       OrdRejReason = 12
+	RejVenue              OrdRejReason = 13
+	RejKillSwitch         OrdRejReason = 14
+	RejStateHalted        OrdRejReason = 15
+	RejStateCancelOnly    OrdRejReason = 16
+	RejStateReducing      OrdRejReason = 17
+	RejNotPermitted       OrdRejReason = 18
+	RejInstrumentClosed   OrdRejReason = 19
+	RejRestricted         OrdRejReason = 20
+	RejShortNotAllowed    OrdRejReason = 21
+	RejPriceCollarStatic  OrdRejReason = 22
+	RejPriceCollar        OrdRejReason = 23
+	RejAggressivePrice    OrdRejReason = 24
+	RejRateLimit          OrdRejReason = 25
+	RejDuplicateFlood     OrdRejReason = 26
+	RejMaxOpenOrders      OrdRejReason = 27
+	RejMaxOpenNotional    OrdRejReason = 28
+	RejMaxExposure        OrdRejReason = 29
+	RejInsufficientMargin OrdRejReason = 30
+	RejDailyValue         OrdRejReason = 31
+	RejLossLimit          OrdRejReason = 32
+	RejStp                OrdRejReason = 33
+	RejVarLimit           OrdRejReason = 34
+	RejConcentration      OrdRejReason = 35
+	RejBatchValue         OrdRejReason = 36
+	RejBatchSize          OrdRejReason = 37
+	RejStrategyLatched    OrdRejReason = 38
+	RejRejectStorm        OrdRejReason = 39
+	RejOtrLimit           OrdRejReason = 40
+	RejReplaceWorse       OrdRejReason = 41
+	RejReduceOnly         OrdRejReason = 42
+	RejList               OrdRejReason = 43
+	RejModelStale         OrdRejReason = 44
 )
 
 // CxlRejReason is why a cancel was refused.
@@ -97,9 +173,12 @@ type CxlRejReason uint8
 
 // The reasons.
 const (
-	CxlTooLate        CxlRejReason = 1
-	CxlUnknownOrder   CxlRejReason = 2
-	CxlAlreadyPending CxlRejReason = 3
+	CxlTooLate          CxlRejReason = 1
+	CxlUnknownOrder     CxlRejReason = 2
+	CxlAlreadyPending   CxlRejReason = 3
+	CxlDuplicateClOrdID CxlRejReason = 4
+	CxlRefused          CxlRejReason = 5
+	CxlVenue            CxlRejReason = 6
 )
 
 // RejectedBy says who refused.
@@ -155,7 +234,19 @@ type Instrument struct {
 	MakerFeeRatio      Decimal
 	TakerFeeRatio      Decimal
 	AllowNegativePrice bool
+	ExpireTime         int64            // 0: never
+	TradingSessions    []TradingSession // none: always
 }
+
+// TradingSession is a time of the week, UTC, in which an instrument trades.
+type TradingSession struct {
+	DayOfWeek uint32 // Monday 1 to Sunday 7
+	Start     int64  // ns since midnight
+	End       int64  // ns since midnight, not in it
+}
+
+// Equal says whether two definitions are the same.
+func (i *Instrument) Equal(other *Instrument) bool { return reflect.DeepEqual(i, other) }
 
 // Venue is the part of the id after the last point.
 func (i *Instrument) Venue() string {
@@ -174,6 +265,44 @@ type NewOrder struct {
 	OrderQty     int64
 	Price        int64 // meant when HasPrice
 	HasPrice     bool
+	StopPx       int64 // meant when HasStopPx
+	HasStopPx    bool
+	DisplayQty   int64 // 0: all of it is shown
+	ExpireTime   int64 // GTD
+	ExecInsts    ExecInst
+	STP          SelfTradePrevention
+	// A trailing stop has one of the two.
+	TrailingAmount int64
+	TrailingBps    uint32
+}
+
+// NewOrderList asks for orders that depend on each other, all or none.
+type NewOrderList struct {
+	ListID          string
+	Account         string
+	ContingencyType ContingencyType
+	Orders          []NewOrder
+}
+
+// ReplaceOrder asks that an open order change.
+type ReplaceOrder struct {
+	ClOrdID     string
+	OrigClOrdID string
+	Account     string
+	OrderQty    int64
+	Price       int64 // meant when HasPrice
+	HasPrice    bool
+	StopPx      int64 // meant when HasStopPx
+	HasStopPx   bool
+}
+
+// MassCancelOrders asks that all open orders that match no longer work. An empty field matches all.
+type MassCancelOrders struct {
+	ClOrdID      string
+	Account      string
+	StrategyID   string
+	InstrumentID string
+	Side         Side // 0: both
 }
 
 // CancelOrder asks that an order no longer work.
@@ -199,6 +328,109 @@ type OrderDecision struct {
 	RejectedBy    RejectedBy
 	Text          string
 	CheckFailures []CheckFailure
+	SessionID     string // that sent it; empty: none
+}
+
+// OrderListDecision is a list of orders and what was decided on all of them. Decisions has one an order;
+// an order that was not at fault itself is refused for RejList.
+type OrderListDecision struct {
+	List      NewOrderList
+	Approved  bool
+	Decisions []OrderDecision // their NewOrder is left empty
+	SessionID string
+}
+
+// ReplaceDecision is a change of an order and what was decided on it.
+type ReplaceDecision struct {
+	Replace       ReplaceOrder
+	Approved      bool
+	OrdRejReason  OrdRejReason
+	CxlRejReason  CxlRejReason
+	RejectedBy    RejectedBy
+	Text          string
+	CheckFailures []CheckFailure
+}
+
+// Triggered says that the market reached the trigger of an order that the engine holds.
+type Triggered struct {
+	OrderID    uint64
+	MDSequence uint64
+	Price      int64
+}
+
+// Watermark is the best price that a trailing stop has seen.
+type Watermark struct {
+	OrderID uint64
+	Price   int64
+}
+
+// Timer says that a time has come: the engine ends what was to end by the event's time.
+type Timer struct {
+	DayBegan bool
+}
+
+// SessionLost ends the orders of a session that were to be canceled with it.
+type SessionLost struct{ SessionID string }
+
+// OrderInDoubt says that the venue may or may not have an order.
+type OrderInDoubt struct {
+	OrderID uint64
+	Text    string
+}
+
+// TradingState is what may be traded.
+type TradingState uint8
+
+// The states.
+const (
+	Active     TradingState = 1
+	Reducing   TradingState = 2
+	CancelOnly TradingState = 3
+	Halted     TradingState = 4
+)
+
+// TradingScope is whom a state or a kill switch binds; the zero value is the firm.
+type TradingScope struct {
+	Account      string
+	StrategyID   string
+	InstrumentID string
+	Venue        string
+}
+
+// TradingStateChange sets the state of a scope. ACTIVE also arms again what latched there.
+type TradingStateChange struct {
+	Scope        TradingScope
+	TradingState TradingState
+	ChangedBy    string
+	Reason       string
+}
+
+// KillSwitchChange engages or releases a kill switch.
+type KillSwitchChange struct {
+	Scope     TradingScope
+	Engaged   bool
+	ChangedBy string
+	Reason    string
+}
+
+// FxRates replace those of the same pair.
+type FxRates struct{ Rates []FxRate }
+
+// FxRate is what one unit of a currency is worth in another.
+type FxRate struct {
+	Currency      string
+	QuoteCurrency string
+	Rate          Decimal
+}
+
+// PretradeModel is what portfolio VaR after a trade is computed from.
+type PretradeModel struct {
+	Version          uint64
+	InstrumentIDs    []string
+	Covariance       []float64 // K by K, row by row
+	ConfidenceBp     uint32
+	HorizonDays      uint32
+	DegreesOfFreedom float64 // 0: normal
 }
 
 // VenueReport is what a venue said of one order.
@@ -215,6 +447,12 @@ type VenueReport struct {
 	Commission       Money
 	CxlRejReason     CxlRejReason
 	Text             string
+	ExecRefID        string // ExecTradeCancel, ExecTradeCorrect: the fill that is undone or changed
+	OrderQty         int64  // ExecReplaced, ExecRestated: the quantity now
+	Price            int64  // ExecReplaced: the limit price now, meant when HasPrice
+	HasPrice         bool
+	StopPx           int64 // ExecReplaced: the trigger price now, meant when HasStopPx
+	HasStopPx        bool
 }
 
 // Mark is a sampled reference price.
@@ -235,11 +473,46 @@ type Adjustment struct {
 
 // RiskLimit is a set of limits at one scope. A nil limit does not bind there.
 type RiskLimit struct {
-	Account          string // empty: every account
-	InstrumentID     string // empty: every instrument
-	MaxOrderQty      *Decimal
-	MaxOrderNotional *Decimal
-	MaxPositionQty   *Decimal
+	Account               string // empty: every account
+	InstrumentID          string // empty: every instrument
+	MaxOrderQty           *Decimal
+	MaxOrderNotional      *Decimal
+	MaxPositionQty        *Decimal
+	StrategyID            string // empty: every strategy
+	MaxLongQty            *Decimal
+	MaxShortQty           *Decimal
+	NoShort               bool
+	Restricted            bool
+	StaticCollarBps       *uint32
+	StaticReferencePx     *Decimal
+	PriceCollarBps        *uint32
+	MaxMarkAgeMs          *uint32
+	MaxAggressiveTicks    *uint32
+	OrderRatePerS         *uint32
+	OrderBurst            *uint32
+	DuplicateCount        *uint32
+	DuplicateWindowMs     *uint32
+	MaxOpenOrders         *uint32
+	MaxOpenNotional       *Decimal
+	MaxGrossNotional      *Decimal
+	MaxNetNotional        *Decimal
+	MaxLeverage           *Decimal
+	InitialMarginRatio    *Decimal
+	MaxDailyNotional      *Decimal
+	MaxDailyQty           *Decimal
+	MaxDailyLoss          *Decimal
+	MaxDrawdown           *Decimal
+	MaxVar                *Decimal
+	MaxAdvShareBps        *uint32
+	AdvQty                *Decimal
+	MaxBatchNotional      *Decimal
+	MaxBatchOrders        *uint32
+	RepeatCount           *uint32
+	RepeatWindowMs        *uint32
+	MaxConsecutiveRejects *uint32
+	MaxOrderToTradeRatio  *uint32
+	OtrWindowMs           *uint32
+	PreventSelfTrade      bool
 }
 
 // RiskLimits are all limits, as one versioned document.
@@ -265,14 +538,26 @@ type AccountOpened struct {
 // Input is what may change state: one of the types below, always by pointer.
 type Input interface{ input() }
 
-func (*OrderDecision) input() {}
-func (*CancelOrder) input()   {}
-func (*VenueReport) input()   {}
-func (*Mark) input()          {}
-func (*Adjustment) input()    {}
-func (*LimitChange) input()   {}
-func (*Instrument) input()    {}
-func (*AccountOpened) input() {}
+func (*OrderDecision) input()      {}
+func (*CancelOrder) input()        {}
+func (*VenueReport) input()        {}
+func (*Mark) input()               {}
+func (*Adjustment) input()         {}
+func (*LimitChange) input()        {}
+func (*Instrument) input()         {}
+func (*AccountOpened) input()      {}
+func (*OrderListDecision) input()  {}
+func (*ReplaceDecision) input()    {}
+func (*MassCancelOrders) input()   {}
+func (*Triggered) input()          {}
+func (*Watermark) input()          {}
+func (*Timer) input()              {}
+func (*SessionLost) input()        {}
+func (*OrderInDoubt) input()       {}
+func (*TradingStateChange) input() {}
+func (*KillSwitchChange) input()   {}
+func (*FxRates) input()            {}
+func (*PretradeModel) input()      {}
 
 // Event is one stamped input. An order's id is the sequence of the event that brought it.
 type Event struct {
@@ -305,6 +590,12 @@ type ExecutionReport struct {
 	RejectedBy       RejectedBy
 	Text             string
 	CheckFailures    []CheckFailure
+	ExecRefID        string
+	OrigClOrdID      string
+	StopPx           int64 // as it stands, meant when HasStopPx
+	HasStopPx        bool
+	ListID           string
+	ContingencyType  ContingencyType
 }
 
 // CommandAck is the durable outcome of one command.
@@ -320,6 +611,10 @@ type CommandAck struct {
 	RejectedBy    RejectedBy
 	Text          string
 	CheckFailures []CheckFailure
+	// TotalAffectedOrders is of a mass cancel.
+	TotalAffectedOrders uint32
+	// ListAcks has one an order of a list, whose ListID is ClOrdID.
+	ListAcks []CommandAck
 }
 
 // Position is what an account holds of an instrument, at its last journaled mark.

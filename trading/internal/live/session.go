@@ -140,7 +140,7 @@ func (s *Session) definitions(e *engine.Engine) []engine.Input {
 		definition := &s.Instruments[i]
 		known, exists := e.Instrument(definition.InstrumentID)
 		definition.Version = known.Version
-		if exists && known == *definition {
+		if exists && known.Equal(definition) {
 			continue
 		}
 		definition.Version++
