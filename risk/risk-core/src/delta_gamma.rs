@@ -9,7 +9,7 @@ pub use quadratic::QuadraticForm;
 
 use crate::check::finite;
 use crate::covariance::{Covariance, check_symmetric, symmetric_eigen};
-use crate::error::{Result, RiskError, require_finite};
+use crate::error::{Result, RiskError, require_finite, require_len};
 use crate::matrix::{Matrix, MatrixRef, dot};
 
 const COMPUTATION: &str = "delta_gamma_var";
@@ -51,6 +51,18 @@ impl Cumulants {
 }
 
 impl DeltaGamma<'_> {
+    /// P&L of one return of each factor, `theta + delta·r + r' Gamma r / 2`; not finite where a term overflows.
+    pub fn pnl(&self, returns: &[f64]) -> f64 {
+        let curvature: f64 = self.gamma.row_iter().zip(returns).map(|(row, r)| r * dot(row, returns)).sum();
+        self.theta + dot(self.delta, returns) + 0.5 * curvature
+    }
+
+    /// Refuses a book of another number of factors, or one whose numbers are not finite or whose gamma is not symmetric.
+    pub fn require_dimension(&self, computation: &'static str, dimension: usize) -> Result<()> {
+        require_len(computation, "delta", self.delta, dimension, "the factors")?;
+        self.check_own()
+    }
+
     /// The book in independent standard normals: `P&L = theta + sum (b_j z_j + lambda_j z_j^2)`.
     ///
     /// Formula: `cov = B B'`, eigenpairs `(lambda_j, V)` of `B' Gamma B / 2`, `b = V' B' delta`. A singular
@@ -93,10 +105,14 @@ impl DeltaGamma<'_> {
     }
 
     fn check(&self, cov: &Covariance<'_>) -> Result<()> {
+        cov.require_dimension(COMPUTATION, self.delta.len())?;
+        self.check_own()
+    }
+
+    fn check_own(&self) -> Result<()> {
         let k = self.delta.len();
         finite(COMPUTATION, "theta", self.theta)?;
         require_finite(COMPUTATION, "delta", self.delta)?;
-        cov.require_dimension(COMPUTATION, k)?;
         if self.gamma.rows() == k && self.gamma.cols() == k {
             return check_symmetric(COMPUTATION, "gamma", self.gamma);
         }

@@ -1,7 +1,8 @@
 //! `EstimateCovariance`: estimators, and the repair that is made only when asked for.
 
 use risk_core::covariance::{
-    Centering, correlation, ewma_covariance, ledoit_wolf, repair_covariance, sample_covariance, symmetric_eigen,
+    Centering, cholesky, correlation, ewma_covariance, ledoit_wolf, mean, repair_covariance, sample_covariance,
+    symmetric_eigen,
 };
 use risk_core::matrix::{Matrix, MatrixRef};
 use risk_core::units::Decay;
@@ -23,9 +24,12 @@ pub(crate) fn estimate_covariance(request: &EstimateCovarianceRequest) -> Result
         let why = format!("must have 1 to {MAX_FACTORS} columns");
         return Err(RiskError::shape(NAME, "returns", why, returns.cols()));
     }
-    let mut shrinkage = None;
+    let (mut shrinkage, mut means) = (None, Vec::new());
     let estimate = match request.estimator.as_ref().ok_or_else(|| not_set(NAME, "estimator"))? {
-        Estimator::Sample(_) => sample_covariance(returns)?,
+        Estimator::Sample(_) => {
+            means = mean(returns);
+            sample_covariance(returns)?
+        }
         Estimator::Ewma(ewma) => ewma_covariance(returns, Decay::new(NAME, ewma.lambda)?)?,
         Estimator::LedoitWolf(sent) => {
             let centering = if sent.assume_centered { Centering::AssumeCentered } else { Centering::Sample };
@@ -39,12 +43,15 @@ pub(crate) fn estimate_covariance(request: &EstimateCovarianceRequest) -> Result
     let smallest_eigenvalue = eigen.values.first().copied().unwrap_or(0.0);
     let repaired = request.repair && smallest_eigenvalue < 0.0;
     let covariance = if repaired { repair_covariance(estimate.as_ref())?.matrix } else { estimate };
+    let factor = request.factor.then(|| cholesky(covariance.as_ref())).transpose()?;
     Ok(EstimateCovarianceResponse {
         correlation: correlations(covariance.as_ref()),
         covariance: Some(sent(&covariance)),
         shrinkage,
         smallest_eigenvalue,
         repaired,
+        cholesky: factor.as_ref().map(sent),
+        mean: means,
     })
 }
 

@@ -107,8 +107,8 @@ fn filtered(
     let days = horizon(NAME, request)?.days() as usize;
     match (&method.volatility, method.by_factor, days) {
         (None, ..) => Err(not_set(NAME, "volatility")),
-        (_, _, 1) if method.n_paths != 0 || method.seed != 0 => {
-            Err(RiskError::invalid(NAME, "n_paths and seed", "must be 0 for one day", method.n_paths))
+        (_, _, 1) if method.n_paths != 0 || method.seed != 0 || !method.path_rows.is_empty() => {
+            Err(RiskError::invalid(NAME, "n_paths, seed and path_rows", "must be unset for one day", method.n_paths))
         }
         (Some(Volatility::Ewma(ewma)), true, 1) => {
             Ok(sampled(&levels, hull_white_risk(x, returns, Decay::new(NAME, ewma.lambda)?, &levels)?, returns))
@@ -126,13 +126,24 @@ fn filtered(
             let risk = if days == 1 {
                 filtered_risk(x, returns, VolatilityModel::Garch11(garch), &levels)?
             } else {
-                let paths = PathRows::drawn(days, method.n_paths, method.seed)?;
-                filtered_path_risk(x, returns, garch, paths, &levels, progress)?
+                filtered_path_risk(x, returns, garch, path_rows(method, days)?, &levels, progress)?
             };
-            let seed = (days > 1).then_some(method.seed);
+            let seed = (days > 1 && method.path_rows.is_empty()).then_some(method.seed);
             Ok(CalculateRiskResponse { fitted_garch, seed, ..scaled(&levels, risk, returns) })
         }
     }
+}
+
+/// The paths given, or those drawn from a seed.
+fn path_rows(method: &FilteredMethod, days: usize) -> Result<PathRows<'_>> {
+    if method.path_rows.is_empty() {
+        return PathRows::drawn(days, method.n_paths, method.seed);
+    }
+    if method.n_paths != 0 || method.seed != 0 {
+        let why = "must be 0 beside path_rows";
+        return Err(RiskError::invalid("filtered_var", "n_paths and seed", why, method.n_paths));
+    }
+    PathRows::new(days, &method.path_rows)
 }
 
 /// The parameters given, or those fitted to the portfolio's own past when none is.

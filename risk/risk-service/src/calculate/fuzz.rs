@@ -1,5 +1,7 @@
 //! No request makes a calculation panic, and none makes it answer with NaN or infinity.
 
+mod capital;
+
 use proptest::prelude::*;
 use risk_core::progress::Progress;
 
@@ -81,6 +83,15 @@ prop_compose! {
     }
 }
 
+/// Paths drawn from a seed, or given, or both.
+fn any_paths() -> impl Strategy<Value = (u32, u64, Vec<u32>)> {
+    prop_oneof![
+        2 => (0u32..1_100, any::<u64>(), Just(vec![])),
+        1 => (Just(0), Just(0), prop::collection::vec(0u32..6, 0..12)),
+        1 => (0u32..2, any::<u64>(), prop::collection::vec(any::<u32>(), 0..4)),
+    ]
+}
+
 fn any_method(k: usize) -> BoxedStrategy<Method> {
     let model = move || prop::option::weighted(0.95, any_model(k));
     let returns = move || prop::option::weighted(0.9, any_matrix(k));
@@ -90,9 +101,9 @@ fn any_method(k: usize) -> BoxedStrategy<Method> {
             .prop_map(|(returns, quantile_rule)| Method::Historical(HistoricalMethod { returns, quantile_rule })),
         1 => (returns(), 0.0..1.1f64)
             .prop_map(|(returns, lambda)| Method::AgeWeighted(AgeWeightedMethod { returns, lambda })),
-        1 => (returns(), prop::option::weighted(0.9, any_volatility()), any::<bool>(), 0u32..1_100, any::<u64>()).prop_map(
-            |(returns, volatility, by_factor, n_paths, seed)| {
-                Method::Filtered(FilteredMethod { returns, volatility, by_factor, n_paths, seed })
+        1 => (returns(), prop::option::weighted(0.9, any_volatility()), any::<bool>(), any_paths()).prop_map(
+            |(returns, volatility, by_factor, (n_paths, seed, path_rows))| {
+                Method::Filtered(FilteredMethod { returns, volatility, by_factor, n_paths, seed, path_rows })
             }
         ),
         1 => model().prop_map(|model| Method::CornishFisher(CornishFisherMethod { model })).boxed(),
@@ -262,12 +273,18 @@ fn any_estimate() -> impl Strategy<Value = EstimateCovarianceRequest> {
         Just(Estimator::Given(GivenCovariance {})),
     ];
     let returns = (1usize..4).prop_flat_map(any_matrix);
-    (prop::option::weighted(0.95, returns), prop::option::weighted(0.95, estimator), any::<bool>())
-        .prop_map(|(returns, estimator, repair)| EstimateCovarianceRequest { returns, estimator, repair })
+    (prop::option::weighted(0.95, returns), prop::option::weighted(0.95, estimator), any::<bool>(), any::<bool>())
+        .prop_map(|(returns, estimator, repair, factor)| EstimateCovarianceRequest {
+            returns,
+            estimator,
+            repair,
+            factor,
+        })
 }
 
 fn any_part() -> impl Strategy<Value = Part> {
-    let header = (0u32..4, 0u64..5, prop::collection::vec(5_000u32..10_001, 1..3), any_value(5), 0..3i32, any_years());
+    let header =
+        (0u32..4, 0u64..5, prop::collection::vec(5_000u32..10_001, 1..3), any_value(5), 0..3i32, any_years(), -1..5i32);
     let doubles = || {
         prop_oneof![
             8 => prop::collection::vec(any_number(), 0..7).prop_map(|v| v.iter().flat_map(|x| x.to_le_bytes()).collect()),
@@ -275,14 +292,15 @@ fn any_part() -> impl Strategy<Value = Part> {
         ]
     };
     prop_oneof![
-        1 => header.prop_map(|(n_factors, n_scenarios, confidence_bp, quantile_rule, spot_shock, years)| {
+        1 => header.prop_map(|(n_factors, n_scenarios, confidence_bp, quantile_rule, spot_shock, years, shortfall_rule)| {
             let return_pnl = n_factors == 1;
             Part::Header(SimulateScenariosHeader {
-                n_factors, n_scenarios, confidence_bp, quantile_rule, spot_shock, years, return_pnl
+                n_factors, n_scenarios, confidence_bp, quantile_rule, spot_shock, years, return_pnl, shortfall_rule
             })
         }),
         1 => doubles().prop_map(Part::Exposures),
         1 => any_book(2).prop_map(Part::Positions),
+        1 => any_delta_gamma(2).prop_map(Part::DeltaGammaBook),
         2 => doubles().prop_map(Part::Rows),
     ]
 }
@@ -349,7 +367,7 @@ proptest! {
         if ordered {
             parts.sort_by_key(|part| match part {
                 Part::Header(_) => 0,
-                Part::Exposures(_) | Part::Positions(_) => 1,
+                Part::Exposures(_) | Part::Positions(_) | Part::DeltaGammaBook(_) => 1,
                 Part::Rows(_) => 2,
             });
         }

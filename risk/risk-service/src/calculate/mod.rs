@@ -1,17 +1,21 @@
 //! `RiskService`: takes a request to the pool and its answer back.
 
 pub(crate) mod backtest;
+mod basel;
 pub(crate) mod covariance;
 pub(crate) mod figures;
 #[cfg(test)]
 mod fuzz;
+mod margin;
 mod model;
 pub(crate) mod options;
 mod portfolio;
+mod reference;
 mod scenarios;
 mod simulation;
 mod stream;
 pub(crate) mod stress;
+mod trades;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,8 +28,11 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::compute::{Pool, deadline};
 use crate::proto::risk_service_server::RiskService;
 use crate::proto::{
-    BacktestVarRequest, BacktestVarResponse, CalculateRiskRequest, CalculateRiskResponse, EstimateCovarianceRequest,
-    EstimateCovarianceResponse, ImpliedVolatilityRequest, ImpliedVolatilityResponse, PriceOptionsRequest,
+    AssessTradesRequest, AssessTradesResponse, BacktestVarRequest, BacktestVarResponse, BaselShortfallRequest,
+    BaselShortfallResponse, CalculateMarginRequest, CalculateMarginResponse, CalculateRiskRequest,
+    CalculateRiskResponse, DrawNumbersRequest, DrawNumbersResponse, EstimateCovarianceRequest,
+    EstimateCovarianceResponse, EvaluateFunctionRequest, EvaluateFunctionResponse, ForecastVolatilityRequest,
+    ForecastVolatilityResponse, ImpliedVolatilityRequest, ImpliedVolatilityResponse, PriceOptionsRequest,
     PriceOptionsResponse, SimulateScenariosRequest, SimulateScenariosResponse, StreamCalculationRequest,
     StreamCalculationResponse, StreamRiskRequest, StreamRiskResponse, StressTestRequest, StressTestResponse,
 };
@@ -129,6 +136,48 @@ impl RiskService for Calculate {
         request: Request<EstimateCovarianceRequest>,
     ) -> Result<Response<EstimateCovarianceResponse>, Status> {
         self.answer(request, |request, _| covariance::estimate_covariance(request)).await
+    }
+
+    async fn forecast_volatility(
+        &self,
+        request: Request<ForecastVolatilityRequest>,
+    ) -> Result<Response<ForecastVolatilityResponse>, Status> {
+        self.answer(request, |request, _| trades::forecast_volatility(request)).await
+    }
+
+    async fn assess_trades(
+        &self,
+        request: Request<AssessTradesRequest>,
+    ) -> Result<Response<AssessTradesResponse>, Status> {
+        self.answer(request, |request, _| trades::assess_trades(request)).await
+    }
+
+    async fn basel_shortfall(
+        &self,
+        request: Request<BaselShortfallRequest>,
+    ) -> Result<Response<BaselShortfallResponse>, Status> {
+        self.answer(request, basel::basel_shortfall).await
+    }
+
+    async fn calculate_margin(
+        &self,
+        request: Request<CalculateMarginRequest>,
+    ) -> Result<Response<CalculateMarginResponse>, Status> {
+        self.answer(request, |request, _| margin::calculate_margin(request)).await
+    }
+
+    async fn evaluate_function(
+        &self,
+        request: Request<EvaluateFunctionRequest>,
+    ) -> Result<Response<EvaluateFunctionResponse>, Status> {
+        self.answer(request, reference::evaluate_function).await
+    }
+
+    async fn draw_numbers(
+        &self,
+        request: Request<DrawNumbersRequest>,
+    ) -> Result<Response<DrawNumbersResponse>, Status> {
+        self.answer(request, |request, _| reference::draw_numbers(request)).await
     }
 }
 

@@ -62,6 +62,12 @@ pub(super) fn quantile_rule(name: &'static str, sent: i32) -> Result<QuantileRul
     }
 }
 
+/// How ES is read off a sample.
+pub(super) fn shortfall_rule(name: &'static str, sent: i32) -> Result<proto::ShortfallRule> {
+    proto::ShortfallRule::try_from(sent)
+        .map_err(|_| RiskError::invalid(name, "shortfall_rule", "must be one of the rules", sent))
+}
+
 pub(crate) fn not_set(name: &'static str, what: &'static str) -> RiskError {
     RiskError::invalid(name, what, "must be set", "nothing")
 }

@@ -41,7 +41,7 @@ pub(crate) fn price_options(request: &PriceOptionsRequest, progress: &Progress) 
         vol: column("volatilities", &request.volatilities, n, true)?,
     };
     let model = PricingModel::try_from(request.pricing_model).unwrap_or(PricingModel::Unspecified);
-    let has_yield = matches!(model, PricingModel::BlackScholesMerton | PricingModel::LeisenReimer);
+    let has_yield = !matches!(model, PricingModel::Black76 | PricingModel::Bachelier);
     if !has_yield && !request.dividend_yields.is_empty() {
         let why = "must be empty in a forward model";
         return Err(RiskError::invalid(
@@ -51,7 +51,8 @@ pub(crate) fn price_options(request: &PriceOptionsRequest, progress: &Progress) 
             format!("{} values", request.dividend_yields.len()),
         ));
     }
-    if model != PricingModel::LeisenReimer && request.steps != 0 {
+    let is_tree = matches!(model, PricingModel::LeisenReimer | PricingModel::LeisenReimerEuropean);
+    if !is_tree && request.steps != 0 {
         return Err(RiskError::invalid(NAME, "steps", "must be 0 but for leisen_reimer", request.steps));
     }
     let no_yield = [0.0];
@@ -61,9 +62,11 @@ pub(crate) fn price_options(request: &PriceOptionsRequest, progress: &Progress) 
         PricingModel::BlackScholesMerton => greeks(n, true, progress, |i| bsm(&columns.spot_option(i, &yields))),
         PricingModel::Black76 => greeks(n, false, progress, |i| black76(&columns.black76(i))),
         PricingModel::Bachelier => greeks(n, false, progress, |i| bachelier(&columns.bachelier(i))),
-        PricingModel::LeisenReimer => {
+        PricingModel::LeisenReimer | PricingModel::LeisenReimerEuropean => {
             let steps = if request.steps == 0 { DEFAULT_STEPS } else { request.steps };
-            trees(n, steps, progress, |i| columns.spot_option(i, &yields))
+            let is_american = model == PricingModel::LeisenReimer;
+            let exercise = if is_american { Exercise::American } else { Exercise::European };
+            trees(n, steps, progress, |i| TreeOption { option: columns.spot_option(i, &yields), exercise, steps })
         }
         PricingModel::Unspecified => {
             Err(RiskError::invalid(NAME, "pricing_model", "must be one of the models", request.pricing_model))
@@ -175,15 +178,14 @@ fn trees(
     n: usize,
     steps: u32,
     progress: &Progress,
-    option: impl Fn(usize) -> Bsm + Sync,
+    option: impl Fn(usize) -> TreeOption + Sync,
 ) -> Result<PriceOptionsResponse> {
     let nodes = u64::from(steps).saturating_mul(u64::from(steps)).saturating_mul(n as u64);
     if nodes > MAX_NODES {
         let why = format!("must be at most {MAX_NODES} for steps squared times rows");
         return Err(RiskError::invalid(NAME, "steps", why, format!("{steps} steps of {n} rows")));
     }
-    let tree = |i| leisen_reimer(&TreeOption { option: option(i), exercise: Exercise::American, steps });
-    let values = rows(NAME, n, progress, tree)?;
+    let values = rows(NAME, n, progress, |i| leisen_reimer(&option(i)))?;
     Ok(PriceOptionsResponse {
         prices: values.iter().map(|v| v.price).collect(),
         deltas: values.iter().map(|v| v.delta_lattice).collect(),

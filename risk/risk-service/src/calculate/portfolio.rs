@@ -144,6 +144,11 @@ pub(super) fn quadratic_form(
     sent: &proto::DeltaGammaBook,
     covariance: &Covariance<'_>,
 ) -> Result<QuadraticForm> {
+    delta_gamma(name, sent)?.diagonalise(covariance)
+}
+
+/// A delta-gamma book as it is.
+pub(super) fn delta_gamma<'a>(name: &'static str, sent: &'a proto::DeltaGammaBook) -> Result<DeltaGamma<'a>> {
     let gamma = matrix(name, "gamma", sent.gamma.as_ref())?;
-    DeltaGamma { theta: sent.theta, delta: &sent.delta, gamma }.diagonalise(covariance)
+    Ok(DeltaGamma { theta: sent.theta, delta: &sent.delta, gamma })
 }

@@ -13,13 +13,15 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::figures::{figures, interval, warnings};
-use super::model::{confidences, not_set, quantile_rule};
-use super::portfolio::Factors;
+use super::model::{confidences, not_set, quantile_rule, shortfall_rule};
+use super::portfolio::{Factors, delta_gamma};
 use super::simulation::spot_shock;
 use super::{Answers, refused};
 use crate::compute::{Pool, deadline};
 use crate::proto::simulate_scenarios_request::Part;
-use crate::proto::{Book, SimulateScenariosHeader, SimulateScenariosRequest, SimulateScenariosResponse};
+use crate::proto::{
+    Book, DeltaGammaBook, ShortfallRule, SimulateScenariosHeader, SimulateScenariosRequest, SimulateScenariosResponse,
+};
 
 const NAME: &str = "simulate_scenarios";
 const MAX_FACTORS: u32 = 1_000_000;
@@ -112,6 +114,8 @@ pub(super) struct Job {
     positions: Vec<BookPosition>,
     /// Names of the book's factors, from its first part.
     factors: Vec<String>,
+    sensitivities: Option<DeltaGammaBook>,
+    /// Set when the portfolio is whole.
     book: Option<RepricedBook>,
     losses: Vec<f64>,
 }
@@ -121,6 +125,7 @@ struct Header {
     scenarios: usize,
     levels: Vec<Confidence>,
     rule: QuantileRule,
+    shortfall: ShortfallRule,
     sent: SimulateScenariosHeader,
 }
 
@@ -139,6 +144,7 @@ impl Header {
             scenarios: sent.n_scenarios as usize,
             levels: confidences(NAME, &sent.confidence_bp)?,
             rule: quantile_rule(NAME, sent.quantile_rule)?,
+            shortfall: shortfall_rule(NAME, sent.shortfall_rule)?,
             sent,
         })
     }
@@ -158,6 +164,7 @@ impl Job {
             (Some(Part::Exposures(bytes)), Some(_)) => self.take_exposures(&bytes),
             (Some(Part::Positions(book)), Some(_)) => self.take_positions(book),
             (Some(Part::Rows(bytes)), Some(_)) => self.take_rows(&bytes),
+            (Some(Part::DeltaGammaBook(book)), Some(_)) => self.take_sensitivities(book),
         }
     }
 
@@ -182,6 +189,14 @@ impl Job {
         }
         self.positions.extend(Factors::new(NAME, &self.factors)?.book(NAME, &book.positions)?);
         Ok(())
+    }
+
+    fn take_sensitivities(&mut self, book: DeltaGammaBook) -> Result<()> {
+        self.require_before_rows("delta_gamma_book")?;
+        match self.sensitivities.replace(book) {
+            None => Ok(()),
+            Some(_) => Err(RiskError::invalid(NAME, "delta_gamma_book", "must come once", "another")),
+        }
     }
 
     fn require_before_rows(&self, what: &'static str) -> Result<()> {
@@ -210,8 +225,13 @@ impl Job {
                 got,
             ));
         }
+        let sensitivities = self.sensitivities.as_ref().map(|book| delta_gamma(NAME, book)).transpose()?;
         for row in values.chunks_exact(header.factors) {
-            let loss = self.book.as_ref().map_or_else(|| -dot(&self.exposures, row), |book| book.loss(row));
+            let loss = match (&self.book, &sensitivities) {
+                (Some(book), _) => book.loss(row),
+                (None, Some(book)) => -book.pnl(row),
+                (None, None) => -dot(&self.exposures, row),
+            };
             // A loss that is not finite has a row that is not, or one too large.
             if !loss.is_finite() || row.iter().any(|r| !r.is_finite()) {
                 let what = format!("row {}", self.losses.len());
@@ -228,6 +248,11 @@ impl Job {
         let Some(header) = &self.header else { return Err(not_set(NAME, "header")) };
         // Memory follows what has come, not what was said to come.
         self.losses.reserve(header.scenarios.min(FIRST_SCENARIOS));
+        let kinds = [!self.exposures.is_empty(), !self.positions.is_empty(), self.sensitivities.is_some()];
+        if kinds.into_iter().filter(|is_set| *is_set).count() > 1 {
+            let why = "must be exposures, positions or a delta_gamma_book, one of them";
+            return Err(RiskError::invalid(NAME, "portfolio", why, "several"));
+        }
         if self.positions.is_empty() {
             if header.sent.spot_shock != 0 || header.sent.years != 0.0 {
                 return Err(RiskError::invalid(
@@ -237,14 +262,14 @@ impl Job {
                     "a value",
                 ));
             }
+            if let Some(book) = &self.sensitivities {
+                return delta_gamma(NAME, book)?.require_dimension(NAME, header.factors);
+            }
             if self.exposures.len() != header.factors {
                 let why = format!("must have {} values, n_factors", header.factors);
                 return Err(RiskError::shape(NAME, "exposures", why, self.exposures.len()));
             }
             return risk_core::error::require_finite(NAME, "exposures", &self.exposures);
-        }
-        if !self.exposures.is_empty() {
-            return Err(RiskError::invalid(NAME, "portfolio", "must be exposures or positions, one of them", "both"));
         }
         if self.factors.len() != header.factors {
             let why = format!("must have {} names, n_factors", header.factors);
@@ -266,7 +291,7 @@ impl Job {
         let told = if header.sent.return_pnl { self.losses.clone() } else { Vec::new() };
         let sample = OrderedLosses::sort(NAME, self.losses)?;
         let of_level = |&level: &Confidence| {
-            let (var, es) = (sample.var_by(header.rule, level)?, sample.tail_mean(level)?);
+            let (var, es) = (sample.var_by(header.rule, level)?, shortfall(&sample, header.shortfall, level)?);
             Ok(crate::proto::RiskFigures {
                 var_ci95: Some(interval(sample.var_interval(level), 1.0)),
                 warnings: warnings(sample.has_few_tail_scenarios(level)),
@@ -275,6 +300,17 @@ impl Job {
         };
         let figures = header.levels.iter().map(of_level).collect::<Result<_>>()?;
         Ok((SimulateScenariosResponse { figures, n_scenarios: header.scenarios as u64, ..Default::default() }, told))
+    }
+}
+
+fn shortfall(sample: &OrderedLosses, rule: ShortfallRule, level: Confidence) -> Result<f64> {
+    match rule {
+        ShortfallRule::Unspecified | ShortfallRule::TailMean => sample.tail_mean(level),
+        ShortfallRule::MeanGeVar => sample.mean_ge_var(level),
+        ShortfallRule::MeanGtUpper => sample.mean_gt_upper(level)?.ok_or_else(|| {
+            let why = "needs a loss above the upper quantile for mean_gt_upper";
+            RiskError::too_few(NAME, "shortfall_rule", why, format!("none at {} bp", level.bp()))
+        }),
     }
 }
 

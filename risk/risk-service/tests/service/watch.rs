@@ -45,6 +45,8 @@ fn watched() -> StreamRiskRequest {
             dividend_yield: 0.0,
             volatility: 0.3,
         }],
+        base_currency: String::new(),
+        currency_rates: Vec::new(),
         scenarios: vec![StressScenario { name: "crash".into(), shocks: vec![shock] }],
     }
 }
