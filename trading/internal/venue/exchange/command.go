@@ -3,6 +3,7 @@ package exchange
 import (
 	"errors"
 	"fmt"
+	"strconv"
 
 	"google.golang.org/protobuf/proto"
 
@@ -103,11 +104,15 @@ func checkOrder(i *engine.Instrument, n *pb.NewOrder) *breach {
 	case len(n.GetExecInsts()) > 1 || len(n.GetExecInsts()) == 1 && n.GetExecInsts()[0] != pb.ExecInst_EXEC_INST_POST_ONLY:
 		return breaks(field, "exec_insts: must be empty or POST_ONLY, got %v", n.GetExecInsts())
 	case (n.GetTimeInForce() == pb.TimeInForce_TIME_IN_FORCE_GTD) != (n.GetExpireTimeNs() != 0):
-		return breaks(field, "expire_time_ns: must be set for GTD and not otherwise, got %d", n.GetExpireTimeNs())
+		return breaks(field, "expire_time_ns: must be set for GTD and not otherwise, got %d with %v", n.GetExpireTimeNs(), n.GetTimeInForce())
+	case n.GetTrailingAmount() != 0 || n.GetTrailingBps() != 0:
+		return breaks(field, "trailing_amount, trailing_bps: must be 0, got %d and %d", n.GetTrailingAmount(), n.GetTrailingBps())
 	case limited != (n.Price != nil):
-		return breaks(pb.OrdRejReason_ORD_REJ_REASON_INVALID_PRICE, "price: must be set for a limit order and not otherwise")
+		return breaks(pb.OrdRejReason_ORD_REJ_REASON_INVALID_PRICE, "price: must be set for a limit order and not otherwise, got %s with %v",
+			optional(n.Price), n.GetOrdType())
 	case stopped != (n.StopPx != nil):
-		return breaks(pb.OrdRejReason_ORD_REJ_REASON_INVALID_PRICE, "stop_px: must be set for a stop order and not otherwise")
+		return breaks(pb.OrdRejReason_ORD_REJ_REASON_INVALID_PRICE, "stop_px: must be set for a stop order and not otherwise, got %s with %v",
+			optional(n.StopPx), n.GetOrdType())
 	}
 	if limited {
 		if b := checkPrice(i, "price", n.GetPrice()); b != nil {
@@ -120,6 +125,13 @@ func checkOrder(i *engine.Instrument, n *pb.NewOrder) *breach {
 		}
 	}
 	return checkQty(i, n.GetOrderQty())
+}
+
+func optional(price *int64) string {
+	if price == nil {
+		return "none"
+	}
+	return strconv.FormatInt(*price, 10)
 }
 
 func checkPrice(i *engine.Instrument, field string, price int64) *breach {

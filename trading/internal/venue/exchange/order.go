@@ -203,7 +203,7 @@ func (x *Exchange) replace(r *pb.ReplaceOrder) {
 		broken = x.pay(o, r.GetOrderQty()-done, price)
 	}
 	if broken != nil {
-		x.cancelRejected(a, r.GetClOrdId(), o, 0, broken.text)
+		x.cancelRejected(a, r.GetClOrdId(), o, pb.CxlRejReason_CXL_REJ_REASON_REFUSED, broken.text)
 		return
 	}
 	before := o.limit
@@ -212,7 +212,7 @@ func (x *Exchange) replace(r *pb.ReplaceOrder) {
 	}, a.owner)
 	if len(events) == 1 && events[0].Kind == sim.Refused {
 		x.hold(o, held)
-		x.cancelRejected(a, r.GetClOrdId(), o, 0, refusal(events[0].Reason).text)
+		x.cancelRejected(a, r.GetClOrdId(), o, pb.CxlRejReason_CXL_REJ_REASON_REFUSED, refusal(events[0].Reason).text)
 		return
 	}
 	a.names[r.GetClOrdId()] = named{r, o}
@@ -258,6 +258,10 @@ func (x *Exchange) cancel(c *pb.CancelOrder) {
 func (x *Exchange) massCancel(c *pb.MassCancel) {
 	a := x.accounts[c.GetAccount()]
 	if a == nil {
+		return
+	}
+	if id := c.GetInstrumentId(); id != "" && x.byID[id] == nil {
+		x.cancelRejected(a, "", nil, pb.CxlRejReason_CXL_REJ_REASON_REFUSED, fmt.Sprintf("instrument_id: unknown instrument %q", id))
 		return
 	}
 	for _, number := range slices.Sorted(maps.Keys(a.open)) {
