@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -158,3 +159,16 @@ def test_a_journal_that_was_changed_is_refused(
         session(tmp_path, data_dir, risk),
     ):
         pass
+
+    # An operator goes on from the last good record by quoting its whole hash, and only so.
+    quoted = re.search(r"up to sequence (\d+), with hash ([0-9a-f]{64})", verified.stderr)
+    assert quoted, verified.stderr
+    folder = str(tmp_path / "journal")
+    wrong = aetherion("journal", "cut", folder, "--hash", "0" * 64, folder=tmp_path)
+    assert wrong.returncode == 1
+    assert wrong.stderr.startswith("aetherion: hash: no record")
+    cut = aetherion("journal", "cut", folder, "--hash", quoted[2], "--json", folder=tmp_path)
+    assert cut.returncode == 0, cut.stderr
+    assert json.loads(cut.stdout)["cut"]["lastSequence"] == int(quoted[1])
+    with session(tmp_path, data_dir, risk) as trading:
+        assert trading.stop() == 0

@@ -41,7 +41,7 @@ func openJournal(settings config.Config) (*keptJournal, error) {
 	if err := os.MkdirAll(settings.JournalDir, 0o700); err != nil {
 		return nil, fmt.Errorf("AETHERION_TRADING_JOURNAL_DIR: %w", err)
 	}
-	file, err := journal.Open(settings.JournalDir, journal.Options{Sync: sync})
+	file, err := journal.Open(settings.JournalDir, journal.Options{Sync: sync, Headroom: headroom})
 	if err != nil {
 		return nil, fmt.Errorf("AETHERION_TRADING_JOURNAL_DIR: %s: %w", settings.JournalDir, err)
 	}
@@ -53,9 +53,12 @@ func openJournal(settings config.Config) (*keptJournal, error) {
 	return &keptJournal{file, file, found.Epoch}, nil
 }
 
-const journalUsage = "usage: aetherion-trading journal verify FOLDER | journal state FOLDER [SEQUENCE]"
+// headroom is how much of a disk that fills up is left for cancels and kill switches.
+const headroom = 256 << 20
 
-// journalCommand reads a journal that no process has open and prints JSON, a line each.
+const journalUsage = "usage: aetherion-trading journal verify FOLDER | journal state FOLDER [SEQUENCE] | journal cut FOLDER HASH"
+
+// journalCommand reads or cuts a journal that no process has open and prints JSON, a line each.
 func journalCommand(args []string, to io.Writer) error {
 	out := bufio.NewWriter(to)
 	var err error
@@ -70,6 +73,8 @@ func journalCommand(args []string, to io.Writer) error {
 			return fmt.Errorf("sequence: must be a whole number from 1 on, got %q", args[2])
 		}
 		err = printState(args[1], sequence, out)
+	case len(args) == 3 && args[0] == "cut":
+		err = cutJournal(args[1], args[2], out)
 	default:
 		return fmt.Errorf("%s", journalUsage)
 	}
@@ -113,6 +118,17 @@ func verifyJournal(path string, out io.Writer) error {
 		summary.TornTail = verified.Torn.Error()
 	}
 	return json.NewEncoder(out).Encode(map[string]any{"verified": summary})
+}
+
+// cutJournal ends a journal where the operator says, and prints what is left and where the rest is.
+func cutJournal(path, head string, out io.Writer) error {
+	cut, err := journal.CutAfter(path, head)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(out).Encode(map[string]any{"cut": map[string]any{
+		"record": cut.Index, "lastSequence": cut.LastSequence, "broken": cut.Broken,
+	}})
 }
 
 // printState prints the state after the event of a sequence: accounts, open orders, limits.

@@ -119,26 +119,6 @@ func (f *File) roll(firstSequence uint64) error {
 	return old.Close()
 }
 
-// prepareSpare makes the next segment while this one is used: zeros take time. It also keeps that much
-// of a disk that fills up.
-func (f *File) prepareSpare() {
-	spare := make(chan error, 1)
-	f.spare = spare
-	f.options.background(func() {
-		spare <- writeSpare(f.disk, f.options.SegmentSize, func() bool { return f.visible().failed != nil })
-	})
-}
-
-// takeSpare waits for the spare, or makes one here if that had failed, and makes it a segment.
-func (f *File) takeSpare(start header) error {
-	if err := <-f.spare; err != nil {
-		if err := writeSpare(f.disk, f.options.SegmentSize, nil); err != nil {
-			return err
-		}
-	}
-	return nameSpare(f.disk, f.id, f.options.SegmentSize, start)
-}
-
 // writeSpare makes a file of zeros under a name that no journal begins with. It syncs as it goes, so
 // that appends do not queue behind all of it, and gives up when told to stop.
 func writeSpare(disk Disk, size int64, stop func() bool) (err error) {

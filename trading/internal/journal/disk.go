@@ -18,6 +18,8 @@ type Disk interface {
 	Names() ([]string, error)
 	Create(name string) (Handle, error)
 	Open(name string) (Handle, error)
+	// Reserve makes a file of that size whose content does not matter; it only keeps its room.
+	Reserve(name string, size int64) error
 	Rename(from, to string) error
 	Remove(name string) error
 	// SyncNames makes what Create, Rename and Remove did durable.
@@ -106,6 +108,18 @@ func (d *directory) open(name string, flags int) (Handle, error) {
 		return nil, err
 	}
 	return osFile{file}, nil
+}
+
+func (d *directory) Reserve(name string, size int64) (err error) {
+	file, err := os.OpenFile(filepath.Join(d.path, name), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if err := allocate(file, size); !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	return writeZeros(file, 0, size)
 }
 
 func (d *directory) Rename(from, to string) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,6 +24,8 @@ const (
 type Options struct {
 	Sync        SyncMode
 	SegmentSize int64 // 64 MiB when zero; MinSegmentSize to MaxSegmentSize, and a multiple of 8
+	// Headroom is how much of the disk is kept back for when it is full; see Low. None when zero.
+	Headroom int64
 
 	// markDelay is how long after the last append the mark is made durable; 10 ms when zero.
 	markDelay time.Duration
@@ -80,6 +83,9 @@ type File struct {
 	mark      Handle
 	buffer    []byte
 	spare     <-chan error // the next segment, once it is made
+	reserved  bool         // the headroom is there; of who makes or takes the spare
+	retry     *time.Timer
+	low       atomic.Bool
 
 	compacting     sync.Mutex
 	snapshots      []snapshot // oldest first
@@ -200,6 +206,8 @@ func (f *File) start(state *journalState, names listing) error {
 	if err := f.startMark(names.mark); err != nil {
 		return fmt.Errorf("journal: %s: %w", markName, err)
 	}
+	f.retry = time.AfterFunc(time.Hour, f.retrySpare)
+	f.retry.Stop()
 	f.prepareSpare()
 	if err := f.makeRoom(headerSize, state.sequence+1); err != nil {
 		return err
@@ -293,6 +301,7 @@ func (f *File) Close() error {
 	f.compacting.Lock()
 	defer f.compacting.Unlock()
 	f.markTimer.Stop()
+	f.retry.Stop()
 	if f.options.Sync == SyncOS && f.visible().failed == nil {
 		if err := f.handle.Sync(); err != nil {
 			_ = f.fail(fmt.Errorf("close: %w", err))

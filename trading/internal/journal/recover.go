@@ -94,10 +94,18 @@ func scanAll(disk Disk, l listing, visit func(string, *record) error) (journalSt
 	}
 	for i, name := range l.segments {
 		if err := r.segment(name, i == len(l.segments)-1); err != nil {
-			return journalState{}, err
+			return journalState{}, r.afterLast(err)
 		}
 	}
-	return r.journalState, r.checkEnd(l)
+	return r.journalState, r.afterLast(r.checkEnd(l))
+}
+
+// afterLast says what an operator must know who wants to go on from the last good record; see CutAfter.
+func (r *recovery) afterLast(err error) error {
+	if corrupt := (*Corrupt)(nil); r.records > 0 && errors.As(err, &corrupt) {
+		return fmt.Errorf("%w; the last good record is %d, up to sequence %d, with hash %x", err, r.index, r.sequence, r.hash)
+	}
+	return err
 }
 
 // readWitnesses reads what stands outside the segments: the mark and the snapshots.

@@ -20,12 +20,13 @@ type simDisk struct {
 	pending []func(map[string]*simFile)
 	locked  bool
 
-	steps   int
-	crashAt int                               // the step at which everything stops; 0: never
-	fault   func(op simOp, name string) error // nil: none
-	lies    func(name string) bool            // whose Sync does nothing
-	random  *rand.Rand                        // decides what a crash leaves
-	crashed bool
+	steps    int
+	capacity int                               // bytes of all files together; 0: no end
+	crashAt  int                               // the step at which everything stops; 0: never
+	fault    func(op simOp, name string) error // nil: none
+	lies     func(name string) bool            // whose Sync does nothing
+	random   *rand.Rand                        // decides what a crash leaves
+	crashed  bool
 }
 
 type simOp string
@@ -174,6 +175,25 @@ func (d *simDisk) Open(name string) (Handle, error) {
 	return &simHandle{d, name, file}, nil
 }
 
+func (d *simDisk) Reserve(name string, size int64) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.full(int(size)) {
+		return syscall.ENOSPC
+	}
+	file := &simFile{data: make([]byte, size)}
+	return d.change(opCreate, name, func(names map[string]*simFile) { names[name] = file })
+}
+
+// full says whether so much more does not fit.
+func (d *simDisk) full(more int) bool {
+	used := more
+	for _, file := range d.files {
+		used += len(file.data)
+	}
+	return d.capacity > 0 && used > d.capacity
+}
+
 func (d *simDisk) Rename(from, to string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -223,6 +243,9 @@ func (h *simHandle) ReadAt(b []byte, offset int64) (int, error) {
 func (h *simHandle) WriteAt(b []byte, offset int64) (int, error) {
 	h.disk.mu.Lock()
 	defer h.disk.mu.Unlock()
+	if grows := int(offset) + len(b) - len(h.file.data); grows > 0 && h.disk.full(grows) {
+		return 0, syscall.ENOSPC
+	}
 	wasUp := !h.disk.crashed
 	err := h.disk.step(opWrite, h.name)
 	if err != nil && wasUp {

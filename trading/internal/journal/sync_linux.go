@@ -16,3 +16,14 @@ func syncData(file *os.File) error {
 		return os.NewSyscallError("fdatasync", err)
 	}
 }
+
+// allocate gives a file its blocks. A file system that cannot says so with errors.ErrUnsupported.
+func allocate(file *os.File, size int64) error {
+	for {
+		err := syscall.Fallocate(int(file.Fd()), 0, 0, size)
+		if err == syscall.EINTR {
+			continue
+		}
+		return os.NewSyscallError("fallocate", err)
+	}
+}

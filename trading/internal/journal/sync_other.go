@@ -2,6 +2,11 @@
 
 package journal
 
-import "os"
+import (
+	"errors"
+	"os"
+)
 
 func syncData(file *os.File) error { return file.Sync() }
+
+func allocate(*os.File, int64) error { return errors.ErrUnsupported }

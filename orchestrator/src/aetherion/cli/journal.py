@@ -69,6 +69,28 @@ def state(
     out.print(f"state {after['hash']}")
 
 
+@app.command()
+def cut(
+    folder: Folder,
+    head: Annotated[str, typer.Option("--hash", help="Hash of the record that shall be the last.")],
+    as_json: AsJson = False,
+) -> None:
+    """End a damaged journal after a record, named by its whole hash.
+
+    For an operator who has seen why the journal is refused: the refusal names the last good record
+    and its hash. Acknowledged orders after it are lost to us, not to the venue: reconcile. What is
+    cut off stays in files that end in .broken.
+    """
+    done = next(_lines("cut", str(folder), head))["cut"]
+    if as_json:
+        print(json.dumps({"cut": done}))
+        return
+    out = console()
+    out.print(f"the journal ends with record {done['record']}, sequence {done['lastSequence']}")
+    for name in done["broken"] or []:
+        out.print(f"kept: {name}", markup=False)
+
+
 _KINDS = ("instrument", "account", "order", "riskLimits", "state")
 
 
