@@ -25,7 +25,7 @@ func (r *reports) status(o *order, execType engine.ExecType, text string) {
 
 // close ends an order; the book drops it afterwards.
 func (r *reports) close(o *order, execType engine.ExecType, text string) {
-	o.leaves = 0
+	o.leaves, o.book.closed = 0, true
 	r.status(o, execType, text)
 }
 
@@ -38,6 +38,7 @@ func (r *reports) cancelImmediate(o *order) {
 
 func (r *reports) fill(o *order, qty, px int64, liquidity engine.LiquidityInd) {
 	o.leaves -= qty
+	o.book.closed = o.book.closed || o.leaves == 0
 	r.venue.executed++
 	commission, err := fee(&o.book.instrument, qty, px, liquidity)
 	if err != nil {

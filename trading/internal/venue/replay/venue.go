@@ -59,6 +59,7 @@ type book struct {
 	bid, ask   side
 	recorded   recorded // the recorded book; nil until a row of it is known
 	whole      bool     // the recorded book is not in the middle of an event
+	closed     bool     // some of the orders have closed and are to be dropped
 }
 
 // side is one side of the quote in force.
@@ -235,6 +236,10 @@ func (v *Venue) EndDay(time int64) []engine.Input {
 
 // drop takes closed orders out of a book.
 func (v *Venue) drop(b *book) {
+	if !b.closed {
+		return // No walk over all that rest for each order that arrives.
+	}
+	b.closed = false
 	b.orders = slices.DeleteFunc(b.orders, func(o *order) bool {
 		if o.leaves > 0 {
 			return false
