@@ -25,8 +25,20 @@ func roundTrip[D any, M proto.Message](t *testing.T, value D, encode func(*D) M,
 func TestRoundTrips(t *testing.T) {
 	roundTrip(t, engine.NewOrder{
 		ClOrdID: "a b", Account: "A", StrategyID: "s", InstrumentID: "AAA.XNAS", Side: engine.Sell, OrdType: engine.Limit,
-		TimeInForce: engine.FOK, OrderQty: math.MaxInt64, Price: -5, HasPrice: true,
+		TimeInForce: engine.FOK, OrderQty: math.MaxInt64, Price: -5, HasPrice: true, StopPx: -6, HasStopPx: true, DisplayQty: 7,
+		ExpireTime: 8, ExecInsts: engine.PostOnly | engine.ReduceOnly | engine.CancelOnDisconnect, STP: engine.STPDecrement,
+		TrailingAmount: 9, TrailingBps: 10,
 	}, EncodeNewOrder, DecodeNewOrder)
+	roundTrip(t, engine.ReplaceOrder{
+		ClOrdID: "b", OrigClOrdID: "a", Account: "A", OrderQty: 1, Price: 2, HasPrice: true, StopPx: 3, HasStopPx: true,
+	}, EncodeReplaceOrder, DecodeReplaceOrder)
+	roundTrip(t, engine.MassCancelOrders{
+		ClOrdID: "m", Account: "A", StrategyID: "s", InstrumentID: "AAA.XNAS", Side: engine.Sell,
+	}, EncodeMassCancelOrders, DecodeMassCancelOrders)
+	roundTrip(t, engine.NewOrderList{ListID: "l", Account: "A", ContingencyType: engine.Bracket, Orders: []engine.NewOrder{
+		{ClOrdID: "1", Account: "A", InstrumentID: "X.Y", Side: 1, OrdType: 1, TimeInForce: 1},
+		{ClOrdID: "2", Account: "A", InstrumentID: "X.Y", Side: 2, OrdType: 3, TimeInForce: 2, StopPx: 4, HasStopPx: true},
+	}}, EncodeNewOrderList, DecodeNewOrderList)
 	// A price of zero is a price.
 	roundTrip(t, engine.NewOrder{
 		ClOrdID: "a", Account: "A", InstrumentID: "X.Y", Side: 1, OrdType: 1, TimeInForce: 1, HasPrice: true,
@@ -36,6 +48,7 @@ func TestRoundTrips(t *testing.T) {
 		InstrumentID: "X.Y", Version: 3, Class: engine.Future, BaseCurrency: "X", QuoteCurrency: "USD", PriceScale: 2, QtyScale: 8,
 		PriceIncrement: 5, QtyIncrement: 6, MinQty: 7, MaxQty: 8, Multiplier: engine.Decimal{Mantissa: 9, Scale: 1},
 		MakerFeeRatio: engine.Decimal{Mantissa: -1, Scale: 4}, TakerFeeRatio: engine.Decimal{Mantissa: 2, Scale: 4}, AllowNegativePrice: true,
+		ExpireTime: 10, TradingSessions: []engine.TradingSession{{DayOfWeek: 1, Start: 2, End: 3}},
 	}, EncodeInstrument, DecodeInstrument)
 	roundTrip(t, engine.RiskLimits{Version: 1, MarketOrderBandBps: 2, Limits: []engine.RiskLimit{
 		{Account: "A", MaxOrderQty: &engine.Decimal{Mantissa: 1, Scale: 18}},
@@ -59,14 +72,17 @@ func TestEnumerationsHaveTheNumbersOfTheContract(t *testing.T) {
 		contract protoreflect.Enum
 	}{
 		{uint8(engine.Sell), pb.Side_SIDE_SELL},
-		{uint8(engine.StopLimit), pb.OrdType_ORD_TYPE_STOP_LIMIT},
+		{uint8(engine.TrailingStop), pb.OrdType_ORD_TYPE_TRAILING_STOP},
 		{uint8(engine.GTD), pb.TimeInForce_TIME_IN_FORCE_GTD},
-		{uint8(engine.StatusPendingCancel), pb.OrdStatus_ORD_STATUS_PENDING_CANCEL},
-		{uint8(engine.ExecTradeCorrect), pb.ExecType_EXEC_TYPE_TRADE_CORRECT},
-		{uint8(engine.RejVenue), pb.OrdRejReason_ORD_REJ_REASON_VENUE},
-		{uint8(engine.CxlAlreadyPending), pb.CxlRejReason_CXL_REJ_REASON_ALREADY_PENDING},
+		{uint8(engine.StatusInDoubt), pb.OrdStatus_ORD_STATUS_IN_DOUBT},
+		{uint8(engine.ExecInDoubt), pb.ExecType_EXEC_TYPE_IN_DOUBT},
+		{uint8(engine.RejModelStale), pb.OrdRejReason_ORD_REJ_REASON_MODEL_STALE},
+		{uint8(engine.CxlVenue), pb.CxlRejReason_CXL_REJ_REASON_VENUE},
 		{uint8(engine.ByVenue), pb.RejectedBy_REJECTED_BY_VENUE},
 		{uint8(engine.LiquidityRemoved), pb.LiquidityInd_LIQUIDITY_IND_REMOVED},
+		{uint8(engine.STPDecrement), pb.SelfTradePrevention_SELF_TRADE_PREVENTION_DECREMENT},
+		{uint8(engine.Bracket), pb.ContingencyType_CONTINGENCY_TYPE_BRACKET},
+		{uint8(engine.Halted), pb.TradingState_TRADING_STATE_HALTED},
 		{uint8(engine.Future), pb.InstrumentClass_INSTRUMENT_CLASS_FUTURE},
 	} {
 		values := c.contract.Descriptor().Values()
@@ -92,6 +108,16 @@ func TestDecodeErrors(t *testing.T) {
 		_, err := DecodeMoney("cash", m)
 		return err
 	}
+	order := func(change func(*pb.NewOrder)) error {
+		o := EncodeNewOrder(&engine.NewOrder{ClOrdID: "1", Account: "A", InstrumentID: "X.Y", Side: 1, OrdType: 1, TimeInForce: 1})
+		change(o)
+		_, err := DecodeNewOrder(o)
+		return err
+	}
+	list := func(orders int) error {
+		_, err := DecodeNewOrderList(&pb.NewOrderList{ListId: "l", Account: "A", ContingencyType: 1, Orders: make([]*pb.NewOrder, orders)})
+		return err
+	}
 	_, failureErr := DecodeCheckFailures([]*pb.CheckFailure{{OrdRejReason: 99}})
 	for want, err := range map[string]error{
 		"instrument_class: must be specified":             instrument(func(m *pb.Instrument) { m.InstrumentClass = 0 }),
@@ -103,6 +129,10 @@ func TestDecodeErrors(t *testing.T) {
 		"cash.attos: must be within":                      money(&pb.Money{Currency: "USD", Attos: 1_000_000_000_000_000_000}),
 		"cash.attos: must have the sign":                  money(&pb.Money{Currency: "USD", Units: 1, Attos: -1}),
 		"check_failures[0].ord_rej_reason: unknown value": failureErr,
+		"exec_insts[1]: must not be given twice":          order(func(o *pb.NewOrder) { o.ExecInsts = []pb.ExecInst{1, 1} }),
+		"exec_insts[0]: unknown value 9":                  order(func(o *pb.NewOrder) { o.ExecInsts = []pb.ExecInst{9} }),
+		"self_trade_prevention: unknown value 6":          order(func(o *pb.NewOrder) { o.SelfTradePrevention = 6 }),
+		"orders: must be at most 16, got 17":              list(17),
 	} {
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)

@@ -25,7 +25,31 @@ func EncodeInstrument(i *engine.Instrument) *pb.Instrument {
 		MakerFeeRatio:      EncodeDecimal(i.MakerFeeRatio),
 		TakerFeeRatio:      EncodeDecimal(i.TakerFeeRatio),
 		AllowNegativePrice: i.AllowNegativePrice,
+		ExpireTimeNs:       i.ExpireTime,
+		TradingSessions:    encodeSessions(i.TradingSessions),
 	}
+}
+
+func encodeSessions(sessions []engine.TradingSession) []*pb.TradingSession {
+	if len(sessions) == 0 {
+		return nil
+	}
+	encoded := make([]*pb.TradingSession, len(sessions))
+	for n, s := range sessions {
+		encoded[n] = &pb.TradingSession{DayOfWeek: s.DayOfWeek, StartNs: s.Start, EndNs: s.End}
+	}
+	return encoded
+}
+
+func sessionsOf(sessions []*pb.TradingSession) []engine.TradingSession {
+	if len(sessions) == 0 {
+		return nil
+	}
+	decoded := make([]engine.TradingSession, len(sessions))
+	for n, s := range sessions {
+		decoded[n] = engine.TradingSession{DayOfWeek: s.GetDayOfWeek(), Start: s.GetStartNs(), End: s.GetEndNs()}
+	}
+	return decoded
 }
 
 // DecodeInstrument gives the domain's form. Whether the definition makes sense is the engine's to say.
@@ -65,5 +89,7 @@ func DecodeInstrument(i *pb.Instrument) (engine.Instrument, error) {
 		MakerFeeRatio:      maker,
 		TakerFeeRatio:      taker,
 		AllowNegativePrice: i.GetAllowNegativePrice(),
+		ExpireTime:         i.GetExpireTimeNs(),
+		TradingSessions:    sessionsOf(i.GetTradingSessions()),
 	}, nil
 }

@@ -11,15 +11,22 @@ import (
 // EncodeNewOrder gives the contract's form.
 func EncodeNewOrder(o *engine.NewOrder) *pb.NewOrder {
 	return &pb.NewOrder{
-		ClOrdId:      o.ClOrdID,
-		Account:      o.Account,
-		StrategyId:   o.StrategyID,
-		InstrumentId: o.InstrumentID,
-		Side:         pb.Side(o.Side),
-		OrdType:      pb.OrdType(o.OrdType),
-		TimeInForce:  pb.TimeInForce(o.TimeInForce),
-		OrderQty:     o.OrderQty,
-		Price:        price(o),
+		ClOrdId:             o.ClOrdID,
+		Account:             o.Account,
+		StrategyId:          o.StrategyID,
+		InstrumentId:        o.InstrumentID,
+		Side:                pb.Side(o.Side),
+		OrdType:             pb.OrdType(o.OrdType),
+		TimeInForce:         pb.TimeInForce(o.TimeInForce),
+		OrderQty:            o.OrderQty,
+		Price:               present(o.Price, o.HasPrice),
+		StopPx:              present(o.StopPx, o.HasStopPx),
+		DisplayQty:          o.DisplayQty,
+		ExpireTimeNs:        o.ExpireTime,
+		ExecInsts:           encodeExecInsts(o.ExecInsts),
+		SelfTradePrevention: pb.SelfTradePrevention(o.STP),
+		TrailingAmount:      o.TrailingAmount,
+		TrailingBps:         o.TrailingBps,
 	}
 }
 
@@ -29,48 +36,81 @@ func DecodeNewOrder(o *pb.NewOrder) (engine.NewOrder, error) {
 	if o == nil {
 		return engine.NewOrder{}, errors.New("new_order: is missing")
 	}
-	side, sideErr := specified[engine.Side]("side", o.GetSide(), pb.Side_name)
-	ordType, ordTypeErr := specified[engine.OrdType]("ord_type", o.GetOrdType(), pb.OrdType_name)
-	tif, tifErr := specified[engine.TimeInForce]("time_in_force", o.GetTimeInForce(), pb.TimeInForce_name)
+	_, sideErr := specified[engine.Side]("side", o.GetSide(), pb.Side_name)
+	_, ordTypeErr := specified[engine.OrdType]("ord_type", o.GetOrdType(), pb.OrdType_name)
+	_, tifErr := specified[engine.TimeInForce]("time_in_force", o.GetTimeInForce(), pb.TimeInForce_name)
+	_, stpErr := optional[engine.SelfTradePrevention]("self_trade_prevention", o.GetSelfTradePrevention(), pb.SelfTradePrevention_name)
 	err := first(
-		unserved(o),
 		Name("cl_ord_id", o.GetClOrdId()), Name("account", o.GetAccount()), Name("instrument_id", o.GetInstrumentId()),
-		StrategyID(o.GetStrategyId()), sideErr, ordTypeErr, tifErr,
+		StrategyID(o.GetStrategyId()), sideErr, ordTypeErr, tifErr, stpErr, checkExecInsts(o.GetExecInsts()),
 	)
 	if err != nil {
 		return engine.NewOrder{}, err
 	}
-	return engine.NewOrder{
-		ClOrdID:      o.GetClOrdId(),
-		Account:      o.GetAccount(),
-		StrategyID:   o.GetStrategyId(),
-		InstrumentID: o.GetInstrumentId(),
-		Side:         side,
-		OrdType:      ordType,
-		TimeInForce:  tif,
-		OrderQty:     o.GetOrderQty(),
-		Price:        o.GetPrice(),
-		HasPrice:     o.Price != nil,
-	}, nil
+	return NewOrderOf(o), nil
 }
 
-// unserved refuses fields that the order path does not act on, rather than to ignore them.
-func unserved(o *pb.NewOrder) error {
-	switch {
-	case o.StopPx != nil:
-		return fmt.Errorf("stop_px: must be absent, stop orders are not taken here, got %d", o.GetStopPx())
-	case o.GetDisplayQty() != 0:
-		return fmt.Errorf("display_qty: must be 0, iceberg orders are not taken here, got %d", o.GetDisplayQty())
-	case o.GetExpireTimeNs() != 0:
-		return fmt.Errorf("expire_time_ns: must be 0, GTD orders are not taken here, got %d", o.GetExpireTimeNs())
-	case len(o.GetExecInsts()) != 0:
-		return fmt.Errorf("exec_insts: must be empty, none is taken here, got %v", o.GetExecInsts())
-	case o.GetTrailingAmount() != 0 || o.GetTrailingBps() != 0:
-		return fmt.Errorf("trailing_amount, trailing_bps: must be 0, trailing stops are not taken here, got %d and %d", o.GetTrailingAmount(), o.GetTrailingBps())
-	case o.GetSelfTradePrevention() != 0:
-		return fmt.Errorf("self_trade_prevention: must be unspecified, got %v", o.GetSelfTradePrevention())
+// NewOrderOf refuses nothing: a journal also holds orders that were refused for what stands in them.
+func NewOrderOf(o *pb.NewOrder) engine.NewOrder {
+	if o == nil {
+		return engine.NewOrder{}
+	}
+	return engine.NewOrder{
+		ClOrdID:        o.GetClOrdId(),
+		Account:        o.GetAccount(),
+		StrategyID:     o.GetStrategyId(),
+		InstrumentID:   o.GetInstrumentId(),
+		Side:           engine.Side(o.GetSide()),
+		OrdType:        engine.OrdType(o.GetOrdType()),
+		TimeInForce:    engine.TimeInForce(o.GetTimeInForce()),
+		OrderQty:       o.GetOrderQty(),
+		Price:          o.GetPrice(),
+		HasPrice:       o.Price != nil,
+		StopPx:         o.GetStopPx(),
+		HasStopPx:      o.StopPx != nil,
+		DisplayQty:     o.GetDisplayQty(),
+		ExpireTime:     o.GetExpireTimeNs(),
+		ExecInsts:      execInstsOf(o.GetExecInsts()),
+		STP:            engine.SelfTradePrevention(o.GetSelfTradePrevention()),
+		TrailingAmount: o.GetTrailingAmount(),
+		TrailingBps:    o.GetTrailingBps(),
+	}
+}
+
+// checkExecInsts refuses an instruction that nobody defines, and one that is given twice.
+func checkExecInsts(insts []pb.ExecInst) error {
+	var given engine.ExecInst
+	for i, inst := range insts {
+		one, err := specified[engine.ExecInst](fmt.Sprintf("exec_insts[%d]", i), inst, pb.ExecInst_name)
+		if err != nil {
+			return err
+		}
+		if given&(1<<one) != 0 {
+			return fmt.Errorf("exec_insts[%d]: must not be given twice, got %v", i, inst)
+		}
+		given |= 1 << one
 	}
 	return nil
+}
+
+func encodeExecInsts(insts engine.ExecInst) []pb.ExecInst {
+	var encoded []pb.ExecInst
+	for inst := range 8 {
+		if insts&(1<<inst) != 0 {
+			encoded = append(encoded, pb.ExecInst(inst))
+		}
+	}
+	return encoded
+}
+
+func execInstsOf(insts []pb.ExecInst) engine.ExecInst {
+	var set engine.ExecInst
+	for _, inst := range insts {
+		if inst > 0 && inst < 8 {
+			set |= 1 << inst
+		}
+	}
+	return set
 }
 
 // EncodeCancelOrder gives the contract's form.
@@ -138,7 +178,21 @@ func EncodeCommandAck(a *engine.CommandAck) *pb.CommandAck {
 		RejectedBy:    pb.RejectedBy(a.RejectedBy),
 		Text:          a.Text,
 		CheckFailures: EncodeCheckFailures(a.CheckFailures),
+
+		TotalAffectedOrders: a.TotalAffectedOrders,
+		ListAcks:            encodeAcks(a.ListAcks),
 	}
+}
+
+func encodeAcks(acks []engine.CommandAck) []*pb.CommandAck {
+	if len(acks) == 0 {
+		return nil
+	}
+	encoded := make([]*pb.CommandAck, len(acks))
+	for i := range acks {
+		encoded[i] = EncodeCommandAck(&acks[i])
+	}
+	return encoded
 }
 
 // EncodeExecutionReport gives the contract's form.
@@ -163,7 +217,7 @@ func EncodeExecutionReport(r *engine.ExecutionReport) *pb.ExecutionReport {
 		OrderQty:         o.OrderQty,
 		CumQty:           r.CumQty,
 		LeavesQty:        r.LeavesQty,
-		Price:            price(o),
+		Price:            present(o.Price, o.HasPrice),
 		LastQty:          r.LastQty,
 		LastPx:           r.LastPx,
 		LastLiquidityInd: pb.LiquidityInd(r.LastLiquidityInd),
@@ -175,14 +229,18 @@ func EncodeExecutionReport(r *engine.ExecutionReport) *pb.ExecutionReport {
 		RejectedBy:       pb.RejectedBy(r.RejectedBy),
 		Text:             r.Text,
 		CheckFailures:    EncodeCheckFailures(r.CheckFailures),
+		ExecRefId:        r.ExecRefID,
+		StopPx:           present(r.StopPx, r.HasStopPx),
+		OrigClOrdId:      r.OrigClOrdID,
+		ListId:           r.ListID,
+		ContingencyType:  pb.ContingencyType(r.ContingencyType),
 	}
 }
 
-func price(o *engine.NewOrder) *int64 {
-	if !o.HasPrice {
+func present(value int64, has bool) *int64 {
+	if !has {
 		return nil
 	}
-	value := o.Price
 	return &value
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // stateVersion changes when the same state is written in other bytes.
-const stateVersion = 1
+const stateVersion = 2
 
 // StateHash is SHA-256 over the whole state as WriteState writes it. Two engines with the same hash
 // answer every further event alike.
@@ -84,27 +84,41 @@ func walkDecimal(w walker, d *Decimal) {
 	walkSmall(w, &d.Scale)
 }
 
-func walkOptional(w walker, d **Decimal) {
-	has := *d != nil
+func walkOptional[T any](w walker, v **T, value func(walker, *T)) {
+	has := *v != nil
 	if walkBool(w, &has); !has {
 		return
 	}
 	if w.reads() {
-		*d = &Decimal{}
+		*v = new(T)
 	}
-	walkDecimal(w, *d)
+	value(w, *v)
 }
 
 func walkLimits(w walker, l *RiskLimits) {
 	w.uint(&l.Version)
 	walkSmall(w, &l.MarketOrderBandBps)
-	walkSlice(w, &l.Limits, func(w walker, limit *RiskLimit) {
-		w.string(&limit.Account)
-		w.string(&limit.InstrumentID)
-		walkOptional(w, &limit.MaxOrderQty)
-		walkOptional(w, &limit.MaxOrderNotional)
-		walkOptional(w, &limit.MaxPositionQty)
-	})
+	walkSlice(w, &l.Limits, walkRiskLimit)
+}
+
+// walkRiskLimit walks the limits of one scope.
+func walkRiskLimit(w walker, l *RiskLimit) {
+	w.string(&l.Account)
+	w.string(&l.StrategyID)
+	w.string(&l.InstrumentID)
+	for _, flag := range []*bool{&l.NoShort, &l.Restricted, &l.PreventSelfTrade} {
+		walkBool(w, flag)
+	}
+	for _, ceiling := range []**Decimal{
+		&l.MaxOrderQty, &l.MaxOrderNotional, &l.MaxPositionQty, &l.MaxLongQty, &l.MaxShortQty, &l.StaticReferencePx, &l.MaxOpenNotional, &l.MaxGrossNotional, &l.MaxNetNotional, &l.MaxLeverage, &l.InitialMarginRatio, &l.MaxDailyNotional, &l.MaxDailyQty, &l.MaxDailyLoss, &l.MaxDrawdown, &l.MaxVar, &l.AdvQty, &l.MaxBatchNotional,
+	} {
+		walkOptional(w, ceiling, walkDecimal)
+	}
+	for _, count := range []**uint32{
+		&l.StaticCollarBps, &l.PriceCollarBps, &l.MaxMarkAgeMs, &l.MaxAggressiveTicks, &l.OrderRatePerS, &l.OrderBurst, &l.DuplicateCount, &l.DuplicateWindowMs, &l.MaxOpenOrders, &l.MaxAdvShareBps, &l.MaxBatchOrders, &l.RepeatCount, &l.RepeatWindowMs, &l.MaxConsecutiveRejects, &l.MaxOrderToTradeRatio, &l.OtrWindowMs,
+	} {
+		walkOptional(w, count, walkSmall)
+	}
 }
 
 func walkInstrument(w walker, value **instrument) {
@@ -127,6 +141,12 @@ func walkInstrument(w walker, value **instrument) {
 	walkDecimal(w, &i.MakerFeeRatio)
 	walkDecimal(w, &i.TakerFeeRatio)
 	walkBool(w, &i.AllowNegativePrice)
+	walkInt(w, &i.ExpireTime)
+	walkSlice(w, &i.TradingSessions, func(w walker, s *TradingSession) {
+		walkSmall(w, &s.DayOfWeek)
+		walkInt(w, &s.Start)
+		walkInt(w, &s.End)
+	})
 	walkBool(w, &i.hasMark)
 	walkInt(w, &i.markPx)
 	if !w.reads() || failed(w) {
@@ -229,6 +249,14 @@ func walkNewOrder(w walker, o *NewOrder) {
 	walkInt(w, &o.OrderQty)
 	walkBool(w, &o.HasPrice)
 	walkInt(w, &o.Price)
+	walkBool(w, &o.HasStopPx)
+	walkInt(w, &o.StopPx)
+	walkInt(w, &o.DisplayQty)
+	walkInt(w, &o.ExpireTime)
+	walkSmall(w, &o.ExecInsts)
+	walkSmall(w, &o.STP)
+	walkInt(w, &o.TrailingAmount)
+	walkSmall(w, &o.TrailingBps)
 }
 
 func walkFailure(w walker, f *CheckFailure) {

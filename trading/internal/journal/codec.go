@@ -33,7 +33,9 @@ func Encode(event *engine.Event) ([]byte, error) {
 		m.Input = &pb.JournalEvent_AccountOpened{AccountOpened: &pb.AccountOpened{
 			Account: input.Account, BaseCurrency: input.BaseCurrency}}
 	default:
-		return nil, fmt.Errorf("encode sequence %d: unknown input %T", event.Sequence, event.Input)
+		if !encodeCommand(m, event.Input) && !encodeControl(m, event.Input) {
+			return nil, fmt.Errorf("encode sequence %d: unknown input %T", event.Sequence, event.Input)
+		}
 	}
 	// Deterministic, so that the same run gives the same bytes.
 	encoded, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
@@ -59,7 +61,8 @@ func Decode(encoded []byte) (engine.Event, error) {
 func decodeInput(m *pb.JournalEvent) (engine.Input, error) {
 	switch input := m.Input.(type) {
 	case *pb.JournalEvent_NewOrder:
-		return orderDecisionFrom(input.NewOrder)
+		decision, err := orderDecisionFrom(input.NewOrder)
+		return decision, err
 	case *pb.JournalEvent_CancelOrder:
 		c := input.CancelOrder
 		return &engine.CancelOrder{ClOrdID: c.GetClOrdId(), OrigClOrdID: c.GetOrigClOrdId(), Account: c.GetAccount()}, nil
@@ -78,36 +81,38 @@ func decodeInput(m *pb.JournalEvent) (engine.Input, error) {
 	case *pb.JournalEvent_AccountOpened:
 		return &engine.AccountOpened{Account: input.AccountOpened.GetAccount(), BaseCurrency: input.AccountOpened.GetBaseCurrency()}, nil
 	}
-	return nil, fmt.Errorf("unknown input %T", m.Input)
+	return decodeMore(m)
+}
+
+func decodeMore(m *pb.JournalEvent) (engine.Input, error) {
+	input, err := decodeCommand(m)
+	if input == nil && err == nil {
+		input, err = decodeControl(m)
+	}
+	if input == nil && err == nil {
+		err = fmt.Errorf("unknown input %T", m.Input)
+	}
+	return input, err
 }
 
 func orderDecision(d *engine.OrderDecision) *pb.OrderDecision {
 	return &pb.OrderDecision{
 		NewOrder: contract.EncodeNewOrder(&d.NewOrder), Approved: d.Approved, OrdRejReason: pb.OrdRejReason(d.OrdRejReason),
 		RejectedBy: pb.RejectedBy(d.RejectedBy), Text: d.Text, CheckFailures: contract.EncodeCheckFailures(d.CheckFailures),
+		SessionId: d.SessionID,
 	}
 }
 
-func orderDecisionFrom(d *pb.OrderDecision) (engine.Input, error) {
+func orderDecisionFrom(d *pb.OrderDecision) (*engine.OrderDecision, error) {
 	failures, err := contract.DecodeCheckFailures(d.GetCheckFailures())
 	if err != nil {
 		return nil, err
 	}
 	return &engine.OrderDecision{
-		NewOrder: newOrderFrom(d.GetNewOrder()), Approved: d.GetApproved(),
+		NewOrder: contract.NewOrderOf(d.GetNewOrder()), Approved: d.GetApproved(),
 		OrdRejReason: engine.OrdRejReason(d.GetOrdRejReason()), RejectedBy: engine.RejectedBy(d.GetRejectedBy()),
-		Text: d.GetText(), CheckFailures: failures,
+		Text: d.GetText(), CheckFailures: failures, SessionID: d.GetSessionId(),
 	}, nil
-}
-
-// newOrderFrom refuses nothing, unlike the contract's: a journal also holds orders that were refused
-// for what stands in them.
-func newOrderFrom(o *pb.NewOrder) engine.NewOrder {
-	return engine.NewOrder{
-		ClOrdID: o.GetClOrdId(), Account: o.GetAccount(), StrategyID: o.GetStrategyId(), InstrumentID: o.GetInstrumentId(),
-		Side: engine.Side(o.GetSide()), OrdType: engine.OrdType(o.GetOrdType()), TimeInForce: engine.TimeInForce(o.GetTimeInForce()),
-		OrderQty: o.GetOrderQty(), Price: o.GetPrice(), HasPrice: o != nil && o.Price != nil,
-	}
 }
 
 func venueReport(r *engine.VenueReport) *pb.VenueReport {
@@ -115,7 +120,8 @@ func venueReport(r *engine.VenueReport) *pb.VenueReport {
 		Venue: r.Venue, OrderId: r.OrderID, VenueOrderId: r.VenueOrderID, ExecId: r.ExecID,
 		ExecType: pb.ExecType(r.ExecType), TransactTimeNs: r.TransactTime, LastQty: r.LastQty, LastPx: r.LastPx,
 		LastLiquidityInd: pb.LiquidityInd(r.LastLiquidityInd), Commission: contract.EncodeMoney(r.Commission),
-		CxlRejReason: pb.CxlRejReason(r.CxlRejReason), Text: r.Text,
+		CxlRejReason: pb.CxlRejReason(r.CxlRejReason), Text: r.Text, ExecRefId: r.ExecRefID, OrderQty: r.OrderQty,
+		Price: present(r.Price, r.HasPrice), StopPx: present(r.StopPx, r.HasStopPx),
 	}
 }
 
@@ -128,8 +134,16 @@ func venueReportFrom(r *pb.VenueReport) (engine.Input, error) {
 		Venue: r.GetVenue(), OrderID: r.GetOrderId(), VenueOrderID: r.GetVenueOrderId(), ExecID: r.GetExecId(),
 		ExecType: engine.ExecType(r.GetExecType()), TransactTime: r.GetTransactTimeNs(), LastQty: r.GetLastQty(), LastPx: r.GetLastPx(),
 		LastLiquidityInd: engine.LiquidityInd(r.GetLastLiquidityInd()), Commission: commission,
-		CxlRejReason: engine.CxlRejReason(r.GetCxlRejReason()), Text: r.GetText(),
+		CxlRejReason: engine.CxlRejReason(r.GetCxlRejReason()), Text: r.GetText(), ExecRefID: r.GetExecRefId(), OrderQty: r.GetOrderQty(),
+		Price: r.GetPrice(), HasPrice: r != nil && r.Price != nil, StopPx: r.GetStopPx(), HasStopPx: r != nil && r.StopPx != nil,
 	}, nil
+}
+
+func present(value int64, has bool) *int64 {
+	if !has {
+		return nil
+	}
+	return &value
 }
 
 func adjustment(a *engine.Adjustment) *pb.Adjustment {

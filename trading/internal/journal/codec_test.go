@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bytes"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -34,11 +35,69 @@ func sampleEvents(t testing.TB) []engine.Event {
 			MakerFeeRatio: engine.Decimal{Mantissa: -1, Scale: 4}, TakerFeeRatio: engine.Decimal{Mantissa: 2, Scale: 4}, AllowNegativePrice: true},
 		&engine.AccountOpened{Account: "A", BaseCurrency: "USD"},
 	}
+	for _, input := range []engine.Input{
+		&engine.OrderDecision{}, &engine.OrderListDecision{}, &engine.ReplaceDecision{}, &engine.CancelOrder{}, &engine.MassCancelOrders{},
+		&engine.VenueReport{}, &engine.Mark{}, &engine.Adjustment{}, &engine.LimitChange{}, &engine.Instrument{}, &engine.AccountOpened{},
+		&engine.Triggered{}, &engine.Watermark{}, &engine.Timer{}, &engine.SessionLost{}, &engine.OrderInDoubt{},
+		&engine.TradingStateChange{}, &engine.KillSwitchChange{}, &engine.FxRates{}, &engine.PretradeModel{},
+	} {
+		filler := filler{money: money}
+		filler.fill(reflect.ValueOf(input).Elem())
+		if list, ok := input.(*engine.OrderListDecision); ok {
+			for i := range list.Decisions {
+				list.Decisions[i].NewOrder, list.Decisions[i].SessionID = engine.NewOrder{}, ""
+			}
+		}
+		inputs = append(inputs, input)
+	}
 	events := make([]engine.Event, len(inputs))
 	for i, input := range inputs {
 		events[i] = engine.Event{Sequence: uint64(i + 1), TransactTime: int64(i) - 5, Input: input}
 	}
 	return events
+}
+
+// filler gives every field a value, so that one that the codec forgets shows.
+type filler struct {
+	money engine.Money
+	count int64
+}
+
+func (f *filler) fill(v reflect.Value) {
+	f.count++
+	switch value := v.Addr().Interface().(type) {
+	case *engine.Money:
+		*value = f.money
+		return
+	case *engine.ExecInst:
+		*value = engine.PostOnly | engine.CancelOnDisconnect
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			f.fill(v.Field(i))
+		}
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		f.fill(v.Elem())
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		f.fill(v.Index(0))
+		f.fill(v.Index(1))
+	case reflect.String:
+		v.SetString(fmt.Sprint("s", f.count))
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Int64:
+		v.SetInt(-f.count)
+	case reflect.Float64:
+		v.SetFloat(float64(f.count) / 8)
+	case reflect.Uint64:
+		v.SetUint(uint64(f.count))
+	default: // an enumeration, or the scale of a decimal
+		v.SetUint(uint64(f.count%3) + 1)
+	}
 }
 
 func TestEveryEventComesBackAsItWas(t *testing.T) {

@@ -240,7 +240,8 @@ func (s *Sequencer) decideRun() error {
 	var checks []engine.PretradeCheck
 	for i, p := range s.run {
 		if p.check {
-			checks = append(checks, engine.PretradeCheck{Sequence: s.engine.Sequence() + 1 + uint64(i), TransactTime: s.now,
+			sequence := s.engine.Sequence() + 1 + uint64(i)
+			checks = append(checks, engine.PretradeCheck{Sequence: sequence, OrderID: sequence, TransactTime: s.now,
 				NewOrder: p.input.(*engine.OrderDecision).NewOrder})
 		}
 	}
