@@ -16,12 +16,18 @@ from aetherion.client import (
     DeadlineError,
     FailedPreconditionError,
     InvalidArgumentError,
-    ReplaceOrder,
     TradeStream,
     VenueClient,
 )
 from aetherion.market_data import ColumnId, MarketDataKind
-from aetherion.order import ExecType, ExecutionReport, NewOrder, OrdStatus, Side
+from aetherion.order import (
+    ExecType,
+    ExecutionReport,
+    NewOrder,
+    OrdStatus,
+    ReplaceOrder,
+    Side,
+)
 from aetherion.v1 import order_pb2
 from processes import AETHERION, client_environment, free_port
 

@@ -15,7 +15,6 @@ import pytest
 
 from aetherion.client import (
     FailedPreconditionError,
-    ReplaceOrder,
     ServiceUnavailableError,
     TradeStream,
     VenueClient,
@@ -27,6 +26,7 @@ from aetherion.order import (
     ExecutionReport,
     NewOrder,
     OrdStatus,
+    ReplaceOrder,
     Side,
 )
 from processes import BIN, free_port

@@ -42,6 +42,7 @@ class Position:
     fees: Money
     mark: Decimal | None
     avg_px: float
+    strategy_id: str = ""  # whose part of the position it is; empty: all of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class AccountState:
     balances: tuple[Money, ...]
     positions: tuple[Position, ...]
     equity: Money | None
+    strategy_positions: tuple[Position, ...] = ()  # by the strategies that moved them
 
     @property
     def cash(self) -> Decimal:

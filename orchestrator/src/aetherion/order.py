@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum
 
 from aetherion.account import Money
+from aetherion.exact import Number, to_decimal
 
 
 class Side(IntEnum):
@@ -25,6 +27,7 @@ class OrdType(IntEnum):
     LIMIT = 2
     STOP = 3
     STOP_LIMIT = 4
+    TRAILING_STOP = 5
 
 
 class TimeInForce(IntEnum):
@@ -36,6 +39,36 @@ class TimeInForce(IntEnum):
     IOC = 3
     FOK = 4
     GTD = 5
+
+
+class ExecInst(IntEnum):
+    """An instruction on how to handle an order (FIX 18)."""
+
+    UNSPECIFIED = 0
+    POST_ONLY = 1
+    REDUCE_ONLY = 2
+    CANCEL_ON_DISCONNECT = 3
+
+
+class ContingencyType(IntEnum):
+    """What the orders of a list mean to each other (FIX 1385)."""
+
+    UNSPECIFIED = 0
+    OCO = 1
+    OTO = 2
+    OUO = 3
+    BRACKET = 4
+
+
+class SelfTradePrevention(IntEnum):
+    """What happens when an order would trade with one of the same account."""
+
+    UNSPECIFIED = 0
+    NONE = 1
+    CANCEL_NEWEST = 2
+    CANCEL_OLDEST = 3
+    CANCEL_BOTH = 4
+    DECREMENT = 5
 
 
 class OrdStatus(IntEnum):
@@ -50,19 +83,23 @@ class OrdStatus(IntEnum):
     REJECTED = 6
     EXPIRED = 7
     PENDING_CANCEL = 8
+    PENDING_REPLACE = 9
+    SUSPENDED = 10
+    IN_DOUBT = 11
 
     @property
     def is_open(self) -> bool:
         """Whether the order can still fill."""
-        return self in _OPEN
+        return self not in _CLOSED
 
 
-_OPEN = frozenset(
+_CLOSED = frozenset(
     {
-        OrdStatus.PENDING_NEW,
-        OrdStatus.NEW,
-        OrdStatus.PARTIALLY_FILLED,
-        OrdStatus.PENDING_CANCEL,
+        OrdStatus.UNSPECIFIED,
+        OrdStatus.FILLED,
+        OrdStatus.CANCELED,
+        OrdStatus.REJECTED,
+        OrdStatus.EXPIRED,
     }
 )
 
@@ -83,6 +120,10 @@ class ExecType(IntEnum):
     TRIGGERED = 10
     TRADE_CANCEL = 11
     TRADE_CORRECT = 12
+    PENDING_REPLACE = 13
+    SUSPENDED = 14
+    RESTATED = 15
+    IN_DOUBT = 16
 
 
 class OrdRejReason(IntEnum):
@@ -102,6 +143,37 @@ class OrdRejReason(IntEnum):
     RISK_UNAVAILABLE = 11
     GATEWAY_BLOCK = 12
     VENUE = 13
+    KILL_SWITCH = 14
+    STATE_HALTED = 15
+    STATE_CANCEL_ONLY = 16
+    STATE_REDUCING = 17
+    NOT_PERMITTED = 18
+    INSTRUMENT_CLOSED = 19
+    RESTRICTED = 20
+    SHORT_NOT_ALLOWED = 21
+    PRICE_COLLAR_STATIC = 22
+    PRICE_COLLAR = 23
+    AGGRESSIVE_PRICE = 24
+    RATE_LIMIT = 25
+    DUPLICATE_FLOOD = 26
+    MAX_OPEN_ORDERS = 27
+    MAX_OPEN_NOTIONAL = 28
+    MAX_EXPOSURE = 29
+    INSUFFICIENT_MARGIN = 30
+    DAILY_VALUE = 31
+    LOSS_LIMIT = 32
+    STP = 33
+    VAR_LIMIT = 34
+    CONCENTRATION = 35
+    BATCH_VALUE = 36
+    BATCH_SIZE = 37
+    STRATEGY_LATCHED = 38
+    REJECT_STORM = 39
+    OTR_LIMIT = 40
+    REPLACE_WORSE = 41
+    REDUCE_ONLY = 42
+    LIST = 43
+    MODEL_STALE = 44
 
 
 class CxlRejReason(IntEnum):
@@ -111,6 +183,9 @@ class CxlRejReason(IntEnum):
     TOO_LATE = 1
     UNKNOWN_ORDER = 2
     ALREADY_PENDING = 3
+    DUPLICATE_CL_ORD_ID = 4
+    REFUSED = 5
+    VENUE = 6
 
 
 class RejectedBy(IntEnum):
@@ -132,7 +207,13 @@ class LiquidityInd(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """A wish for an order (FIX NewOrderSingle). A limit order has a price, a market order none."""
+    """A wish for an order (FIX NewOrderSingle).
+
+    What is set says what kind of order it is: `price` makes it a limit order, `stop_px` a stop,
+    both a stop-limit, `trailing_amount` or `trailing_bps` a trailing stop, none a market order.
+    Numbers may be given as `str` or `int` too, and are kept as `Decimal`; whether they lie on the
+    instrument's grid is seen when the order is sent.
+    """
 
     cl_ord_id: str
     account: str
@@ -142,11 +223,59 @@ class NewOrder:
     price: Decimal | None = None
     time_in_force: TimeInForce = TimeInForce.GTC
     strategy_id: str = ""
+    stop_px: Decimal | None = None
+    trailing_amount: Decimal | None = None
+    trailing_bps: int = 0
+    display_qty: Decimal | None = None  # iceberg: the most that is shown at a time
+    expire_time_ns: int = 0  # of GTD
+    exec_insts: Set[ExecInst] = frozenset()
+    self_trade_prevention: SelfTradePrevention = SelfTradePrevention.UNSPECIFIED
+
+    def __post_init__(self) -> None:
+        _keep_decimals(self, "order_qty", "price", "stop_px", "trailing_amount", "display_qty")
+        object.__setattr__(self, "exec_insts", frozenset(self.exec_insts))
 
     @property
     def ord_type(self) -> OrdType:
-        """LIMIT when there is a price."""
+        """How it finds its price, by what is set."""
+        if self.trailing_amount is not None or self.trailing_bps:
+            return OrdType.TRAILING_STOP
+        if self.stop_px is not None:
+            return OrdType.STOP if self.price is None else OrdType.STOP_LIMIT
         return OrdType.MARKET if self.price is None else OrdType.LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrderList:
+    """A wish for orders that depend on each other, all or none (FIX NewOrderList).
+
+    `oco`, `oto`, `ouo` and `bracket` make them.
+    """
+
+    list_id: str
+    account: str
+    contingency_type: ContingencyType
+    orders: tuple[NewOrder, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceOrder:
+    """A wish that an open order change (FIX OrderCancelReplaceRequest).
+
+    The order is called `cl_ord_id` too from then on. `order_qty` is the new total, what is filled
+    included; a price that the order has must be given again.
+    """
+
+    cl_ord_id: str
+    orig_cl_ord_id: str
+    account: str
+    instrument_id: str  # whose grid the numbers are on
+    order_qty: Decimal
+    price: Decimal | None = None
+    stop_px: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        _keep_decimals(self, "order_qty", "price", "stop_px")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +287,28 @@ class CancelOrder:
     account: str
 
 
-OrderCommand = NewOrder | CancelOrder
+@dataclass(frozen=True, slots=True)
+class MassCancelOrders:
+    """A wish that all open orders that match no longer work (FIX OrderMassCancelRequest).
+
+    What is empty matches all.
+    """
+
+    cl_ord_id: str
+    account: str
+    strategy_id: str = ""
+    instrument_id: str = ""
+    side: Side = Side.UNSPECIFIED
+
+
+OrderCommand = NewOrder | NewOrderList | ReplaceOrder | CancelOrder | MassCancelOrders
+
+
+def _keep_decimals(command: NewOrder | ReplaceOrder, *fields: str) -> None:
+    for field in fields:
+        value: Number | None = getattr(command, field)
+        if value is not None and type(value) is not Decimal:
+            object.__setattr__(command, field, to_decimal(value, field))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +333,24 @@ class CommandAck:
     exec_type: ExecType
     ord_rej_reason: OrdRejReason
     cxl_rej_reason: CxlRejReason
+    rejected_by: RejectedBy
+    text: str
+    check_failures: tuple[CheckFailure, ...]
+    total_affected_orders: int = 0  # of a mass cancel
+    list_acks: tuple[CommandAck, ...] = ()  # of a list, one for each order; its name is cl_ord_id
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the command was taken: what the venue makes of it is reported."""
+        return self.exec_type not in (ExecType.REJECTED, ExecType.CANCEL_REJECTED)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPreview:
+    """What would be decided on an order."""
+
+    approved: bool
+    ord_rej_reason: OrdRejReason
     rejected_by: RejectedBy
     text: str
     check_failures: tuple[CheckFailure, ...]
@@ -226,6 +394,10 @@ class ExecutionReport:
     text: str
     check_failures: tuple[CheckFailure, ...]
     exec_ref_id: str = ""  # of a bust or correction: the fill that it is of
+    stop_px: Decimal | None = None  # as it stands; it moves with a trailing stop
+    orig_cl_ord_id: str = ""  # of a cancel or replace: the order's name before
+    list_id: str = ""
+    contingency_type: ContingencyType = ContingencyType.UNSPECIFIED
 
     @property
     def reason(self) -> str:

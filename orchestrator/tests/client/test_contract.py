@@ -1,15 +1,25 @@
 """Our enumerations, commands and money are those of the contract."""
 
+from collections.abc import Callable
+from dataclasses import fields
 from decimal import Decimal
 from enum import IntEnum
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aetherion import instrument, market_data, order, risk
-from aetherion.client.convert import command_message, limits_message, limits_of, report_of
+from aetherion import controls, instrument, market_data, order, risk
+from aetherion.client.control_messages import limits_message, limits_of, model_message
+from aetherion.client.convert import (
+    command_message,
+    list_message,
+    new_order_message,
+    new_order_of,
+    report_of,
+)
 from aetherion.client.money import (
     decimal_message,
     decimal_of,
@@ -17,16 +27,32 @@ from aetherion.client.money import (
     money_of,
     unknown_instrument,
 )
+from aetherion.controls import ControlError, PretradeModel
+from aetherion.errors import AetherionError
 from aetherion.exact import GridError
 from aetherion.instrument import Instrument, InstrumentClass
-from aetherion.order import CancelOrder, ExecType, NewOrder, OrdRejReason, Side, TimeInForce
+from aetherion.order import (
+    CancelOrder,
+    ExecInst,
+    ExecType,
+    NewOrder,
+    NewOrderList,
+    OrdRejReason,
+    OrdType,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+)
+from aetherion.order_list import bracket, oco, oto, ouo
 from aetherion.risk import RiskLimit, RiskLimits
 from aetherion.v1 import (
     account_pb2,
     instrument_pb2,
+    journal_pb2,
     market_data_pb2,
     order_pb2,
     risk_figures_pb2,
+    risk_limit_pb2,
     risk_model_pb2,
 )
 
@@ -39,6 +65,10 @@ AAPL = Instrument("AAPL.XNAS", InstrumentClass.EQUITY, "AAPL", "USD", price_scal
         (order.Side, order_pb2.Side, "SIDE_"),
         (order.OrdType, order_pb2.OrdType, "ORD_TYPE_"),
         (order.TimeInForce, order_pb2.TimeInForce, "TIME_IN_FORCE_"),
+        (order.ExecInst, order_pb2.ExecInst, "EXEC_INST_"),
+        (order.ContingencyType, order_pb2.ContingencyType, "CONTINGENCY_TYPE_"),
+        (order.SelfTradePrevention, order_pb2.SelfTradePrevention, "SELF_TRADE_PREVENTION_"),
+        (controls.TradingState, journal_pb2.TradingState, "TRADING_STATE_"),
         (order.OrdStatus, order_pb2.OrdStatus, "ORD_STATUS_"),
         (order.ExecType, order_pb2.ExecType, "EXEC_TYPE_"),
         (order.OrdRejReason, order_pb2.OrdRejReason, "ORD_REJ_REASON_"),
@@ -95,6 +125,89 @@ def test_cancel_goes_out() -> None:
     assert message.cancel_order == order_pb2.CancelOrder(
         cl_ord_id="a-2", orig_cl_ord_id="a-1", account="main"
     )
+
+
+@pytest.mark.parametrize(
+    ("fields", "ord_type"),
+    [
+        ({}, OrdType.MARKET),
+        ({"price": "99.99"}, OrdType.LIMIT),
+        ({"stop_px": "99.99"}, OrdType.STOP),
+        ({"price": "99.99", "stop_px": 100}, OrdType.STOP_LIMIT),
+        ({"trailing_amount": "0.05"}, OrdType.TRAILING_STOP),
+        ({"trailing_bps": 25}, OrdType.TRAILING_STOP),
+        ({"price": 1.25, "display_qty": "0.5"}, OrdType.LIMIT),
+        (
+            {
+                "price": 1,
+                "time_in_force": TimeInForce.GTD,
+                "expire_time_ns": 5,
+                "exec_insts": {ExecInst.POST_ONLY, ExecInst.REDUCE_ONLY},
+                "self_trade_prevention": SelfTradePrevention.CANCEL_BOTH,
+            },
+            OrdType.LIMIT,
+        ),
+    ],
+)
+def test_what_is_set_says_the_order_type_and_survives_the_wire(
+    fields: dict[str, Any], ord_type: OrdType
+) -> None:
+    order = NewOrder("a-1", "main", "AAPL.XNAS", Side.BUY, "1.5", **fields)  # type: ignore[arg-type]
+    message = new_order_message(order, lambda _: AAPL)
+    assert int(message.ord_type) == ord_type
+    assert new_order_of(message, lambda _: AAPL) == order
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"price": 99.995}, r"price: must be a multiple of 0\.01, got 99\.995; nearest are 99\.99"),
+        ({"stop_px": "99.999"}, r"stop_px: must be a multiple of 0\.01, got 99\.999"),
+        ({"trailing_amount": "0.005"}, r"trailing_amount: must be a multiple of 0\.01"),
+        ({"display_qty": "0.05"}, r"display_qty: must be a multiple of 0\.1"),
+    ],
+)
+def test_each_number_off_the_grid_is_named(fields: dict[str, Any], says: str) -> None:
+    order = NewOrder("a-1", "main", "AAPL.XNAS", Side.BUY, Decimal(1), **fields)
+    with pytest.raises(GridError, match=says):
+        new_order_message(order, lambda _: AAPL)
+
+
+def test_a_bracket_has_exits_of_the_other_side() -> None:
+    entry = NewOrder("e", "main", "AAPL.XNAS", Side.BUY, Decimal(2), Decimal(100), strategy_id="s")
+    listed = bracket("b", entry, take_profit="110", stop_loss=95)
+    message = list_message(listed, lambda _: AAPL)
+    assert message.contingency_type == order_pb2.CONTINGENCY_TYPE_BRACKET
+    assert [
+        (o.cl_ord_id, o.side, o.ord_type, o.price, o.stop_px, o.order_qty, o.strategy_id)
+        for o in message.orders
+    ] == [
+        ("e", order_pb2.SIDE_BUY, order_pb2.ORD_TYPE_LIMIT, 10_000, 0, 20, "s"),
+        ("e-tp", order_pb2.SIDE_SELL, order_pb2.ORD_TYPE_LIMIT, 11_000, 0, 20, "s"),
+        ("e-sl", order_pb2.SIDE_SELL, order_pb2.ORD_TYPE_STOP, 0, 9_500, 20, "s"),
+    ]
+
+
+@pytest.mark.parametrize("make", [oco, oto, ouo, bracket])
+def test_a_list_of_one_order_is_refused(make: Callable[[str, NewOrder], NewOrderList]) -> None:
+    with pytest.raises(AetherionError, match="orders: a list has at least 2, got 1"):
+        make("l", NewOrder("a", "main", "AAPL.XNAS", Side.BUY, Decimal(1)))
+
+
+def test_every_limit_survives_the_wire() -> None:
+    values = {"Decimal | None": Decimal("1.5"), "int | None": 7, "bool": True, "str": "x"}
+    limit = RiskLimit(**{f.name: values[str(f.type)] for f in fields(RiskLimit)})  # type: ignore[arg-type]
+    limits = RiskLimits((limit,), version=1)
+    assert limits_of(limits_message(limits)) == limits
+    names = {f.name for f in fields(RiskLimit)}
+    assert names == {f.name for f in risk_limit_pb2.RiskLimit.DESCRIPTOR.fields}
+
+
+def test_a_covariance_of_another_size_is_refused() -> None:
+    with pytest.raises(ControlError, match=r"covariance: must have shape \(2, 2\), got \(3, 3\)"):
+        PretradeModel(("A.X", "B.X"), np.eye(3))
+    message = model_message(PretradeModel(("A.X", "B.X"), np.array([[4.0, 1.0], [1.0, 9.0]])))
+    assert list(message.covariance) == [4.0, 1.0, 1.0, 9.0]
 
 
 def test_report_shows_decimals() -> None:

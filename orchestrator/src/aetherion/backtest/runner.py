@@ -266,6 +266,7 @@ def run_settings(config: RunConfig, currency: str) -> RunSettings:
 
 
 def _limit_text(limit: RiskLimit) -> str:
-    names = ("max_order_qty", "max_order_notional", "max_position_qty")
-    values = ((name, getattr(limit, name)) for name in names)
-    return ", ".join(f"{name} {value:f}" for name, value in values if value is not None)
+    def text(value: Decimal | int | bool) -> str:
+        return f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+    return ", ".join(f"{name} {text(value)}" for name, value in limit.set_limits.items())

@@ -1,16 +1,19 @@
 """Typed asyncio clients of the services; the one place that sees generated code."""
 
+from aetherion.client.admin import TradingStatus
 from aetherion.client.channel import (
     DeadlineError,
     FailedPreconditionError,
     InvalidArgumentError,
     NotFoundError,
+    OutOfRangeError,
     ProtocolError,
     ResourceExhaustedError,
     ServiceError,
     ServiceUnavailableError,
 )
 from aetherion.client.risk import RiskClient
+from aetherion.client.session import OrderSession
 from aetherion.client.simulation import (
     BacktestConfig,
     BacktestEvent,
@@ -21,10 +24,9 @@ from aetherion.client.simulation import (
     QueueModel,
 )
 from aetherion.client.streams import MarketDataStream, OrderStream
-from aetherion.client.trading import TradingClient, TradingStatus
+from aetherion.client.trading import TradingClient
 from aetherion.client.venue import (
     FaultRecord,
-    ReplaceOrder,
     TradeStream,
     VenueBalance,
     VenueBook,
@@ -45,10 +47,11 @@ __all__ = [
     "InvalidArgumentError",
     "MarketDataStream",
     "NotFoundError",
+    "OrderSession",
     "OrderStream",
+    "OutOfRangeError",
     "ProtocolError",
     "QueueModel",
-    "ReplaceOrder",
     "ResourceExhaustedError",
     "RiskClient",
     "ServiceError",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
@@ -31,6 +32,9 @@ _WRITE_FAILED = "Internal error from Core"  # gRPC's words when the stream ended
 # How long the service's own status is awaited after a failed write: a second.
 _STATUS_TRIES = 200
 _STATUS_INTERVAL_S = 0.005
+# Between tries to open a stream again.
+_FIRST_WAIT_S = 0.05
+_LONGEST_WAIT_S = 1.0
 
 _SERVING = b"\x08\x01"  # HealthCheckResponse {status: SERVING}, all of grpc.health.v1 that we need
 
@@ -63,6 +67,10 @@ class ResourceExhaustedError(ServiceError):
     """The service has no room for the request now."""
 
 
+class OutOfRangeError(InvalidArgumentError):
+    """What was asked for is not kept any more; the text says what to ask for instead."""
+
+
 class ProtocolError(ServiceError):
     """The service sent something that the contract does not allow."""
 
@@ -71,7 +79,7 @@ _ERRORS: dict[grpc.StatusCode, type[ServiceError]] = {
     grpc.StatusCode.UNAVAILABLE: ServiceUnavailableError,
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineError,
     grpc.StatusCode.INVALID_ARGUMENT: InvalidArgumentError,
-    grpc.StatusCode.OUT_OF_RANGE: InvalidArgumentError,
+    grpc.StatusCode.OUT_OF_RANGE: OutOfRangeError,
     grpc.StatusCode.NOT_FOUND: NotFoundError,
     grpc.StatusCode.FAILED_PRECONDITION: FailedPreconditionError,
     grpc.StatusCode.RESOURCE_EXHAUSTED: ResourceExhaustedError,
@@ -144,6 +152,41 @@ class Channel:
         else:
             line = f"{where}: {code.name}: {text}"
         return _ERRORS.get(code, ServiceError)(line)
+
+
+# A stream that ends so can be opened again: the service went away, or cut off who read too slowly.
+LOST = (ServiceUnavailableError, ResourceExhaustedError, DeadlineError)
+
+
+class Patience:
+    """Waits between tries to reach a service again, longer each time, and gives up at the end.
+
+    Args:
+        give_up_after_s: so long without success; None: never.
+    """
+
+    def __init__(self, give_up_after_s: float | None = None) -> None:
+        self._give_up_after_s = math.inf if give_up_after_s is None else give_up_after_s
+        self.succeeded()
+
+    def succeeded(self) -> None:
+        """The service answered: the next failure is the first again."""
+        self._wait_s = _FIRST_WAIT_S
+        self._failing_since: float | None = None
+
+    async def wait(self, cause: ServiceError) -> None:
+        """Wait until the next try.
+
+        Raises:
+            ServiceError: `cause`, after so long that it is time to give up.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._failing_since is None:
+            self._failing_since = now
+        if now - self._failing_since >= self._give_up_after_s:
+            raise cause
+        await asyncio.sleep(self._wait_s)
+        self._wait_s = min(2 * self._wait_s, _LONGEST_WAIT_S)
 
 
 class Duplex(Generic[Q, T]):

@@ -1,54 +1,74 @@
-"""Orders, accounts and limits between the contract and the values that Python works with."""
+"""Orders and accounts between the contract and the values that Python works with."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from decimal import Decimal
 
 from aetherion.account import AccountState, Position
 from aetherion.client.money import (
-    decimal_message,
-    decimal_of,
     enum_of,
     money_of,
     optional_money,
 )
 from aetherion.instrument import Instrument
 from aetherion.order import (
+    CancelOrder,
     CheckFailure,
     CommandAck,
+    ContingencyType,
     CxlRejReason,
+    ExecInst,
     ExecType,
     ExecutionReport,
     LiquidityInd,
+    MassCancelOrders,
     NewOrder,
+    NewOrderList,
     Order,
     OrderCommand,
     OrdRejReason,
     OrdStatus,
     OrdType,
     RejectedBy,
+    ReplaceOrder,
+    SelfTradePrevention,
     Side,
     TimeInForce,
 )
-from aetherion.risk import RiskLimit, RiskLimits
-from aetherion.v1 import account_pb2, order_pb2, risk_limit_pb2
+from aetherion.v1 import account_pb2, order_pb2
 
 # Gives the definition that a message's numbers are written in.
 InstrumentOf = Callable[[str], Instrument]
 
 
 def command_message(command: OrderCommand, instrument_of: InstrumentOf) -> order_pb2.OrderCommand:
-    """Return a command for the wire."""
-    if isinstance(command, NewOrder):
-        return order_pb2.OrderCommand(new_order=new_order_message(command, instrument_of))
-    return order_pb2.OrderCommand(
-        cancel_order=order_pb2.CancelOrder(
-            cl_ord_id=command.cl_ord_id,
-            orig_cl_ord_id=command.orig_cl_ord_id,
-            account=command.account,
-        )
-    )
+    """Return a command for the wire.
+
+    Raises:
+        GridError: a price or a quantity is off its instrument's grid.
+    """
+    match command:
+        case NewOrder():
+            return order_pb2.OrderCommand(new_order=new_order_message(command, instrument_of))
+        case NewOrderList():
+            return order_pb2.OrderCommand(new_order_list=list_message(command, instrument_of))
+        case ReplaceOrder():
+            return order_pb2.OrderCommand(replace_order=replace_message(command, instrument_of))
+        case CancelOrder():
+            return order_pb2.OrderCommand(cancel_order=cancel_message(command))
+        case MassCancelOrders():
+            return order_pb2.OrderCommand(mass_cancel_orders=mass_cancel_message(command))
+
+
+def instruments_of(command: OrderCommand) -> tuple[str, ...]:
+    """Return the instruments on whose grids a command's numbers are."""
+    match command:
+        case NewOrder() | ReplaceOrder():
+            return (command.instrument_id,)
+        case NewOrderList():
+            return tuple(order.instrument_id for order in command.orders)
+        case CancelOrder() | MassCancelOrders():
+            return ()
 
 
 def new_order_message(order: NewOrder, instrument_of: InstrumentOf) -> order_pb2.NewOrder:
@@ -57,7 +77,7 @@ def new_order_message(order: NewOrder, instrument_of: InstrumentOf) -> order_pb2
     Raises:
         GridError: its price or quantity is off the instrument's grid.
     """
-    instrument = instrument_of(order.instrument_id)
+    i = instrument_of(order.instrument_id)
     return order_pb2.NewOrder(
         cl_ord_id=order.cl_ord_id,
         account=order.account,
@@ -66,26 +86,87 @@ def new_order_message(order: NewOrder, instrument_of: InstrumentOf) -> order_pb2
         side=order.side.value,  # type: ignore[arg-type]  # the same numbers, tested
         ord_type=order.ord_type.value,  # type: ignore[arg-type]
         time_in_force=order.time_in_force.value,  # type: ignore[arg-type]
-        order_qty=instrument.qty(order.order_qty, "order_qty"),
-        price=None if order.price is None else instrument.px(order.price),
+        order_qty=i.qty(order.order_qty, "order_qty"),
+        price=None if order.price is None else i.px(order.price),
+        stop_px=None if order.stop_px is None else i.px(order.stop_px, "stop_px"),
+        display_qty=0 if order.display_qty is None else i.qty(order.display_qty, "display_qty"),
+        expire_time_ns=order.expire_time_ns,
+        exec_insts=sorted(order.exec_insts),  # type: ignore[arg-type]
+        self_trade_prevention=order.self_trade_prevention.value,  # type: ignore[arg-type]
+        trailing_amount=(
+            0 if order.trailing_amount is None else i.px(order.trailing_amount, "trailing_amount")
+        ),
+        trailing_bps=order.trailing_bps,
+    )
+
+
+def list_message(listed: NewOrderList, instrument_of: InstrumentOf) -> order_pb2.NewOrderList:
+    """Return a list of orders for the wire."""
+    return order_pb2.NewOrderList(
+        list_id=listed.list_id,
+        account=listed.account,
+        contingency_type=listed.contingency_type.value,  # type: ignore[arg-type]
+        orders=[new_order_message(order, instrument_of) for order in listed.orders],
+    )
+
+
+def replace_message(replace: ReplaceOrder, instrument_of: InstrumentOf) -> order_pb2.ReplaceOrder:
+    """Return a change of an order for the wire."""
+    i = instrument_of(replace.instrument_id)
+    return order_pb2.ReplaceOrder(
+        cl_ord_id=replace.cl_ord_id,
+        orig_cl_ord_id=replace.orig_cl_ord_id,
+        account=replace.account,
+        order_qty=i.qty(replace.order_qty, "order_qty"),
+        price=None if replace.price is None else i.px(replace.price),
+        stop_px=None if replace.stop_px is None else i.px(replace.stop_px, "stop_px"),
+    )
+
+
+def cancel_message(cancel: CancelOrder) -> order_pb2.CancelOrder:
+    """Return a cancel for the wire."""
+    return order_pb2.CancelOrder(
+        cl_ord_id=cancel.cl_ord_id, orig_cl_ord_id=cancel.orig_cl_ord_id, account=cancel.account
+    )
+
+
+def mass_cancel_message(cancel: MassCancelOrders) -> order_pb2.MassCancelOrders:
+    """Return a mass cancel for the wire."""
+    return order_pb2.MassCancelOrders(
+        cl_ord_id=cancel.cl_ord_id,
+        account=cancel.account,
+        strategy_id=cancel.strategy_id,
+        instrument_id=cancel.instrument_id,
+        side=cancel.side.value,  # type: ignore[arg-type]
     )
 
 
 def order_of(message: order_pb2.Order, instrument_of: InstrumentOf) -> Order:
     """Return an order and its last report."""
-    asked = message.new_order
-    instrument = instrument_of(asked.instrument_id)
-    new_order = NewOrder(
-        cl_ord_id=asked.cl_ord_id,
-        account=asked.account,
-        instrument_id=asked.instrument_id,
-        side=enum_of(Side, asked.side),
-        order_qty=instrument.qty_of(asked.order_qty),
-        price=instrument.price_of(asked.price) if asked.HasField("price") else None,
-        time_in_force=enum_of(TimeInForce, asked.time_in_force),
-        strategy_id=asked.strategy_id,
-    )
+    new_order = new_order_of(message.new_order, instrument_of)
     return Order(new_order, report_of(message.last_report, instrument_of))
+
+
+def new_order_of(m: order_pb2.NewOrder, instrument_of: InstrumentOf) -> NewOrder:
+    """Return an order as it was asked for."""
+    i = instrument_of(m.instrument_id)
+    return NewOrder(
+        cl_ord_id=m.cl_ord_id,
+        account=m.account,
+        instrument_id=m.instrument_id,
+        side=enum_of(Side, m.side),
+        order_qty=i.qty_of(m.order_qty),
+        price=i.price_of(m.price) if m.HasField("price") else None,
+        time_in_force=enum_of(TimeInForce, m.time_in_force),
+        strategy_id=m.strategy_id,
+        stop_px=i.price_of(m.stop_px) if m.HasField("stop_px") else None,
+        trailing_amount=i.price_of(m.trailing_amount) if m.trailing_amount else None,
+        trailing_bps=m.trailing_bps,
+        display_qty=i.qty_of(m.display_qty) if m.display_qty else None,
+        expire_time_ns=m.expire_time_ns,
+        exec_insts=frozenset(enum_of(ExecInst, value) for value in m.exec_insts),
+        self_trade_prevention=enum_of(SelfTradePrevention, m.self_trade_prevention),
+    )
 
 
 def report_of(m: order_pb2.ExecutionReport, instrument_of: InstrumentOf) -> ExecutionReport:
@@ -122,8 +203,12 @@ def report_of(m: order_pb2.ExecutionReport, instrument_of: InstrumentOf) -> Exec
         cxl_rej_reason=enum_of(CxlRejReason, m.cxl_rej_reason),
         rejected_by=enum_of(RejectedBy, m.rejected_by),
         text=m.text,
-        check_failures=_failures_of(m.check_failures),
+        check_failures=failures_of(m.check_failures),
         exec_ref_id=m.exec_ref_id,
+        stop_px=price_of(m.stop_px) if m.HasField("stop_px") else None,
+        orig_cl_ord_id=m.orig_cl_ord_id,
+        list_id=m.list_id,
+        contingency_type=enum_of(ContingencyType, m.contingency_type),
     )
 
 
@@ -140,11 +225,14 @@ def ack_of(message: order_pb2.CommandAck) -> CommandAck:
         cxl_rej_reason=enum_of(CxlRejReason, message.cxl_rej_reason),
         rejected_by=enum_of(RejectedBy, message.rejected_by),
         text=message.text,
-        check_failures=_failures_of(message.check_failures),
+        check_failures=failures_of(message.check_failures),
+        total_affected_orders=message.total_affected_orders,
+        list_acks=tuple(map(ack_of, message.list_acks)),
     )
 
 
-def _failures_of(messages: Iterable[order_pb2.CheckFailure]) -> tuple[CheckFailure, ...]:
+def failures_of(messages: Iterable[order_pb2.CheckFailure]) -> tuple[CheckFailure, ...]:
+    """Return the checks that an order fails."""
     return tuple(
         CheckFailure(enum_of(OrdRejReason, m.ord_rej_reason), m.scope, m.risk_limit, m.value)
         for m in messages
@@ -161,6 +249,7 @@ def account_of(message: account_pb2.AccountState, instrument_of: InstrumentOf) -
         balances=tuple(money_of(b.cash) for b in message.balances),
         positions=tuple(position_of(p, instrument_of) for p in message.positions),
         equity=optional_money(message, "equity"),
+        strategy_positions=tuple(position_of(p, instrument_of) for p in message.strategy_positions),
     )
 
 
@@ -177,47 +266,5 @@ def position_of(message: account_pb2.Position, instrument_of: InstrumentOf) -> P
         fees=money_of(message.fees),
         mark=instrument.price_of(message.mark_px) if message.HasField("mark_px") else None,
         avg_px=message.avg_px,
-    )
-
-
-def limits_message(limits: RiskLimits) -> risk_limit_pb2.RiskLimits:
-    """Return limits for the wire."""
-    return risk_limit_pb2.RiskLimits(
-        version=limits.version,
-        limits=[_limit_message(limit) for limit in limits.limits],
-        market_order_band_bps=limits.market_order_band_bps,
-    )
-
-
-def _limit_message(limit: RiskLimit) -> risk_limit_pb2.RiskLimit:
-    def encode(value: Decimal | None, field: str) -> account_pb2.Decimal | None:
-        return None if value is None else decimal_message(value, field)
-
-    return risk_limit_pb2.RiskLimit(
-        account=limit.account,
-        instrument_id=limit.instrument_id,
-        max_order_qty=encode(limit.max_order_qty, "max_order_qty"),
-        max_order_notional=encode(limit.max_order_notional, "max_order_notional"),
-        max_position_qty=encode(limit.max_position_qty, "max_position_qty"),
-    )
-
-
-def limits_of(message: risk_limit_pb2.RiskLimits) -> RiskLimits:
-    """Return limits as Python works with them."""
-    return RiskLimits(
-        limits=tuple(_limit_of(m) for m in message.limits),
-        market_order_band_bps=message.market_order_band_bps,
-        version=message.version,
-    )
-
-
-def _limit_of(m: risk_limit_pb2.RiskLimit) -> RiskLimit:
-    return RiskLimit(
-        account=m.account,
-        instrument_id=m.instrument_id,
-        max_order_qty=decimal_of(m.max_order_qty) if m.HasField("max_order_qty") else None,
-        max_order_notional=(
-            decimal_of(m.max_order_notional) if m.HasField("max_order_notional") else None
-        ),
-        max_position_qty=decimal_of(m.max_position_qty) if m.HasField("max_position_qty") else None,
+        strategy_id=message.strategy_id,
     )

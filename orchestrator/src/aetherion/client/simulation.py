@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Self
 from aetherion.account import AccountState
 from aetherion.client.channel import Duplex, ProtocolError
 from aetherion.client.columns import batch_of
+from aetherion.client.control_messages import limits_message
 from aetherion.client.convert import (
     account_of,
     ack_of,
     command_message,
-    limits_message,
     report_of,
 )
 from aetherion.client.money import instrument_of, money_message, unknown_instrument

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Self
 
 from aetherion.client.channel import Duplex
 from aetherion.client.columns import batch_of
-from aetherion.client.convert import ack_of, command_message
+from aetherion.client.convert import ack_of, command_message, instruments_of
 from aetherion.market_data import Batch, MarketDataKind
-from aetherion.order import CommandAck, NewOrder, OrderCommand
+from aetherion.order import CommandAck, OrderCommand
 from aetherion.v1 import trading_api_pb2, trading_api_pb2_grpc
 
 if TYPE_CHECKING:
-    from aetherion.client.trading import TradingClient
+    from aetherion.client.market import MarketDataCalls
 
 
 class MarketDataStream:
     """Batches of market data, for `async for`; ends when the recorded data does."""
 
     def __init__(
-        self, client: TradingClient, stub: trading_api_pb2_grpc.MarketDataServiceAsyncStub
+        self, client: MarketDataCalls, stub: trading_api_pb2_grpc.MarketDataServiceAsyncStub
     ) -> None:
         self._stream = Duplex(client, stub.StreamMarketData())
         self._wanted: trading_api_pb2.StreamMarketDataRequest | None = None
@@ -60,7 +60,7 @@ class OrderStream:
     """The order path: commands up, one acknowledgement of each down, in their order."""
 
     def __init__(
-        self, client: TradingClient, stub: trading_api_pb2_grpc.OrderServiceAsyncStub
+        self, client: MarketDataCalls, stub: trading_api_pb2_grpc.OrderServiceAsyncStub
     ) -> None:
         self._client = client
         self._stream = Duplex(client, stub.SubmitOrders())
@@ -79,7 +79,7 @@ class OrderStream:
     async def send(self, commands: Iterable[OrderCommand]) -> None:
         """Send commands; their acknowledgements come in the same order, without waiting here."""
         batch = list(commands)
-        await self._client.learn(c.instrument_id for c in batch if isinstance(c, NewOrder))
+        await self._client.learn(i for c in batch for i in instruments_of(c))
         messages = [command_message(c, self._client.known) for c in batch]
         await self._stream.send(trading_api_pb2.SubmitOrdersRequest(commands=messages))
 

@@ -14,7 +14,13 @@ from grpc import aio
 from aetherion.account import Money
 from aetherion.client.channel import CALL_TIMEOUT_S, Channel, Duplex
 from aetherion.client.columns import batch_of
-from aetherion.client.convert import new_order_message, order_of, report_of
+from aetherion.client.convert import (
+    cancel_message,
+    new_order_message,
+    order_of,
+    replace_message,
+    report_of,
+)
 from aetherion.client.money import (
     enum_of,
     instrument_of,
@@ -24,7 +30,15 @@ from aetherion.client.money import (
 )
 from aetherion.instrument import Instrument
 from aetherion.market_data import Batch
-from aetherion.order import CancelOrder, ExecutionReport, NewOrder, Order, OrdType, TimeInForce
+from aetherion.order import (
+    CancelOrder,
+    ExecutionReport,
+    NewOrder,
+    Order,
+    OrdType,
+    ReplaceOrder,
+    TimeInForce,
+)
 from aetherion.v1 import order_pb2, venue_api_pb2, venue_api_pb2_grpc
 
 
@@ -66,19 +80,6 @@ class FaultRecord:
     fault: str
     account: str  # empty for all
     subject: str  # exec_id of the report, or cl_ord_id of the command
-
-
-@dataclass(frozen=True, slots=True)
-class ReplaceOrder:
-    """A change of an open order, which is called `cl_ord_id` too from then on."""
-
-    cl_ord_id: str
-    orig_cl_ord_id: str
-    account: str
-    instrument_id: str  # whose grid the numbers are on
-    order_qty: Decimal
-    price: Decimal | None = None
-    stop_px: Decimal | None = None
 
 
 class VenueClient(Channel):
@@ -281,22 +282,13 @@ class TradeStream:
         return None
 
     def _message(self, command: NewOrder | CancelOrder | ReplaceOrder) -> Message:
-        if isinstance(command, NewOrder):
-            return new_order_message(command, self._client.instrument)
-        names = {
-            "cl_ord_id": command.cl_ord_id,
-            "orig_cl_ord_id": command.orig_cl_ord_id,
-            "account": command.account,
-        }
-        if isinstance(command, CancelOrder):
-            return order_pb2.CancelOrder(**names)
-        i = self._client.instrument(command.instrument_id)
-        return order_pb2.ReplaceOrder(
-            **names,
-            order_qty=i.qty(command.order_qty, "order_qty"),
-            price=None if command.price is None else i.px(command.price),
-            stop_px=None if command.stop_px is None else i.px(command.stop_px),
-        )
+        match command:
+            case NewOrder():
+                return new_order_message(command, self._client.instrument)
+            case ReplaceOrder():
+                return replace_message(command, self._client.instrument)
+            case CancelOrder():
+                return cancel_message(command)
 
 
 _FIELDS: dict[type[Message], str] = {
