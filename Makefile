@@ -145,7 +145,7 @@ soak-bitflips: build ## Every single-bit flip of a 1 MiB journal, all 8,388,608 
 ##@ Measure
 
 .PHONY: bench
-bench: bench-stream bench-matching bench-risk ## All benchmarks
+bench: bench-stream bench-matching bench-risk bench-orders ## All benchmarks
 
 .PHONY: bench-stream
 bench-stream: build $(BIN)/bench-bare-stream ## Rows a second from Go to a Python handler, beside the bare gRPC stream of the same bytes
@@ -153,6 +153,16 @@ bench-stream: build $(BIN)/bench-bare-stream ## Rows a second from Go to a Pytho
 
 $(BIN)/bench-bare-stream: $(STAMPS)/generated trading/cmd/bench-bare-stream/main.go
 	cd trading && go build -o $@ ./cmd/bench-bare-stream
+
+.PHONY: bench-orders
+bench-orders: build $(BIN)/bench-orders $(BIN)/bench-trading-profile ## The order path under load, beside a bare gRPC echo and fdatasync (ARGS=--quick)
+	@$(VENV)/bin/python bench/orders.py $(ARGS)
+
+$(BIN)/bench-orders: $(STAMPS)/generated $(GO_SOURCES)
+	cd trading && go build -o $@ ./cmd/bench-orders
+
+$(BIN)/bench-trading-profile: $(STAMPS)/generated $(GO_SOURCES)
+	cd trading && go build -tags profile -o $@ ./cmd/aetherion-trading
 
 .PHONY: bench-matching
 bench-matching: build ## Commands a second of the matching engine, beside an array book and a book in C

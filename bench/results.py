@@ -9,6 +9,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 BENCH = Path(__file__).parent
 
@@ -29,6 +30,15 @@ class Row:
     spread: float
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Figures that are not beside a reference: the first column names a line."""
+
+    title: str
+    columns: Sequence[str]
+    lines: Sequence[Sequence[str | float]]
+
+
 def row(
     metric: str, unit: str, values: Sequence[float], reference: str, references: Sequence[float]
 ) -> Row:
@@ -46,7 +56,14 @@ def row(
     )
 
 
-def write(name: str, title: str, command: str, rows: Sequence[Row], note: str) -> None:
+def write(
+    name: str,
+    title: str,
+    command: str,
+    rows: Sequence[Row],
+    note: str,
+    tables: Sequence[Table] = (),
+) -> None:
     """Write one benchmark's results, rewrite the summary, and print the rows."""
     results = BENCH / "results"
     results.mkdir(exist_ok=True)
@@ -58,9 +75,11 @@ def write(name: str, title: str, command: str, rows: Sequence[Row], note: str) -
         "note": note,
         "rows": [asdict(entry) for entry in rows],
     }
+    if tables:
+        document["tables"] = [asdict(table) for table in tables]
     (results / f"{name}.json").write_text(json.dumps(document, indent=2) + "\n")
     (BENCH / "RESULTS.md").write_text(_summary(results))
-    print(_table(document))
+    print("\n".join(_body(document)))
 
 
 def _summary(results: Path) -> str:
@@ -79,8 +98,20 @@ def _summary(results: Path) -> str:
             f"`{document['command']}` on {document['machine']}",
             "",
         ]
-        parts += [_table(document), "", document["note"]]
+        parts += _body(document)
     return "\n".join(parts) + "\n"
+
+
+def _body(document: Mapping[str, Any]) -> list[str]:
+    parts = [_table(document), "", document["note"]]
+    for table in document.get("tables", []):
+        lines = [["---"] + ["---:"] * (len(table["columns"]) - 1), *table["lines"]]
+        parts += ["", f"{table['title']}:", "", _line(table["columns"]), *map(_line, lines)]
+    return parts
+
+
+def _line(cells: Sequence[str | float]) -> str:
+    return f"| {' | '.join(c if isinstance(c, str) else _number(c) for c in cells)} |"
 
 
 def _table(document: Mapping[str, object]) -> str:

@@ -50,6 +50,7 @@ func main() {
 	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: settings.LogLevel})))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	defer profileCPU()()
 	if err := run(ctx, settings); err != nil {
 		fmt.Fprintln(os.Stderr, "aetherion-trading:", err)
 		os.Exit(exitFailure)
