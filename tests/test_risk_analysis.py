@@ -121,11 +121,17 @@ async def test_options(client: RiskClient, shared: Path, model: str) -> None:
     assert len(listed) >= 3
 
 
-async def test_american_options(client: RiskClient, shared: Path) -> None:
-    """The tree's price and delta; a request prices American options only."""
+TREES = {
+    "american": PricingModel.LEISEN_REIMER,
+    "european": PricingModel.LEISEN_REIMER_EUROPEAN,
+}
+
+
+async def test_trees(client: RiskClient, shared: Path) -> None:
+    """The tree's price and delta, American and European."""
     document, listed = cases(shared, "binomial_lr")
     tol = document["tol"]
-    for case in (c for c in listed if c["exercise"] == "american"):
+    for case in listed:
         market = {
             field: np.array([case[name]], np.float64)
             for field, name in (
@@ -138,7 +144,8 @@ async def test_american_options(client: RiskClient, shared: Path) -> None:
             )
         }
         kind = OptionType[case["type"].upper()]
-        columns = OptionColumns(PricingModel.LEISEN_REIMER, [kind], steps=case["steps"], **market)
+        model = TREES[case["exercise"]]
+        columns = OptionColumns(model, [kind], steps=case["steps"], **market)
         found = await client.price_options(columns)
         wanted = case["expected"]
         price, delta = tol["price"], tol["delta_lattice"]
@@ -187,8 +194,14 @@ async def test_covariance(client: RiskClient, shared: Path) -> None:
             check_all(case["id"], found.covariance, expected["clipped_corr"], tol=1e-12)
             continue
         returns = np.array(case["X"])
-        sample = await client.estimate_covariance(returns, SampleCovariance())
+        factor = "cholesky_of_sample" in expected
+        sample = await client.estimate_covariance(returns, SampleCovariance(), factor=factor)
         compare(case["id"], sample, expected["sample"])
+        assert sample.mean is not None
+        check_all(case["id"], sample.mean, expected["mean"], rel=1e-12, tol=1e-16)
+        if factor:
+            wanted = np.array(expected["cholesky_of_sample"])
+            check_all(case["id"], sample.cholesky, wanted, tol=1e-10 * float(np.abs(wanted).max()))
         assert sample.correlation is not None
         check_all(case["id"], sample.correlation, expected["corr"], tol=1e-12)
         for name in (name for name in expected if name.startswith("ewma_")):
@@ -205,6 +218,16 @@ def compare(name: str, found: CovarianceEstimate, expected: Any) -> None:
     """Covariances agree relative to the largest entry."""
     scale = float(np.abs(expected).max())
     check_all(name, found.covariance, expected, tol=1e-12 * scale)
+
+
+async def test_what_has_no_factor_is_named(client: RiskClient, shared: Path) -> None:
+    """More factors than days: no Cholesky factor, and the pivot says so."""
+    _, listed = cases(shared, "covariance")
+    (case,) = [case for case in listed if case["id"] == "n8_p12_more_factors_than_obs"]
+    with pytest.raises(
+        InvalidArgumentError, match=r"cholesky: matrix must be positive definite.*row"
+    ):
+        await client.estimate_covariance(np.array(case["X"]), SampleCovariance(), factor=True)
 
 
 async def test_bad_rows_are_named(client: RiskClient) -> None:

@@ -8,17 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aetherion.client import RiskClient
+from aetherion.client import InvalidArgumentError, RiskClient
 from aetherion.risk import (
     AgeWeighted,
     CornishFisher,
     DeltaGammaBook,
+    DistributionFunction,
     Fourier,
+    GivenCovariance,
     MonteCarlo,
     QuantileRule,
     ReturnModel,
     RiskFigures,
     RiskWarning,
+    ShortfallRule,
     SpotShock,
 )
 from risk_cases import Array, basis_points, book_of, cases, check, check_all, level_of
@@ -87,24 +90,31 @@ async def test_full_revaluation(client: RiskClient, shared: Path, strata: int | 
 
 
 async def test_given_normals(client: RiskClient, shared: Path) -> None:
-    """The linear P&L of the pipelines' own scenarios."""
+    """Cholesky factor, P&L and VaR of the pipelines' own scenarios, linear and delta-gamma."""
     document, listed = cases(shared, "montecarlo")
     tol = document["tol"]["pipeline"]
     for case in (c for c in listed if c["kind"] == "pipeline"):
         inputs, expected = case["inputs"], case["expected"]
-        rows = np.array(inputs["Z"]) @ np.array(expected["chol_lower"]).T
+        cov = np.array(inputs["cov"])
+        lower = (await client.estimate_covariance(cov, GivenCovariance(), factor=True)).cholesky
+        assert lower is not None
+        check_all(case["id"], lower, expected["chol_lower"], rel=tol["rel"], tol=1e-16)
+        rows = np.array(inputs["Z"]) @ lower.T
         if "nu" in inputs:
             chi2 = np.array(next(v for k, v in inputs.items() if "chi" in k))
             rows *= np.sqrt((inputs["nu"] - 2) / chi2)[:, None]
+        for row, name in ((0, "x_first_row"), (-1, "x_last_row")):
+            check_all(f"{case['id']} {name}", rows[row], expected[name], rel=tol["rel"], tol=1e-16)
         levels = [level_of(entry["alpha"]) for entry in expected["levels"]]
-        answer = await client.simulate_scenarios(
-            np.array(inputs["delta"]), rows, levels, return_pnl=True
-        )
-        assert answer.pnl is not None
-        pnl = expected["pnl_linear"]
-        check_all(case["id"], answer.pnl, pnl, rel=tol["rel"], tol=tol["abs"])
-        for figures, entry in zip(answer.figures, expected["levels"], strict=True):
-            check(case["id"], figures.var, entry["var_linear"], rel=tol["rel"], tol=tol["abs"])
+        delta, gamma = np.array(inputs["delta"]), np.array(inputs["gamma"])
+        books: dict[str, Array | DeltaGammaBook] = {"linear": delta}
+        books["delta_gamma"] = DeltaGammaBook(delta, gamma, inputs["theta"])
+        for kind, book in books.items():
+            answer = await client.simulate_scenarios(book, rows, levels, return_pnl=True)
+            name, pnl = f"{case['id']} {kind}", expected[f"pnl_{kind}"]
+            check_all(name, answer.pnl, pnl, rel=tol["rel"], tol=tol["abs"])
+            for figures, entry in zip(answer.figures, expected["levels"], strict=True):
+                check(name, figures.var, entry[f"var_{kind}"], rel=tol["rel"], tol=tol["abs"])
 
 
 async def test_delta_gamma(client: RiskClient, shared: Path) -> None:
@@ -140,7 +150,7 @@ async def test_delta_gamma(client: RiskClient, shared: Path) -> None:
 
 
 async def test_quantiles(client: RiskClient, shared: Path) -> None:
-    """All five rules and weights, on losses that are the P&L of one exposure of -1."""
+    """All rules of VaR and ES, and weights, on losses that are the P&L of one exposure of -1."""
     document, listed = cases(shared, "quantile_es")
     done = 0
     for case in (c for c in listed if "loss_ref" in c):
@@ -165,7 +175,39 @@ async def test_quantiles(client: RiskClient, shared: Path) -> None:
             if rule in ("inverted_cdf", "upper"):
                 assert figures.var == wanted, (case["id"], rule)
             check(f"{case['id']} {rule}", figures.var, wanted, rel=rel, tol=1e-12)
-            check(case["id"], figures.es, expected["es"]["tail_mean"], rel=1e-12, tol=1e-12)
+            done += 1
+        for shortfall in ShortfallRule:
+            name, asked = f"{case['id']} {shortfall.name}", (np.array([-1.0]), losses, [level])
+            wanted = expected["es"].get(shortfall.name.lower())
+            if wanted is None:
+                with pytest.raises(InvalidArgumentError, match="shortfall_rule needs a loss above"):
+                    await client.simulate_scenarios(*asked, shortfall_rule=shortfall)
+                continue
+            answer = await client.simulate_scenarios(*asked, shortfall_rule=shortfall)
+            check(name, answer.figures[0].es, wanted, rel=1e-12, tol=1e-12)
             done += 1
     print(f"{done} quantiles")
-    assert done >= 80
+    assert done >= 120
+
+
+async def test_rank_intervals(client: RiskClient, shared: Path) -> None:
+    """The ranks that bound VaR, of losses that are their own ranks, and how often they hold it."""
+    _, listed = cases(shared, "quantile_es")
+    done = 0
+    for case in (c for c in listed if "N" in c):
+        assert case["level"] == 0.95, case["id"]
+        expected, ranks = case["expected"], np.arange(1.0, case["N"] + 1)[:, None]
+        level = level_of(case["alpha"])
+        answer = await client.simulate_scenarios(np.array([-1.0]), ranks[::-1], [level])
+        interval = answer.figures[0].var_ci95
+        assert interval is not None
+        assert (interval.lower, interval.upper) == (expected["rank_lo"], expected["rank_hi"])
+        below = await client.evaluate_function(
+            DistributionFunction.BINOM_CDF,
+            np.array([expected["rank_hi"] - 1.0, expected["rank_lo"] - 1.0]),
+            np.array([float(case["N"])]),
+            np.array([case["alpha"]]),
+        )
+        check(case["id"], below[0] - below[1], expected["coverage"], rel=1e-12)
+        done += 1
+    assert done == 4

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
+from decimal import Decimal
 from typing import TypeVar
 
 import numpy as np
 from grpc import aio
+from numpy.typing import NDArray
 
 from aetherion.client.channel import CALL_TIMEOUT_S, Channel, Duplex, ProtocolError
 from aetherion.client.risk_analysis import (
@@ -28,6 +30,27 @@ from aetherion.client.risk_answers import (
     portfolio_risk_of,
     progress_or_answer_of,
 )
+from aetherion.client.risk_capital import (
+    account_message,
+    account_of,
+    assessments_of,
+    calibration_message,
+    floors_of,
+    forecast_message,
+    forecast_of,
+    function_message,
+    horizons_message,
+    levels_message,
+    parts_message,
+    philox_message,
+    points_of,
+    scan_message,
+    scan_of,
+    shortfall_of,
+    sobol_message,
+    trades_message,
+    words_of,
+)
 from aetherion.client.risk_messages import Portfolio, calculation_message
 from aetherion.client.risk_scenarios import Scenarios, factors_of, portfolio_parts, scenario_parts
 from aetherion.risk.analysis import (
@@ -44,12 +67,38 @@ from aetherion.risk.analysis import (
     StressAnswer,
     VarForecasts,
 )
+from aetherion.risk.basel import BaselShortfall
 from aetherion.risk.book import OptionType
 from aetherion.risk.errors import RiskInputError
 from aetherion.risk.figures import CalculationProgress, RiskAnswer, RiskFigures, ScenarioAnswer
-from aetherion.risk.methods import Floats, QuantileRule, RiskMethod, SpotShock
+from aetherion.risk.margin import (
+    AccountMargin,
+    MarginFloors,
+    ScanMargin,
+    ScanPosition,
+    ScanRanges,
+    ShareHolding,
+)
+from aetherion.risk.methods import (
+    Ewma,
+    Floats,
+    Garch,
+    QuantileRule,
+    ReturnModel,
+    RiskMethod,
+    ShortfallRule,
+    SpotShock,
+)
+from aetherion.risk.reference import DistributionFunction
+from aetherion.risk.trades import PlacedTrade, TradeAssessment, VolatilityForecast
 from aetherion.risk.watch import PortfolioRisk, Watch
-from aetherion.v1 import risk_analysis_pb2, risk_api_pb2, risk_api_pb2_grpc
+from aetherion.v1 import (
+    risk_analysis_pb2,
+    risk_api_pb2,
+    risk_api_pb2_grpc,
+    risk_margin_pb2,
+    risk_reference_pb2,
+)
 
 # All rows are reduced when they are sent; what is left is the order of ten million losses.
 _SORT_TIMEOUT_S = 120.0
@@ -129,6 +178,7 @@ class RiskClient(Channel):
         *,
         n_scenarios: int | None = None,
         quantile_rule: QuantileRule = QuantileRule.INVERTED_CDF,
+        shortfall_rule: ShortfallRule = ShortfallRule.TAIL_MEAN,
         spot_shock: SpotShock | None = None,
         horizon_years: float = 0.0,
         return_pnl: bool = False,
@@ -137,7 +187,7 @@ class RiskClient(Channel):
         """Return VaR and ES of the P&L under scenarios given, sent in parts of about 1 MiB.
 
         Args:
-            portfolio: linear exposures, shape (K,), or a Book with its factors.
+            portfolio: linear exposures, shape (K,), a DeltaGammaBook, or a Book with its factors.
             scenarios: shape (n, K), one return a factor; an array, memory-mapped or not, or an
                 iterator of such arrays. The whole is never copied.
             n_scenarios: how many rows will come; needed of an iterator.
@@ -155,6 +205,7 @@ class RiskClient(Channel):
             n_scenarios=n_scenarios,
             confidence_bp=confidence_bp,
             quantile_rule=quantile_rule.value,  # type: ignore[arg-type]
+            shortfall_rule=shortfall_rule.value,  # type: ignore[arg-type]
             spot_shock=spot_shock.value if spot_shock else 0,  # type: ignore[arg-type]
             years=horizon_years,
             return_pnl=return_pnl,
@@ -217,11 +268,122 @@ class RiskClient(Channel):
         estimator: CovarianceEstimator | None = None,
         *,
         repair: bool = False,
+        factor: bool = False,
     ) -> CovarianceEstimate:
-        """Return the covariance of returns, shape (n, K); the sample's without an estimator."""
-        request = covariance_message(returns, estimator or SampleCovariance(), repair)
+        """Return the covariance of returns, shape (n, K); the sample's without an estimator.
+
+        Args:
+            factor: its Cholesky factor too, which one that is not positive definite does not have.
+        """
+        request = covariance_message(returns, estimator or SampleCovariance(), repair, factor)
         call = self._risk.EstimateCovariance(request, timeout=self.timeout_s)
         return covariance_of(await self.answer(call))
+
+    async def forecast_volatility(
+        self, returns: Floats, volatility: Ewma | Garch, *, horizon_days: int = 1
+    ) -> VolatilityForecast:
+        """Return the variance of a series, shape (n,), and of the days to come."""
+        request = forecast_message(returns, volatility, horizon_days)
+        call = self._risk.ForecastVolatility(request, timeout=self.timeout_s)
+        return forecast_of(await self.answer(call))
+
+    async def assess_trades(
+        self,
+        exposures: Floats,
+        model: ReturnModel,
+        confidence_bp: int,
+        trades: Sequence[PlacedTrade],
+        *,
+        horizon_days: int = 1,
+        open_orders: Sequence[PlacedTrade] = (),
+    ) -> tuple[TradeAssessment, ...]:
+        """Return parametric VaR before and after each trade, in order."""
+        request = trades_message(exposures, model, confidence_bp, trades, horizon_days, open_orders)
+        call = self._risk.AssessTrades(request, timeout=self.timeout_s)
+        return assessments_of(await self.answer(call))
+
+    async def basel_shortfall(
+        self,
+        exposures: Floats,
+        confidence_bp: int,
+        method: RiskMethod,
+        factor_horizons_days: Sequence[int],
+        *,
+        horizon_days: int = 10,
+    ) -> BaselShortfall:
+        """Return ES over the liquidity horizons of the factors, 10, 20, 40, 60 or 120 days each.
+
+        Args:
+            horizon_days: 10; of past returns as they are 1, and their rows are of ten days.
+        """
+        request = horizons_message(
+            exposures, confidence_bp, method, factor_horizons_days, horizon_days
+        )
+        return await self._shortfall(request)
+
+    async def combine_horizons(self, es_by_horizon: Floats) -> BaselShortfall:
+        """Return ES over the liquidity horizons from its parts, shape (5,)."""
+        return await self._shortfall(parts_message(es_by_horizon))
+
+    async def stressed_es(
+        self, reduced_stressed: float, full_current: float, reduced_current: float
+    ) -> float:
+        """Return ES calibrated to a period of stress."""
+        request = calibration_message(reduced_stressed, full_current, reduced_current)
+        return (await self._shortfall(request)).es
+
+    async def _shortfall(self, request: risk_api_pb2.BaselShortfallRequest) -> BaselShortfall:
+        call = self._risk.BaselShortfall(request, timeout=self.timeout_s)
+        return shortfall_of(await self.answer(call))
+
+    async def account_margin(
+        self, holdings: Sequence[ShareHolding], cash: Decimal, currency: str
+    ) -> AccountMargin:
+        """Return the margin of an account of shares."""
+        return account_of((await self._margin(account_message(holdings, cash, currency))).account)
+
+    async def scan_margin(self, book: Sequence[ScanPosition], ranges: ScanRanges) -> ScanMargin:
+        """Return the margin of futures and options by a scan of 16 scenarios."""
+        return scan_of((await self._margin(scan_message(book, ranges))).scan)
+
+    async def margin_floors(self, current: float, stressed: float) -> MarginFloors:
+        """Return the floors against procyclicality."""
+        return floors_of((await self._margin(levels_message(current, stressed))).floors)
+
+    async def _margin(
+        self, request: risk_margin_pb2.CalculateMarginRequest
+    ) -> risk_margin_pb2.CalculateMarginResponse:
+        return await self.answer(self._risk.CalculateMargin(request, timeout=self.timeout_s))
+
+    async def evaluate_function(
+        self,
+        function: DistributionFunction,
+        arguments: Floats,
+        parameters: Floats,
+        probabilities: Floats,
+    ) -> Floats:
+        """Return values of a distribution function; parameters that it has not are empty."""
+        request = function_message(function, arguments, parameters, probabilities)
+        call = self._risk.EvaluateFunction(request, timeout=self.timeout_s)
+        return np.array((await self.answer(call)).values, np.float64)
+
+    async def sobol_points(
+        self, dimension: int, n_points: int, first_index: int = 0
+    ) -> NDArray[np.uint32]:
+        """Return points of the Sobol sequence, shape (n_points, dimension), times 2^32."""
+        drawn = await self._draw(sobol_message(dimension, n_points, first_index))
+        return points_of(drawn, dimension)
+
+    async def philox_words(
+        self, key: Sequence[int], counter: Sequence[int], n_blocks: int = 1
+    ) -> NDArray[np.uint64]:
+        """Return blocks of Philox4x64-10, shape (n_blocks, 4), from a counter on."""
+        return words_of(await self._draw(philox_message(key, counter, n_blocks)))
+
+    async def _draw(
+        self, request: risk_reference_pb2.DrawNumbersRequest
+    ) -> risk_reference_pb2.DrawNumbersResponse:
+        return await self.answer(self._risk.DrawNumbers(request, timeout=self.timeout_s))
 
     async def _stream(
         self,

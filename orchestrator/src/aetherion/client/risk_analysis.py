@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from aetherion.client.money import enum_of
+from aetherion.client.packed import packed, packed_enums
 from aetherion.client.risk_answers import stress_result_of
 from aetherion.client.risk_messages import (
     ewma_message,
@@ -96,17 +97,20 @@ def stress_of(m: risk_analysis_pb2.StressTestResponse) -> StressAnswer:
 
 def options_message(options: OptionColumns) -> risk_analysis_pb2.PriceOptionsRequest:
     """Return the request of PriceOptions."""
-    return risk_analysis_pb2.PriceOptionsRequest(
-        pricing_model=options.pricing_model.value,  # type: ignore[arg-type]
-        option_types=options.option_types,  # type: ignore[arg-type]
-        underlying_prices=options.underlying_prices.tolist(),
-        strikes=options.strikes.tolist(),
-        years=options.years.tolist(),
-        rates=options.rates.tolist(),
-        dividend_yields=options.dividend_yields.tolist(),
-        volatilities=options.volatilities.tolist(),
-        steps=options.steps,
+    kind = risk_analysis_pb2.PriceOptionsRequest
+    columns = (
+        packed_enums(kind.OPTION_TYPES_FIELD_NUMBER, options.option_types),
+        packed(kind.UNDERLYING_PRICES_FIELD_NUMBER, options.underlying_prices),
+        packed(kind.STRIKES_FIELD_NUMBER, options.strikes),
+        packed(kind.YEARS_FIELD_NUMBER, options.years),
+        packed(kind.RATES_FIELD_NUMBER, options.rates),
+        packed(kind.DIVIDEND_YIELDS_FIELD_NUMBER, options.dividend_yields),
+        packed(kind.VOLATILITIES_FIELD_NUMBER, options.volatilities),
     )
+    message = kind.FromString(b"".join(columns))
+    message.pricing_model = options.pricing_model.value  # type: ignore[assignment]
+    message.steps = options.steps
+    return message
 
 
 def prices_of(m: risk_analysis_pb2.PriceOptionsResponse) -> OptionPrices:
@@ -132,13 +136,15 @@ def implied_message(
     years: Floats,
 ) -> risk_analysis_pb2.ImpliedVolatilityRequest:
     """Return the request of ImpliedVolatility."""
-    return risk_analysis_pb2.ImpliedVolatilityRequest(
-        option_types=option_types,  # type: ignore[arg-type]
-        prices=prices.tolist(),
-        forwards=forwards.tolist(),
-        strikes=strikes.tolist(),
-        years=years.tolist(),
+    kind = risk_analysis_pb2.ImpliedVolatilityRequest
+    columns = (
+        packed_enums(kind.OPTION_TYPES_FIELD_NUMBER, option_types),
+        packed(kind.PRICES_FIELD_NUMBER, prices),
+        packed(kind.FORWARDS_FIELD_NUMBER, forwards),
+        packed(kind.STRIKES_FIELD_NUMBER, strikes),
+        packed(kind.YEARS_FIELD_NUMBER, years),
     )
+    return kind.FromString(b"".join(columns))
 
 
 def implied_of(m: risk_analysis_pb2.ImpliedVolatilityResponse) -> ImpliedVolatilities:
@@ -204,11 +210,11 @@ def _statistic_of(m: risk_analysis_pb2.TestStatistic) -> TestStatistic:
 
 
 def covariance_message(
-    returns: Floats, estimator: CovarianceEstimator, repair: bool
+    returns: Floats, estimator: CovarianceEstimator, repair: bool, factor: bool
 ) -> risk_analysis_pb2.EstimateCovarianceRequest:
     """Return the request of EstimateCovariance."""
     message = risk_analysis_pb2.EstimateCovarianceRequest(
-        returns=matrix_message(returns, "returns"), repair=repair
+        returns=matrix_message(returns, "returns"), repair=repair, factor=factor
     )
     match estimator:
         case SampleCovariance():
@@ -231,6 +237,8 @@ def covariance_of(m: risk_analysis_pb2.EstimateCovarianceResponse) -> Covariance
         shrinkage=m.shrinkage if m.HasField("shrinkage") else None,
         smallest_eigenvalue=m.smallest_eigenvalue,
         repaired=m.repaired,
+        cholesky=matrix_of(m.cholesky) if m.HasField("cholesky") else None,
+        mean=np.array(m.mean, np.float64) if m.mean else None,
     )
 
 

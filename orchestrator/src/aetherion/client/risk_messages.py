@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from aetherion.client.packed import packed
 from aetherion.risk.book import Book, BookPosition, DeltaGammaBook, EuropeanOption
 from aetherion.risk.errors import RiskInputError
 from aetherion.risk.methods import (
@@ -26,8 +27,6 @@ from aetherion.v1 import risk_api_pb2, risk_book_pb2, risk_model_pb2
 
 Portfolio = Floats | DeltaGammaBook | Book
 
-_PACKED = 2  # the wire type of a field with a length in front
-
 
 def calculation_message(
     portfolio: Portfolio,
@@ -41,10 +40,7 @@ def calculation_message(
         confidence_bp=confidence_bp, horizon_days=horizon_days, horizon_years=horizon_years
     )
     if isinstance(portfolio, DeltaGammaBook):
-        book = request.delta_gamma_book
-        book.theta = portfolio.theta
-        book.delta.extend(portfolio.delta.tolist())
-        book.gamma.CopyFrom(matrix_message(portfolio.gamma, "gamma"))
+        request.delta_gamma_book.CopyFrom(delta_gamma_message(portfolio))
     elif isinstance(portfolio, Book):
         request.book.CopyFrom(book_message(portfolio))
     else:
@@ -80,6 +76,7 @@ def _set_filtered(message: risk_model_pb2.FilteredMethod, method: Filtered) -> N
     else:
         message.garch.CopyFrom(garch_message(method.volatility))
     message.by_factor = method.by_factor
+    message.path_rows.extend(method.path_rows)
     message.n_paths = method.n_paths
     message.seed = method.seed
 
@@ -132,6 +129,12 @@ def garch_message(volatility: Garch) -> risk_model_pb2.GarchVolatility:
     )
 
 
+def delta_gamma_message(book: DeltaGammaBook) -> risk_book_pb2.DeltaGammaBook:
+    """Return a book by its sensitivities."""
+    gamma = matrix_message(book.gamma, "gamma")
+    return risk_book_pb2.DeltaGammaBook(theta=book.theta, delta=book.delta.tolist(), gamma=gamma)
+
+
 def book_message(book: Book) -> risk_book_pb2.Book:
     """Return a book that is revalued in full."""
     positions = map(position_message, book.positions)
@@ -158,19 +161,13 @@ def position_message(position: BookPosition) -> risk_book_pb2.BookPosition:
 def matrix_message(matrix: Floats, name: str) -> risk_model_pb2.Matrix:
     """Return a matrix as a message.
 
-    The values are written as they are on the wire, where packed doubles are the array's own bytes:
-    half a million take 2.5 ms, against 15 ms from a list and 21 ms from the array by `extend`.
-
     Raises:
         RiskInputError: `matrix` does not have two dimensions.
     """
     if matrix.ndim != 2:
         raise RiskInputError(f"{name}: must have two dimensions, got {matrix.ndim}")
-    field = risk_model_pb2.Matrix.VALUES_FIELD_NUMBER
-    data = np.ascontiguousarray(matrix, "<f8").tobytes()
-    message = risk_model_pb2.Matrix.FromString(
-        bytes([field << 3 | _PACKED]) + _varint(len(data)) + data
-    )
+    kind = risk_model_pb2.Matrix
+    message = kind.FromString(packed(kind.VALUES_FIELD_NUMBER, matrix))
     message.rows, message.cols = matrix.shape
     return message
 
@@ -178,11 +175,3 @@ def matrix_message(matrix: Floats, name: str) -> risk_model_pb2.Matrix:
 def matrix_of(message: risk_model_pb2.Matrix) -> Floats:
     """Return a message as an array of its shape."""
     return np.array(message.values, np.float64).reshape(message.rows, message.cols)
-
-
-def _varint(number: int) -> bytes:
-    digits = []
-    while number > 0x7F:
-        digits.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*digits, number])

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 
 import numpy as np
 
-from aetherion.client.risk_messages import Portfolio, position_message
+from aetherion.client.risk_messages import Portfolio, delta_gamma_message, position_message
 from aetherion.risk.book import Book, DeltaGammaBook
 from aetherion.risk.errors import RiskInputError
 from aetherion.risk.methods import Floats
@@ -22,13 +22,16 @@ Scenarios = Floats | Iterable[Floats] | AsyncIterator[Floats]
 def factors_of(portfolio: Portfolio) -> int:
     """Return the number of factors, K."""
     if isinstance(portfolio, DeltaGammaBook):
-        raise RiskInputError("portfolio: must be exposures or a Book, got a DeltaGammaBook")
+        return len(portfolio.delta)
     return len(portfolio.factors) if isinstance(portfolio, Book) else len(portfolio)
 
 
 def portfolio_parts(portfolio: Portfolio) -> Iterator[risk_analysis_pb2.SimulateScenariosRequest]:
     """Yield the portfolio in as many messages as it needs."""
     request = risk_analysis_pb2.SimulateScenariosRequest
+    if isinstance(portfolio, DeltaGammaBook):
+        yield request(delta_gamma_book=delta_gamma_message(portfolio))
+        return
     if isinstance(portfolio, Book):
         for first in range(0, len(portfolio.positions), _POSITIONS):
             message = request()

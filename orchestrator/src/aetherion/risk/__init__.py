@@ -23,6 +23,7 @@ from aetherion.risk.analysis import (
     VarForecasts,
     WindowResult,
 )
+from aetherion.risk.basel import BaselShortfall, basel_es, combine_horizons, stressed_es
 from aetherion.risk.book import (
     Book,
     BookPosition,
@@ -48,6 +49,20 @@ from aetherion.risk.holdings import book, option, spot
 from aetherion.risk.inputs import simple_returns
 from aetherion.risk.judge import BacktestResult, CovarianceResult, backtest, covariance
 from aetherion.risk.limits import RiskLimit, RiskLimits
+from aetherion.risk.margin import (
+    AccountMargin,
+    FutureOption,
+    MarginFloors,
+    ScanMargin,
+    ScanPosition,
+    ScanRanges,
+    ShareHolding,
+    account_margin,
+    future_position,
+    margin_floors,
+    option_position,
+    scan_margin,
+)
 from aetherion.risk.measure import es, monte_carlo, simulate, var
 from aetherion.risk.methods import (
     AgeWeighted,
@@ -64,17 +79,35 @@ from aetherion.risk.methods import (
     ReturnModel,
     RiskMethod,
     Sampler,
+    ShortfallRule,
     SpotShock,
 )
 from aetherion.risk.pricing import OptionResult, greeks, implied_volatility, price
+from aetherion.risk.reference import (
+    DistributionFunction,
+    distribution,
+    philox_words,
+    sobol_points,
+)
 from aetherion.risk.results import Result, RiskResult
 from aetherion.risk.scenarios import StressTable, stress
+from aetherion.risk.trades import (
+    PlacedTrade,
+    Trade,
+    TradeAssessment,
+    TradeResult,
+    VolatilityForecast,
+    assess_trades,
+    volatility,
+)
 from aetherion.risk.watch import OptionTerms, PortfolioRisk, PositionRisk, Watch
 
 __all__ = [
+    "AccountMargin",
     "AgeWeighted",
     "BacktestResult",
     "BacktestVerdict",
+    "BaselShortfall",
     "BaselZone",
     "Book",
     "BookPosition",
@@ -85,12 +118,14 @@ __all__ = [
     "CovarianceEstimate",
     "CovarianceResult",
     "DeltaGammaBook",
+    "DistributionFunction",
     "EuropeanOption",
     "Ewma",
     "ExposureStress",
     "FactorShock",
     "Filtered",
     "Fourier",
+    "FutureOption",
     "Garch",
     "GivenCovariance",
     "Greeks",
@@ -99,6 +134,7 @@ __all__ = [
     "HorizonMethod",
     "ImpliedVolatilities",
     "LedoitWolf",
+    "MarginFloors",
     "MonteCarlo",
     "OptionColumns",
     "OptionPrices",
@@ -106,6 +142,7 @@ __all__ = [
     "OptionTerms",
     "OptionType",
     "Parametric",
+    "PlacedTrade",
     "PortfolioRisk",
     "PositionRisk",
     "PricingModel",
@@ -125,30 +162,52 @@ __all__ = [
     "RollingForecasts",
     "SampleCovariance",
     "Sampler",
+    "ScanMargin",
+    "ScanPosition",
+    "ScanRanges",
     "ScenarioAnswer",
+    "ShareHolding",
     "Shock",
+    "ShortfallRule",
     "SpotShock",
     "StressAnswer",
     "StressResult",
     "StressScenario",
     "StressTable",
     "TestStatistic",
+    "Trade",
+    "TradeAssessment",
+    "TradeResult",
     "VarForecasts",
+    "VolatilityForecast",
     "Watch",
     "WindowResult",
+    "account_margin",
+    "assess_trades",
     "backtest",
+    "basel_es",
     "book",
+    "combine_horizons",
     "connect",
     "covariance",
+    "distribution",
     "es",
+    "future_position",
     "greeks",
     "implied_volatility",
+    "margin_floors",
     "monte_carlo",
     "option",
+    "option_position",
+    "philox_words",
     "price",
+    "scan_margin",
     "simple_returns",
     "simulate",
+    "sobol_points",
     "spot",
     "stress",
+    "stressed_es",
     "var",
+    "volatility",
 ]

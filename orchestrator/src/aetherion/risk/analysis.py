@@ -210,10 +210,16 @@ CovarianceEstimator = SampleCovariance | Ewma | LedoitWolf | GivenCovariance
 
 @dataclass(frozen=True, slots=True)
 class CovarianceEstimate:
-    """Shape (K, K); correlation None where a factor has no variance."""
+    """Shape (K, K); correlation None where a factor has no variance.
+
+    `cholesky`: the lower triangle L of covariance = L L', where it was asked for; `mean`, shape
+    (K,), of the sample's.
+    """
 
     covariance: Floats
     correlation: Floats | None
     shrinkage: float | None
     smallest_eigenvalue: float
     repaired: bool
+    cholesky: Floats | None = None
+    mean: Floats | None = None

@@ -32,6 +32,7 @@ class PricingModel(IntEnum):
     BLACK_76 = 2
     BACHELIER = 3
     LEISEN_REIMER = 4
+    LEISEN_REIMER_EUROPEAN = 5
 
 
 @dataclass(frozen=True, slots=True)

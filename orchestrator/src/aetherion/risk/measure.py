@@ -48,6 +48,7 @@ from aetherion.risk.methods import (
     ReturnModel,
     RiskMethod,
     Sampler,
+    ShortfallRule,
     SpotShock,
 )
 from aetherion.risk.results import RiskResult
@@ -71,6 +72,7 @@ class Options(TypedDict, total=False):
     volatility: str | Ewma | Garch  # "ewma" or "garch", fitted
     by_factor: bool  # filter each factor by its own volatility
     n_paths: int  # filtered, above one day
+    path_rows: Any  # filtered, above one day: rows of returns, shape (n_paths, days)
     n_scenarios: int
     seed: int
     sampler: Sampler | str  # pseudo or sobol
@@ -139,6 +141,7 @@ def _filtered(data: _Data) -> RiskMethod:
         by_factor=flag(options.get("by_factor", False), "by_factor"),
         n_paths=whole(options.get("n_paths", 0), "n_paths"),
         seed=whole(options.get("seed", 1 if options.get("n_paths") else 0), "seed", UINT64),
+        path_rows=tuple(whole(row, "path_rows") for row in np.ravel(options.get("path_rows", ()))),
     )
 
 
@@ -169,7 +172,7 @@ METHODS: dict[str, tuple[Callable[[_Data], RiskMethod], tuple[str, ...]]] = {
     "parametric": (lambda data: Parametric(data.model()), _MODEL),
     "historical": (_historical, ("quantile_rule",)),
     "age_weighted": (_age_weighted, ("decay",)),
-    "filtered": (_filtered, ("volatility", "decay", "by_factor", "n_paths", "seed")),
+    "filtered": (_filtered, ("volatility", "decay", "by_factor", "n_paths", "seed", "path_rows")),
     "monte_carlo": (
         _monte_carlo,
         (
@@ -279,9 +282,8 @@ _Asked = tuple[Any, Any, str, Confidence | Sequence[Confidence], int, float]
 
 def _measure(measure: str, asked: _Asked, options: Options, progress: Told | None) -> RiskResult:
     portfolio, returns, method, confidence, horizon_days, horizon_years = asked
-    data = _data(returns, method, options)
-    held, names = _held(portfolio, data)
-    levels, how = levels_of(confidence), METHODS[method][0](data)
+    held, names, how = _asked_of(portfolio, returns, method, options)
+    levels = levels_of(confidence)
     horizon_days = whole(horizon_days, "horizon_days")
     horizon_years = number(horizon_years, "horizon_years")
 
@@ -299,6 +301,28 @@ def _measure(measure: str, asked: _Asked, options: Options, progress: Told | Non
         raise AetherionError("Risk Service: the calculation must end with an answer, got none")
 
     return RiskResult(measure, method, horizon_days, names, DESK.ask(ask))
+
+
+def exposures_of(
+    portfolio: Any, returns: Any, method: str, options: Options
+) -> tuple[Floats, Names, RiskMethod]:
+    """Return linear exposures in the order of the factors, their names, and the method.
+
+    Raises:
+        RiskInputError: as of `var`; another portfolio.
+    """
+    held, names, how = _asked_of(portfolio, returns, method, options)
+    if not isinstance(held, np.ndarray):
+        raise RiskInputError(f"portfolio: must be exposures, got a {type(held).__name__}")
+    return held, names, how
+
+
+def _asked_of(
+    portfolio: Any, returns: Any, method: str, options: Options
+) -> tuple[Floats | DeltaGammaBook | Book, Names, RiskMethod]:
+    data = _data(returns, method, options)
+    held, names = _held(portfolio, data)
+    return held, names, METHODS[method][0](data)
 
 
 def _data(returns: Any, method: str, options: Options) -> _Data:
@@ -367,6 +391,7 @@ def simulate(
     confidence: Confidence | Sequence[Confidence] = "99%",
     n_scenarios: int | None = None,
     quantile_rule: QuantileRule | str = "inverted_cdf",
+    shortfall_rule: ShortfallRule | str = "tail_mean",
     spot_shock: SpotShock | str | None = None,
     horizon_years: float = 0.0,
     progress: Callable[[int], None] | None = None,
@@ -374,18 +399,17 @@ def simulate(
     """Return VaR and ES of scenarios made elsewhere, which are streamed and never held whole.
 
     Args:
-        portfolio: exposures, shape (K,), or a Book with its factors.
+        portfolio: exposures, shape (K,), a DeltaGammaBook, or a Book with its factors.
         scenarios: shape (n, K), an array, memory-mapped or not, a frame or rows; or an iterator of
             such. The names of a frame's columns are matched with those of the portfolio.
         n_scenarios: how many rows will come; needed of an iterator.
+        shortfall_rule: tail_mean (coherent), mean_ge_var or mean_gt_upper.
         progress: is told the number of rows sent so far.
 
     Raises:
         RiskInputError, InvalidArgumentError: as of `var`.
     """
-    vector = None if isinstance(portfolio, Book) else vector_of(portfolio, "portfolio")
-    held = portfolio if vector is None else vector.values
-    names = (portfolio.factors if vector is None else vector.names) or None
+    held, names = _given(portfolio)
     if n_scenarios is not None:
         n_scenarios = whole(n_scenarios, "n_scenarios", UINT64)
     years = number(horizon_years, "horizon_years")
@@ -395,6 +419,7 @@ def simulate(
     else:
         parts = (_rows(part, names) for part in scenarios)
     rule = enum_of(QuantileRule, quantile_rule, "quantile_rule")
+    shortfall = enum_of(ShortfallRule, shortfall_rule, "shortfall_rule")
     shock = None if spot_shock is None else enum_of(SpotShock, spot_shock, "spot_shock")
     levels = levels_of(confidence)
 
@@ -405,6 +430,7 @@ def simulate(
             levels,
             n_scenarios=n_scenarios,
             quantile_rule=rule,
+            shortfall_rule=shortfall,
             spot_shock=shock,
             horizon_years=years,
             progress=progress,
@@ -412,6 +438,16 @@ def simulate(
         return RiskAnswer(found.figures, None, found.n_scenarios, None)
 
     return RiskResult("var", "scenarios", 1, names or (), DESK.ask(ask))
+
+
+def _given(portfolio: Any) -> tuple[Floats | DeltaGammaBook | Book, Names | None]:
+    """Return a portfolio in its own order, and the names of its factors if they have names."""
+    if isinstance(portfolio, Book):
+        return portfolio, portfolio.factors or None
+    if isinstance(portfolio, DeltaGammaBook):
+        return portfolio, portfolio.names or None
+    vector = vector_of(portfolio, "portfolio")
+    return vector.values, vector.names
 
 
 def _is_one(scenarios: Any) -> bool:

@@ -21,6 +21,18 @@ class QuantileRule(IntEnum):
     HARRELL_DAVIS = 5
 
 
+class ShortfallRule(IntEnum):
+    """How ES is read off an ordered sample of losses.
+
+    The mean of the n (1 - c) largest, the last of them in part, which is coherent; of those not
+    below VaR; or of those above the upper quantile, if there are any.
+    """
+
+    TAIL_MEAN = 1
+    MEAN_GE_VAR = 2
+    MEAN_GT_UPPER = 3
+
+
 class HorizonMethod(IntEnum):
     """How a simulated figure reaches a horizon of several days."""
 
@@ -102,7 +114,8 @@ class Garch:
 class Filtered:
     """Past returns scaled to today's volatility, of the portfolio or factor by factor.
 
-    A horizon above one day needs a GARCH and draws `n_paths` paths from `seed`.
+    A horizon above one day needs a GARCH and draws `n_paths` paths from `seed`; or takes the rows
+    of `path_rows`, path after path, one a day.
     """
 
     returns: Floats
@@ -110,6 +123,7 @@ class Filtered:
     by_factor: bool = False
     n_paths: int = 0
     seed: int = 0
+    path_rows: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ class OptionResult(Result):
     """One row an option or position; money and Greeks in the units that the function states."""
 
     name: str
-    columns: dict[str, list[Any]]
+    columns: dict[str, list[Any] | Floats]
 
     @property
     def title(self) -> str:
@@ -34,13 +34,11 @@ class OptionResult(Result):
 
     def records(self) -> list[Record]:
         """Return one row an option."""
-        return [
-            dict(zip(self.columns, row, strict=True))
-            for row in zip(*self.columns.values(), strict=True)
-        ]
+        columns = [c.tolist() if isinstance(c, np.ndarray) else c for c in self.columns.values()]
+        return [dict(zip(self.columns, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def __getitem__(self, column: str) -> Floats:
-        return np.array(self.columns[column])
+        return np.asarray(self.columns[column])
 
     def __float__(self) -> float:
         """The only price or volatility there is."""
@@ -49,7 +47,7 @@ class OptionResult(Result):
 
     def plot(self) -> Any:
         """Return a plotly figure of each column of figures over the rows."""
-        figures = {name: self.columns[name] for name in _PLOTTED if name in self.columns}
+        figures = {name: list(self.columns[name]) for name in _PLOTTED if name in self.columns}
         names = [str(k) for k in range(len(next(iter(self.columns.values()), [])))]
         return bars(self.title, names, figures, "")
 
@@ -78,7 +76,7 @@ def price(
         volatility, rate, dividend_yield: a year, continuously compounded; 0.2 is 20 %.
             In price units for bachelier.
         model: black_scholes_merton, black_76, bachelier, or leisen_reimer (American; price and
-            delta only).
+            delta only); leisen_reimer_european is what the tree makes of a European option.
         steps: of the tree, odd; 0 is 501.
 
     Units: per 1.00 of underlying, volatility, rate and yield; theta per year.
@@ -116,14 +114,17 @@ def price(
         whole(steps, "steps"),
     )
     found = DESK.ask(lambda client: client.price_options(asked))
-    shown = {"option_type": [k.name.lower() for k in kinds], "strike": columns["strike"].tolist()}
-    return OptionResult(kind.name.replace("_", " ").capitalize(), shown | _greeks_of(found))
+    shown: dict[str, list[Any] | Floats] = {
+        "option_type": _words(kinds),
+        "strike": columns["strike"],
+    }
+    return OptionResult(kind.name.replace("_", " ").capitalize(), {**shown, **_greeks_of(found)})
 
 
-def _greeks_of(found: OptionPrices) -> dict[str, list[Any]]:
+def _greeks_of(found: OptionPrices) -> dict[str, Floats]:
     """Return the columns that the model gives, each by the name of one figure."""
-    columns = {f.name.removesuffix("s"): getattr(found, f.name).tolist() for f in fields(found)}
-    return {name: column for name, column in columns.items() if column}
+    columns = {f.name.removesuffix("s"): getattr(found, f.name) for f in fields(found)}
+    return {name: column for name, column in columns.items() if len(column)}
 
 
 def implied_volatility(
@@ -167,11 +168,14 @@ def implied_volatility(
             kinds, undiscounted, forwards, columns["strike"], columns["years"]
         )
     )
-    shown: dict[str, list[Any]] = {
-        "option_type": [k.name.lower() for k in kinds],
-        "strike": columns["strike"].tolist(),
-        "price": columns["price"].tolist(),
-        "volatility": [None if np.isnan(v) else float(v) for v in found.volatilities],
+    volatilities: list[Any] = found.volatilities.tolist()
+    for row in found.failures:
+        volatilities[row] = None
+    shown: dict[str, list[Any] | Floats] = {
+        "option_type": _words(kinds),
+        "strike": columns["strike"],
+        "price": columns["price"],
+        "volatility": volatilities,
     }
     if found.failures:
         shown["failure"] = [found.failures.get(row, "") for row in range(len(kinds))]
@@ -181,7 +185,7 @@ def implied_volatility(
 def _columns(option_type: Any, **columns: Any) -> tuple[list[OptionType], dict[str, Floats]]:
     """Return all columns at one length."""
     given = [option_type] if isinstance(option_type, str | OptionType) else list(option_type)
-    kinds = [enum_of(OptionType, kind, "option_type") for kind in given]
+    kinds = _kinds(given)
     made = {
         name: vector_of(np.atleast_1d(np.asarray(value)), name).values
         for name, value in columns.items()
@@ -194,6 +198,18 @@ def _columns(option_type: Any, **columns: Any) -> tuple[list[OptionType], dict[s
     if len(kinds) < size:
         kinds *= size
     return kinds, {name: np.broadcast_to(column, size).copy() for name, column in made.items()}
+
+
+def _kinds(given: Sequence[Any]) -> list[OptionType]:
+    """Return calls and puts; a column may have a hundred thousand, so each name is read once."""
+    names = [kind if isinstance(kind, str | OptionType) else str(kind) for kind in given]
+    known = {name: enum_of(OptionType, name, "option_type") for name in set(names)}
+    return [known[name] for name in names]
+
+
+def _words(kinds: Sequence[OptionType]) -> list[str]:
+    words = {kind.value: kind.name.lower() for kind in OptionType}
+    return [words[number] for number in bytes(kinds)]
 
 
 def greeks(positions: Any) -> OptionResult:
@@ -222,8 +238,8 @@ def greeks(positions: Any) -> OptionResult:
         "underlying": [p.underlying for p in held] + [""],
         "qty": [p.qty for p in held] + [None],
     }
-    figures = dict(zip(("value", *_GREEKS), table.T.tolist(), strict=True))
-    return OptionResult("Greeks", named | figures)
+    figures = dict(zip(("value", *_GREEKS), table.T, strict=True))
+    return OptionResult("Greeks", {**named, **figures})
 
 
 def _option_columns(rows: Sequence[EuropeanOption]) -> OptionColumns:
