@@ -5,6 +5,7 @@ package sequencer
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"aetherion/trading/internal/clock"
 	"aetherion/trading/internal/engine"
@@ -69,7 +70,13 @@ type Sequencer struct {
 	first     uint64
 	approvals map[uint64]gate.Approved
 	run       []pending
+	named     map[orderName]struct{} // the orders of the run
 }
+
+// orderName is what an order is called, and compared by.
+type orderName struct{ account, clOrdID string }
+
+func nameOf(order *engine.NewOrder) orderName { return orderName{order.Account, order.ClOrdID} }
 
 // pending is a command that is stamped when its run is.
 type pending struct {
@@ -80,7 +87,9 @@ type pending struct {
 
 // New is the sequencer of an engine that has applied all of the journal.
 func New(clock clock.Clock, engine *engine.Engine, gate Gate, journal Journal, prices Prices) *Sequencer {
-	return &Sequencer{clock: clock, engine: engine, gate: gate, journal: journal, prices: prices}
+	return &Sequencer{
+		clock: clock, engine: engine, gate: gate, journal: journal, prices: prices, named: map[orderName]struct{}{},
+	}
 }
 
 // Engine may be read between batches, on the sequencer's goroutine, and not changed.
@@ -115,11 +124,11 @@ func (s *Sequencer) Process(inputs []engine.Input) (Output, error) {
 func (s *Sequencer) begin(inputs int) {
 	// Time never runs back, whatever the clock does.
 	s.now = max(s.clock.Now(), s.engine.Now())
-	s.output = Output{Results: make([]Result, inputs)}
+	s.output = Output{Results: make([]Result, inputs), Reports: make([]engine.ExecutionReport, 0, inputs)}
 	s.first = s.engine.Sequence() + 1
 	s.encoded = s.encoded[:0]
 	s.approvals = nil
-	s.run = s.run[:0]
+	s.endRun()
 }
 
 func (s *Sequencer) fail(err error) (Output, error) {
@@ -160,12 +169,9 @@ func (s *Sequencer) takeOther(n int, input engine.Input) error {
 
 func (s *Sequencer) takeOrder(n int, order *engine.NewOrder) error {
 	// An earlier order of that name in the run must be decided first, to be compared with.
-	for _, earlier := range s.run {
-		if first, ok := earlier.input.(*engine.OrderDecision); ok && sameName(&first.NewOrder, order) {
-			if err := s.decideRun(); err != nil {
-				return err
-			}
-			break
+	if _, named := s.named[nameOf(order)]; named {
+		if err := s.decideRun(); err != nil {
+			return err
 		}
 	}
 	decision := &engine.OrderDecision{NewOrder: *order}
@@ -181,10 +187,9 @@ func (s *Sequencer) takeOrder(n int, order *engine.NewOrder) error {
 			fmt.Sprintf("cl_ord_id: %q is the name of order %d, which has other content", order.ClOrdID, before.OrderID))
 	}
 	s.run = append(s.run, pending{result: n, input: decision, check: decision.OrdRejReason == 0})
+	s.named[nameOf(order)] = struct{}{}
 	return nil
 }
-
-func sameName(a, b *engine.NewOrder) bool { return a.ClOrdID == b.ClOrdID && a.Account == b.Account }
 
 func refuse(decision *engine.OrderDecision, reason engine.OrdRejReason, text string) {
 	decision.OrdRejReason, decision.RejectedBy, decision.Text = reason, engine.ByEngine, text
@@ -236,8 +241,9 @@ func (s *Sequencer) decideRun() error {
 	if len(s.run) == 0 {
 		return nil
 	}
+	s.output.Routes = slices.Grow(s.output.Routes, len(s.run))
 	// The gate keeps what it is asked, so this is not reused.
-	var checks []engine.PretradeCheck
+	checks := make([]engine.PretradeCheck, 0, len(s.run))
 	for i, p := range s.run {
 		if p.check {
 			sequence := s.engine.Sequence() + 1 + uint64(i)
@@ -255,8 +261,14 @@ func (s *Sequencer) decideRun() error {
 			return err
 		}
 	}
-	s.run = s.run[:0]
+	s.endRun()
 	return nil
+}
+
+func (s *Sequencer) endRun() {
+	clear(s.run)
+	s.run = s.run[:0]
+	clear(s.named)
 }
 
 func (s *Sequencer) ask(checks []engine.PretradeCheck) []gate.Decision {
@@ -273,7 +285,7 @@ func (s *Sequencer) decide(order *engine.OrderDecision, decision gate.Decision) 
 	order.NewOrder = asked
 	if order.Approved {
 		if s.approvals == nil {
-			s.approvals = map[uint64]gate.Approved{}
+			s.approvals = make(map[uint64]gate.Approved, len(s.run))
 		}
 		s.approvals[s.engine.Sequence()+1] = decision.Approved
 	}
