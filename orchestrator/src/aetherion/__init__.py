@@ -6,8 +6,11 @@ from aetherion.exact import GridError
 from aetherion.instrument import Instrument
 from aetherion.market_data import Bar, Quote, Trade
 from aetherion.order import (
+    ContingencyType,
+    ExecInst,
     ExecType,
     ExecutionReport,
+    NewOrder,
     Order,
     OrdStatus,
     OrdType,
@@ -21,11 +24,14 @@ __all__ = [
     "AetherionError",
     "Bar",
     "Book",
+    "ContingencyType",
+    "ExecInst",
     "ExecType",
     "ExecutionReport",
     "GridError",
     "Instrument",
     "Money",
+    "NewOrder",
     "OrdStatus",
     "OrdType",
     "Order",

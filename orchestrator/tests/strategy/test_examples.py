@@ -113,6 +113,7 @@ class TestMeanReversion:
         host = self.host(warm_up_rows=50, patience_s=3.0)
         self.quotes(host, [10_000, 10_002] * 50)
         (order,) = self.quotes(host, [9_900], begin_s=100)
+        assert isinstance(order, NewOrder)
         (cancel,) = self.quotes(host, [9_900] * 4, begin_s=101)
         assert isinstance(cancel, CancelOrder)
         assert cancel.orig_cl_ord_id == order.cl_ord_id

@@ -33,7 +33,7 @@ class LiveRecorder(Recorder):
         super().__init__(BacktestStarted(instruments, 0, ""), host, notice)
         self.quotes: dict[str, Quote] = {}
         self.trades: dict[str, Trade] = {}
-        self.open_orders: set[str] = set()
+        self.open_orders: dict[int, str] = {}  # names by order_id
         self._portfolio = host.portfolio
         self._units = {i.instrument_id: i.multiplier for i in instruments}
         self._paid: dict[str, Decimal] = {}  # by instrument, fees included; negative: received
@@ -42,9 +42,9 @@ class LiveRecorder(Recorder):
         """Something happened to an order."""
         super().report(report)
         if report.ord_status.is_open:
-            self.open_orders.add(report.cl_ord_id)
+            self.open_orders[report.order_id] = report.cl_ord_id
         else:
-            self.open_orders.discard(report.cl_ord_id)
+            self.open_orders.pop(report.order_id, None)
         if report.exec_type is ExecType.TRADE:
             fill, unit = self.fills[-1], self._units[report.instrument_id]
             value = fill.last_qty * fill.last_px * unit
@@ -169,18 +169,18 @@ class _Run:
 
     async def _close(self, tasks: list[asyncio.Task[None]]) -> None:
         """Cancel the orders that work, whatever the strategy wants, until none is left."""
-        asked: set[str] = set()
+        asked: set[int] = set()
         try:
             async with asyncio.timeout(_CLOSE_TIMEOUT_S):
                 while self._recorder.open_orders or self._unanswered:
-                    for cl_ord_id in sorted(self._recorder.open_orders - asked):
-                        asked.add(cl_ord_id)
-                        self._host.cancel(cl_ord_id)
+                    if self._recorder.open_orders.keys() - asked:
+                        asked.update(self._recorder.open_orders)
+                        self._host.desk.cancel_all()
                     self._flush()
                     await asyncio.sleep(_POLL_S)
                     _raise_of(tasks)
         except TimeoutError:
-            names = ", ".join(sorted(self._recorder.open_orders))
+            names = ", ".join(sorted(self._recorder.open_orders.values()))
             raise ServiceError(f"orders did not end after a cancel: {names}") from None
 
     async def _read_market(self) -> None:

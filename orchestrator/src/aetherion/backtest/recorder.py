@@ -64,8 +64,9 @@ class Recorder:
 
     def ack(self, ack: CommandAck) -> None:
         """A command has its outcome."""
-        if ack.exec_type in (ExecType.PENDING_NEW, ExecType.REJECTED):
-            self.orders += 1
+        for order in ack.list_acks or (ack,):
+            if order.exec_type in (ExecType.PENDING_NEW, ExecType.SUSPENDED, ExecType.REJECTED):
+                self.orders += 1
 
     def day_end(self, account: AccountState) -> DayEnd:
         """A day is over; its account must be what the fills add up to.

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from aetherion.account import AccountState
 from aetherion.errors import AetherionError
 from aetherion.exact import Number
 from aetherion.instrument import Instrument
 from aetherion.market_data import Bar, Quote, Row, Trade
-from aetherion.order import ExecutionReport, Order, Side, TimeInForce
+from aetherion.order import (
+    ContingencyType,
+    ExecutionReport,
+    NewOrder,
+    Order,
+    Side,
+    TimeInForce,
+)
 from aetherion.strategy.book import Book
+from aetherion.strategy.desk import OrderOptions
 from aetherion.strategy.parameters import check_parameters
 from aetherion.strategy.portfolio import Portfolio
 
@@ -107,13 +115,17 @@ class Strategy:
         qty: Number,
         price: Number | None = None,
         time_in_force: TimeInForce = TimeInForce.GTC,
+        **options: Unpack[OrderOptions],
     ) -> str:
         """Buy at `price` or better, at the market without one; return the order's cl_ord_id.
+
+        `stop_px` makes it a stop, `trailing_amount` or `trailing_bps` a trailing stop; see
+        `OrderOptions` for the rest.
 
         Raises:
             GridError: price or quantity is off the instrument's grid; nearest values are named.
         """
-        return self.submit(instrument_id, Side.BUY, qty, price, time_in_force)
+        return self.submit(instrument_id, Side.BUY, qty, price, time_in_force, **options)
 
     def sell(
         self,
@@ -121,9 +133,10 @@ class Strategy:
         qty: Number,
         price: Number | None = None,
         time_in_force: TimeInForce = TimeInForce.GTC,
+        **options: Unpack[OrderOptions],
     ) -> str:
-        """Sell at `price` or better, at the market without one; return the order's cl_ord_id."""
-        return self.submit(instrument_id, Side.SELL, qty, price, time_in_force)
+        """Sell, likewise."""
+        return self.submit(instrument_id, Side.SELL, qty, price, time_in_force, **options)
 
     def submit(
         self,
@@ -132,13 +145,73 @@ class Strategy:
         qty: Number,
         price: Number | None = None,
         time_in_force: TimeInForce = TimeInForce.GTC,
+        **options: Unpack[OrderOptions],
     ) -> str:
         """Submit an order and return its cl_ord_id."""
-        return self._running().submit(instrument_id, side, qty, price, time_in_force)
+        desk = self._running().desk
+        return desk.submit(desk.new_order(instrument_id, side, qty, price, time_in_force, options))
+
+    def order(
+        self,
+        instrument_id: str,
+        side: Side,
+        qty: Number,
+        price: Number | None = None,
+        time_in_force: TimeInForce = TimeInForce.GTC,
+        **options: Unpack[OrderOptions],
+    ) -> NewOrder:
+        """Return an order for `submit_list`, which sends it."""
+        desk = self._running().desk
+        return desk.new_order(instrument_id, side, qty, price, time_in_force, options)
+
+    def submit_list(self, contingency_type: ContingencyType, *orders: NewOrder) -> str:
+        """Submit orders that depend on each other, all or none; return the list's list_id."""
+        return self._running().desk.submit_list(contingency_type, orders)
+
+    def bracket(
+        self,
+        entry: NewOrder,
+        *,
+        take_profit: Number | None = None,
+        stop_loss: Number | None = None,
+    ) -> str:
+        """Submit an entry whose fills a limit order and a stop end; return the list's list_id."""
+        return self._running().desk.bracket(entry, take_profit, stop_loss)
+
+    def replace(
+        self,
+        cl_ord_id: str,
+        qty: Number | None = None,
+        price: Number | None = None,
+        stop_px: Number | None = None,
+    ) -> str:
+        """Ask that an open order change; what is not given stays.
+
+        Returns:
+            The order's cl_ord_id once it is changed. `qty` is the new total, fills included.
+        """
+        return self._running().desk.replace(cl_ord_id, qty, price, stop_px)
 
     def cancel(self, cl_ord_id: str) -> None:
         """Ask that an order no longer work; it may fill before the cancel arrives."""
-        self._running().cancel(cl_ord_id)
+        self._running().desk.cancel(cl_ord_id)
+
+    def cancel_all(self, instrument_id: str = "", side: Side = Side.UNSPECIFIED) -> None:
+        """Ask that none of our orders work any more, of one instrument or side if named."""
+        self._running().desk.cancel_all(instrument_id, side)
+
+    def close_position(self, instrument_id: str) -> str | None:
+        """Cancel our orders in an instrument and trade its position away at the market.
+
+        Returns:
+            The cl_ord_id of the order that does; None when nothing is held.
+        """
+        self.cancel_all(instrument_id)
+        held = self.portfolio.position(instrument_id)
+        if not held:
+            return None
+        side = Side.SELL if held > 0 else Side.BUY
+        return self.submit(instrument_id, side, abs(held), reduce_only=True)
 
     # What it can look at
 
@@ -150,7 +223,7 @@ class Strategy:
     @property
     def orders(self) -> Mapping[str, Order]:
         """Open orders by cl_ord_id, oldest first."""
-        return self._running().orders
+        return self._running().desk.orders
 
     @property
     def clock(self) -> Clock:

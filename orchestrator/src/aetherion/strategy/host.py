@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import traceback
 from collections.abc import Mapping, Sequence
@@ -13,22 +12,12 @@ from typing import Any
 
 from aetherion.account import AccountState
 from aetherion.errors import AetherionError
-from aetherion.exact import GridError, Number
 from aetherion.instrument import Instrument
 from aetherion.market_data import Bar, BookLevel, BookOrder, Quote, Row, Trade
-from aetherion.order import (
-    CancelOrder,
-    CommandAck,
-    ExecType,
-    ExecutionReport,
-    NewOrder,
-    Order,
-    OrderCommand,
-    Side,
-    TimeInForce,
-)
+from aetherion.order import CommandAck, ExecType, ExecutionReport, OrderCommand
 from aetherion.strategy.base import Clock, Strategy
 from aetherion.strategy.book import LevelBook
+from aetherion.strategy.desk import OrderDesk
 from aetherion.strategy.portfolio import Portfolio
 
 
@@ -56,13 +45,8 @@ class Host:
         self.instruments: Mapping[str, Instrument] = MappingProxyType(
             {i.instrument_id: i for i in instruments}
         )
-        self._account = account
-        self._orders: dict[str, Order] = {}
+        self.desk = OrderDesk(type(strategy).__name__, account, self.instruments)
         self._last_rows: dict[str, Row] = {}  # of those with a price
-        self._commands: list[OrderCommand] = []
-        self._ids_used = 0
-        self._stopped = False
-        self.orders: Mapping[str, Order] = MappingProxyType(self._orders)
         self.last_rows: Mapping[str, Row] = MappingProxyType(self._last_rows)
         self.portfolio = Portfolio(currency, cash, self.instruments, self._last_rows)
         self._on_row = {
@@ -89,7 +73,7 @@ class Host:
             self.clock,
             self._last_rows,
             self._on_row,
-            self._commands,
+            self.desk.commands,
         )
         index = begin
         with _Blame(self):
@@ -119,7 +103,7 @@ class Host:
     def report(self, report: ExecutionReport) -> None:
         """Something happened to an order."""
         self.clock._report_ns = report.transact_time_ns
-        self._follow(report)
+        self.desk.follow(report)
         if report.exec_type is ExecType.TRADE:
             self.portfolio.apply(report)
         with _Blame(self):
@@ -129,8 +113,7 @@ class Host:
 
     def ack(self, ack: CommandAck) -> None:
         """A command has its outcome."""
-        if ack.exec_type is ExecType.REJECTED:
-            self._orders.pop(ack.cl_ord_id, None)
+        self.desk.refused(ack)
 
     def day_end(self, account: AccountState) -> None:
         """A UTC day is over."""
@@ -139,7 +122,7 @@ class Host:
 
     def stop(self) -> None:
         """After the last event."""
-        self._stopped = True
+        self.desk.closed = True
         with _Blame(self):
             self.strategy.on_stop()
 
@@ -148,69 +131,13 @@ class Host:
     @property
     def has_commands(self) -> bool:
         """Whether commands were given since they were last taken."""
-        return bool(self._commands)
+        return bool(self.desk.commands)
 
     def take_commands(self) -> list[OrderCommand]:
         """Return the commands given since the last call."""
-        taken = self._commands.copy()
-        self._commands.clear()  # the list itself is watched by the loop in `rows`
+        taken = self.desk.commands.copy()
+        self.desk.commands.clear()  # the list itself is watched by the loop in `rows`
         return taken
-
-    def submit(
-        self,
-        instrument_id: str,
-        side: Side,
-        qty: Number,
-        price: Number | None,
-        time_in_force: TimeInForce,
-    ) -> str:
-        """Take a new order from the strategy."""
-        instrument = self._instrument(instrument_id)
-        quantity = instrument.qty_of(instrument.qty(qty))
-        if quantity <= 0:
-            raise GridError(f"{instrument_id} qty: must be positive, got {qty}")
-        order = NewOrder(
-            cl_ord_id=self._next_id(),
-            account=self._account,
-            instrument_id=instrument_id,
-            side=side,
-            order_qty=quantity,
-            price=None if price is None else instrument.price_of(instrument.px(price)),
-            time_in_force=time_in_force,
-            strategy_id=type(self.strategy).__name__,
-        )
-        self._orders[order.cl_ord_id] = Order(order)
-        self._commands.append(order)
-        return order.cl_ord_id
-
-    def cancel(self, cl_ord_id: str) -> None:
-        """Take a cancel from the strategy."""
-        if not isinstance(cl_ord_id, str) or not cl_ord_id:
-            raise AetherionError(f"cancel: must name an order by cl_ord_id, got {cl_ord_id!r}")
-        self._commands.append(CancelOrder(self._next_id(), cl_ord_id, self._account))
-
-    def _next_id(self) -> str:
-        if self._stopped:
-            raise AetherionError("on_stop: the run is over, no commands any more")
-        self._ids_used += 1
-        return f"{type(self.strategy).__name__[:40]}-{self._ids_used}"
-
-    def _instrument(self, instrument_id: str) -> Instrument:
-        found = self.instruments.get(instrument_id)
-        if found is None:
-            near = difflib.get_close_matches(instrument_id, self.instruments, n=1, cutoff=0.0)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise AetherionError(f"instrument_id: unknown instrument {instrument_id!r}{hint}")
-        return found
-
-    def _follow(self, report: ExecutionReport) -> None:
-        order = self._orders.get(report.cl_ord_id)
-        if order is None:
-            return
-        if report.ord_status.is_open:
-            self._orders[report.cl_ord_id] = Order(order.new_order, report)
-        else:
-            del self._orders[report.cl_ord_id]
 
 
 class _Blame:
