@@ -1,0 +1,197 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	pb "aetherion/trading/gen/aetherion/v1"
+	"aetherion/trading/internal/engine"
+)
+
+// missedTwice is in how many comparisons a working order must be missing: it may have ended while its
+// report was on its way.
+const missedTwice = 2
+
+// reconcile compares, again and again, what was heard with what the venue says when asked: a stream that
+// lives may still have lost a report.
+func (v *Venue) reconcile(ctx context.Context) error {
+	ticker := time.NewTicker(v.config.Reconcile)
+	defer ticker.Stop()
+	for {
+		if err := errors.Join(v.compareFills(ctx), v.compareOrders(ctx), v.settleDoubts(ctx)); err != nil {
+			if status.Code(err) == codes.Unimplemented {
+				return nil // The venue cannot be asked.
+			}
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
+
+// compareFills tells of all fills since the last comparison. The engine knows those that it has.
+func (v *Venue) compareFills(ctx context.Context) error {
+	for {
+		v.mu.Lock()
+		after := v.fills
+		v.mu.Unlock()
+		page, err := v.client.QueryFills(ctx, &pb.QueryFillsRequest{Account: v.config.Account, AfterExecId: after})
+		if err != nil || len(page.GetFills()) == 0 {
+			return err
+		}
+		inputs, err := v.decodeAll(page.GetFills())
+		if err != nil {
+			return err
+		}
+		if err := v.tell(ctx, inputs); err != nil {
+			return err
+		}
+		v.mu.Lock()
+		v.fills = page.GetFills()[len(page.GetFills())-1].GetExecId()
+		v.mu.Unlock()
+	}
+}
+
+func (v *Venue) decodeAll(reports []*pb.ExecutionReport) ([]engine.Input, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var inputs []engine.Input
+	for _, r := range reports {
+		input, err := v.decode(r)
+		if err != nil {
+			return nil, err
+		}
+		if input != nil {
+			inputs = append(inputs, input)
+		}
+	}
+	return inputs, nil
+}
+
+// compareOrders finds orders that we take for working and the venue does not.
+func (v *Venue) compareOrders(ctx context.Context) error {
+	open := map[string]bool{}
+	for after := ""; ; {
+		page, err := v.client.QueryOrders(ctx, &pb.QueryOrdersRequest{Account: v.config.Account, OpenOnly: true, AfterVenueOrderId: after})
+		if err != nil {
+			return err
+		}
+		for _, order := range page.GetOrders() {
+			after = order.GetLastReport().GetVenueOrderId()
+			open[after] = true
+		}
+		if len(page.GetOrders()) == 0 {
+			break
+		}
+	}
+	for _, venueOrderID := range v.missing(open) {
+		if err := v.ask(ctx, venueOrderID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// missing are the working orders that the venue did not name twice in a row.
+func (v *Venue) missing(open map[string]bool) []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var missing []string
+	for _, id := range sortedKeys(v.working) {
+		w := v.working[id]
+		if open[w.venueOrderID] {
+			w.missed = 0
+		} else if w.missed++; w.missed >= missedTwice {
+			missing = append(missing, w.venueOrderID)
+		}
+	}
+	return missing
+}
+
+// ask tells of the last report of one order.
+func (v *Venue) ask(ctx context.Context, venueOrderID string) error {
+	number, err := strconv.ParseUint(venueOrderID, 10, 64)
+	if err != nil || number == 0 {
+		return nil // Names of another kind cannot be asked for one by one.
+	}
+	page, err := v.client.QueryOrders(ctx, &pb.QueryOrdersRequest{
+		Account: v.config.Account, AfterVenueOrderId: strconv.FormatUint(number-1, 10), PageSize: 1,
+	})
+	if err != nil || len(page.GetOrders()) == 0 {
+		return err
+	}
+	inputs, err := v.decodeAll([]*pb.ExecutionReport{page.GetOrders()[0].GetLastReport()})
+	if err != nil {
+		return err
+	}
+	return v.tell(ctx, inputs)
+}
+
+// settleDoubts asks for the orders in doubt at a venue where a send may not be repeated. That it is not
+// there is conclusive once it can no longer arrive.
+func (v *Venue) settleDoubts(ctx context.Context) error {
+	if v.about.GetUniqueClOrdId() {
+		return nil
+	}
+	asked := time.Now()
+	doubted := v.doubted(asked)
+	if len(doubted) == 0 {
+		return nil
+	}
+	for after := ""; ; {
+		page, err := v.client.QueryOrders(ctx, &pb.QueryOrdersRequest{Account: v.config.Account, AfterVenueOrderId: after})
+		if err != nil {
+			return err
+		}
+		if len(page.GetOrders()) == 0 {
+			break
+		}
+		var reports []*pb.ExecutionReport
+		for _, order := range page.GetOrders() {
+			after = order.GetLastReport().GetVenueOrderId()
+			if id, ours := v.orderID(order.GetLastReport().GetClOrdId()); ours && doubted[id] {
+				delete(doubted, id)
+				reports = append(reports, order.GetLastReport())
+			}
+		}
+		inputs, err := v.decodeAll(reports)
+		if err != nil {
+			return err
+		}
+		if err := v.tell(ctx, inputs); err != nil {
+			return err
+		}
+	}
+	var never []engine.Input
+	v.mu.Lock()
+	for _, id := range sortedKeys(doubted) {
+		delete(v.unanswered, id)
+		never = append(never, &engine.VenueReport{
+			Venue: v.Name(), OrderID: id, ExecType: engine.ExecRejected, TransactTime: asked.UnixNano(),
+			Text: "the venue has no such order, and it can no longer arrive",
+		})
+	}
+	v.mu.Unlock()
+	return v.tell(ctx, never)
+}
+
+// doubted are the orders in doubt that can no longer arrive.
+func (v *Venue) doubted(now time.Time) map[uint64]bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	ids := map[uint64]bool{}
+	for id, c := range v.unanswered {
+		if c.doubted && now.Sub(c.sent) > v.config.Receive {
+			ids[id] = true
+		}
+	}
+	return ids
+}

@@ -1,0 +1,286 @@
+// Package remote trades at a venue in another process, which serves VenueService.
+//
+// What was sent and not answered when the connection broke is in doubt: the engine hears so at once, keeps
+// its exposure, and hears what became of it after the next connection. A send is repeated only where the
+// venue keeps names unique for ever, elsewhere the venue is asked (DESIGN section 4, step 6).
+package remote
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+
+	pb "aetherion/trading/gen/aetherion/v1"
+	"aetherion/trading/internal/contract"
+	"aetherion/trading/internal/engine"
+	"aetherion/trading/internal/gate"
+	"aetherion/trading/internal/router"
+)
+
+// Config is what can be set.
+type Config struct {
+	// Account is ours at the venue.
+	Account string
+	// Prefix is before our order id in the venue's name for an order. It tells this journal's orders from
+	// those of every other one, so it is the journal's id.
+	Prefix string
+	// Heartbeat is how often the venue is asked for a sign of life; one second when zero. The connection is
+	// lost after three without one.
+	Heartbeat time.Duration
+	// Reconcile is how often orders and fills are compared with what the venue says; two seconds when zero.
+	Reconcile time.Duration
+	// Receive is how long after it was sent an order may still arrive at a venue that keeps no names unique:
+	// only then is "not found" conclusive. Five seconds when zero.
+	Receive time.Duration
+}
+
+const (
+	defaultHeartbeat = time.Second
+	defaultReconcile = 2 * time.Second
+	defaultReceive   = 5 * time.Second
+	missedHeartbeats = 3
+	firstBackOff     = 50 * time.Millisecond
+	lastBackOff      = 5 * time.Second
+	reportsAtOnce    = 1024
+)
+
+// Report takes what the venue said to the sequencer, in order.
+type Report func(ctx context.Context, inputs []engine.Input) error
+
+// Venue is a router.Venue.
+type Venue struct {
+	client pb.VenueServiceClient
+	config Config
+	about  *pb.DescribeVenueResponse
+	report Report
+
+	mu     sync.Mutex
+	outbox []*command
+	wake   chan struct{} // of capacity 1: the outbox holds something
+	// unanswered are orders that were sent, until the venue says anything of them.
+	unanswered map[uint64]*command
+	// canceling are cancels that were sent, until the venue says no or the order has ended.
+	canceling map[uint64]*command
+	// working are orders that the venue took and did not end, by our id.
+	working map[uint64]*work
+	after   uint64            // sequence of the newest report up to which all were heard
+	ahead   map[uint64]uint64 // sequences of later ones, by that of the one before each
+	gap     time.Time         // since when one is missing; zero when none is
+	fills   string            // exec id of the newest fill that a query gave
+	sends   uint64            // names requests
+}
+
+// command is one thing to send.
+type command struct {
+	orderID uint64
+	isNew   bool
+	message *pb.VenueCommand
+	sent    time.Time
+	doubted bool
+}
+
+// work is an order that works at the venue.
+type work struct {
+	venueOrderID string
+	missed       int // comparisons in a row in which the venue did not name it
+}
+
+// Open asks the venue what it is.
+func Open(ctx context.Context, conn grpc.ClientConnInterface, config Config) (*Venue, error) {
+	config.Heartbeat = cmp.Or(config.Heartbeat, defaultHeartbeat)
+	config.Reconcile = cmp.Or(config.Reconcile, defaultReconcile)
+	config.Receive = cmp.Or(config.Receive, defaultReceive)
+	v := &Venue{
+		client: pb.NewVenueServiceClient(conn), config: config, wake: make(chan struct{}, 1),
+		unanswered: map[uint64]*command{}, canceling: map[uint64]*command{}, working: map[uint64]*work{}, ahead: map[uint64]uint64{},
+	}
+	var err error
+	if v.about, err = v.client.DescribeVenue(ctx, &pb.DescribeVenueRequest{}, grpc.WaitForReady(true)); err != nil {
+		return nil, fmt.Errorf("describe venue: %w", err)
+	}
+	return v, nil
+}
+
+// Name is the venue's.
+func (v *Venue) Name() string { return v.about.GetVenue() }
+
+// Instruments are what is traded there.
+func (v *Venue) Instruments() ([]engine.Instrument, error) {
+	var all []engine.Instrument
+	for i, message := range v.about.GetInstruments() {
+		instrument, err := contract.DecodeInstrument(message)
+		if err != nil {
+			return nil, fmt.Errorf("venue %s: instruments[%d]: %w", v.Name(), i, err)
+		}
+		all = append(all, instrument)
+	}
+	return all, nil
+}
+
+// Balances are what the account has at the venue.
+func (v *Venue) Balances(ctx context.Context) ([]engine.Money, error) {
+	response, err := v.client.QueryBalances(ctx, &pb.QueryBalancesRequest{Account: v.config.Account})
+	if err != nil {
+		return nil, fmt.Errorf("balances at %s: %w", v.Name(), err)
+	}
+	var all []engine.Money
+	for _, balance := range response.GetBalances() {
+		money, err := contract.DecodeMoney("total", balance.GetTotal())
+		if err != nil {
+			return nil, fmt.Errorf("balances at %s: %w", v.Name(), err)
+		}
+		all = append(all, money)
+	}
+	return all, nil
+}
+
+// Resume tells of an order that worked, or may have been sent, when the process before this one ended. It
+// comes before Run.
+func (v *Venue) Resume(order *engine.Order) {
+	if order.VenueOrderID != "" {
+		v.working[order.OrderID] = &work{venueOrderID: order.VenueOrderID}
+		return
+	}
+	v.unanswered[order.OrderID] = v.newOrder(order.OrderID, &order.NewOrder)
+}
+
+// Submit is router.Venue's.
+func (v *Venue) Submit(approved gate.Approved) {
+	order := approved.NewOrder()
+	v.put(v.newOrder(approved.OrderID(), &order))
+}
+
+// Cancel is router.Venue's.
+func (v *Venue) Cancel(cancel router.Cancel) {
+	v.put(&command{orderID: cancel.OrderID, message: &pb.VenueCommand{Command: &pb.VenueCommand_CancelOrder{
+		CancelOrder: &pb.CancelOrder{ClOrdId: v.request(cancel.OrderID), OrigClOrdId: v.name(cancel.OrderID), Account: v.config.Account},
+	}}})
+}
+
+func (v *Venue) newOrder(orderID uint64, order *engine.NewOrder) *command {
+	message := contract.EncodeNewOrder(order)
+	message.ClOrdId, message.Account = v.name(orderID), v.config.Account
+	return &command{orderID: orderID, isNew: true, message: &pb.VenueCommand{Command: &pb.VenueCommand_NewOrder{NewOrder: message}}}
+}
+
+func (v *Venue) put(c *command) {
+	v.mu.Lock()
+	v.outbox = append(v.outbox, c)
+	v.mu.Unlock()
+	v.rouse()
+}
+
+func (v *Venue) rouse() {
+	select {
+	case v.wake <- struct{}{}:
+	default:
+	}
+}
+
+// name is the venue's for an order.
+func (v *Venue) name(orderID uint64) string {
+	return v.config.Prefix + "-" + strconv.FormatUint(orderID, 10)
+}
+
+// request names a request that is no order. The time keeps it apart from those of a process before.
+func (v *Venue) request(orderID uint64) string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.sends++
+	return fmt.Sprintf("%s-%x-%d", v.name(orderID), time.Now().UnixNano(), v.sends)
+}
+
+// orderID finds our id in the venue's name for an order or a request; false for what is not ours.
+func (v *Venue) orderID(name string) (uint64, bool) {
+	rest, ours := strings.CutPrefix(name, v.config.Prefix+"-")
+	if !ours {
+		return 0, false
+	}
+	digits, _, _ := strings.Cut(rest, "-")
+	id, err := strconv.ParseUint(digits, 10, 64)
+	return id, err == nil
+}
+
+// Run trades until ctx ends, or what the venue said cannot be sequenced. It is called once.
+func (v *Venue) Run(ctx context.Context, report Report) error {
+	v.report = report
+	backOff := firstBackOff
+	for {
+		heard := v.heard()
+		err := v.connect(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		var final *finalError
+		if errors.As(err, &final) {
+			return final.error
+		}
+		slog.Warn("venue disconnected", "venue", v.Name(), "error", err)
+		if err := v.doubt(ctx); err != nil {
+			return err
+		}
+		if v.heard() > heard {
+			backOff = firstBackOff
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(backOff):
+		}
+		backOff = min(2*backOff, lastBackOff)
+	}
+}
+
+func (v *Venue) heard() uint64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.after
+}
+
+// finalError is one that connecting again does not mend.
+type finalError struct{ error }
+
+func (v *Venue) tell(ctx context.Context, inputs []engine.Input) error {
+	if len(inputs) == 0 {
+		return nil
+	}
+	if err := v.report(ctx, inputs); err != nil {
+		return &finalError{err}
+	}
+	return nil
+}
+
+// doubt tells the engine of the orders that were sent and not answered.
+func (v *Venue) doubt(ctx context.Context) error {
+	v.mu.Lock()
+	var inputs []engine.Input
+	for _, id := range sortedKeys(v.unanswered) {
+		if c := v.unanswered[id]; !c.doubted {
+			c.doubted = true
+			inputs = append(inputs, &engine.OrderInDoubt{OrderID: id, Text: "the venue did not answer before the connection was lost"})
+		}
+	}
+	v.mu.Unlock()
+	if len(inputs) == 0 {
+		return nil
+	}
+	return v.report(ctx, inputs)
+}
+
+func sortedKeys[V any](m map[uint64]V) []uint64 {
+	keys := make([]uint64, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
