@@ -127,7 +127,10 @@ func order(name string, tif engine.TimeInForce, price int64) *engine.OrderDecisi
 
 func TestFillsAreOfTheRecordedTime(t *testing.T) {
 	r := start(t, 0, at(10*second, 100), at(20*second, 101), at(30*second, 102), at(40*second, 103))
-	r.step() // The second bar is on its way, and applied.
+	r.step()
+	for r.desk.(*replayDesk).clock.Now() < 20*second { // The second bar is on its way: the order is to come after it.
+		time.Sleep(time.Millisecond)
+	}
 	r.submit(order("a", engine.GTC, 200))
 	r.expect("pending new")
 	r.step()
