@@ -14,9 +14,11 @@ pub const LISTEN: &str = "AETHERION_RISK_LISTEN";
 pub const UNIX_SOCKET: &str = "AETHERION_RISK_UNIX_SOCKET";
 const THREADS: &str = "AETHERION_RISK_THREADS";
 const MAX_QUEUE: &str = "AETHERION_RISK_MAX_QUEUE";
+/// Name of the most watchers.
+pub const MAX_WATCHERS: &str = "AETHERION_RISK_MAX_WATCHERS";
 const MAX_MESSAGE_BYTES: &str = "AETHERION_RISK_MAX_MESSAGE_BYTES";
 const LOG_LEVEL: &str = "AETHERION_RISK_LOG_LEVEL";
-const NAMES: [&str; 6] = [LISTEN, UNIX_SOCKET, THREADS, MAX_QUEUE, MAX_MESSAGE_BYTES, LOG_LEVEL];
+const NAMES: [&str; 7] = [LISTEN, UNIX_SOCKET, THREADS, MAX_QUEUE, MAX_WATCHERS, MAX_MESSAGE_BYTES, LOG_LEVEL];
 
 /// A path of more bytes does not fit into a socket's address.
 const MAX_SOCKET_PATH: usize = 107;
@@ -32,6 +34,8 @@ pub struct Config {
     pub threads: usize,
     /// Calculations that may wait or run.
     pub max_queue: usize,
+    /// Streams that may watch portfolios.
+    pub max_watchers: usize,
     /// Largest message, either way.
     pub max_message_bytes: usize,
     /// Least severe events that are logged.
@@ -127,6 +131,7 @@ impl Settings {
             unix_socket: self.unix_socket()?,
             threads: self.within(THREADS, 1..=1024, cores)?,
             max_queue: self.within(MAX_QUEUE, 1..=100_000, 64)?,
+            max_watchers: self.within(MAX_WATCHERS, 1..=100_000, 256)?,
             max_message_bytes: self.within(MAX_MESSAGE_BYTES, 65_536..=2_147_483_647, 67_108_864)?,
             log_level: self.read(LOG_LEVEL, a_level, log_level)?.unwrap_or(LevelFilter::INFO),
         })
@@ -250,7 +255,7 @@ mod tests {
         let config = parse(&[("PATH", "/bin"), (THREADS, "")], "").unwrap();
         assert_eq!(config.listen, Some("127.0.0.1:50052".parse().unwrap()));
         assert_eq!(config.unix_socket, None);
-        assert_eq!((config.max_queue, config.max_message_bytes), (64, 64 << 20));
+        assert_eq!((config.max_queue, config.max_watchers, config.max_message_bytes), (64, 256, 64 << 20));
         assert_eq!(config.log_level, LevelFilter::INFO);
     }
 
@@ -276,6 +281,7 @@ mod tests {
         check(LISTEN, "", &format!("{rule}, got \"\""));
         check(THREADS, "0", "AETHERION_RISK_THREADS: must be a whole number within 1..=1024, got \"0\"");
         check(THREADS, "two", "AETHERION_RISK_THREADS: must be a whole number within 1..=1024, got \"two\"");
+        check(MAX_WATCHERS, "0", "AETHERION_RISK_MAX_WATCHERS: must be a whole number within 1..=100000, got \"0\"");
         check(MAX_QUEUE, "-1", "AETHERION_RISK_MAX_QUEUE: must be a whole number within 1..=100000, got \"-1\"");
         let rule = "AETHERION_RISK_MAX_MESSAGE_BYTES: must be a whole number within 65536..=2147483647, got \"9\"";
         check(MAX_MESSAGE_BYTES, "9", rule);

@@ -123,7 +123,8 @@ fn routes(config: &Config, shutdown: &CancellationToken) -> Result<Routes, Serve
     let pretrade = PretradeServiceServer::new(Pretrade::new(shutdown.clone(), boards.clone()))
         .max_decoding_message_size(limit)
         .max_encoding_message_size(limit);
-    let calculate = RiskServiceServer::new(Calculate::new(Pool::new(config.threads, config.max_queue)?, boards))
+    let pool = Pool::new(config.threads, config.max_queue)?;
+    let calculate = RiskServiceServer::new(Calculate::new(pool, boards, config.max_watchers))
         .max_decoding_message_size(limit)
         .max_encoding_message_size(limit);
     Ok(Routes::new(pretrade).add_service(InterceptedService::new(calculate, note_deadline)))

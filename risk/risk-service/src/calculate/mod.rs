@@ -36,7 +36,7 @@ use crate::proto::{
     PriceOptionsResponse, SimulateScenariosRequest, SimulateScenariosResponse, StreamCalculationRequest,
     StreamCalculationResponse, StreamRiskRequest, StreamRiskResponse, StressTestRequest, StressTestResponse,
 };
-use crate::watch::{Boards, stream_risk};
+use crate::watch::{Boards, Watchers, stream_risk};
 
 pub(crate) use model::{Model, confidences, not_set};
 pub(crate) use portfolio::{Factors, option_kind};
@@ -49,12 +49,13 @@ pub(crate) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send
 pub struct Calculate {
     pool: Arc<Pool>,
     boards: Boards,
+    watchers: Watchers,
 }
 
 impl Calculate {
-    /// Calculates on `pool`, and watches `boards`.
-    pub fn new(pool: Pool, boards: Boards) -> Self {
-        Self { pool: Arc::new(pool), boards }
+    /// Calculates on `pool`, and lets at most `max_watchers` watch `boards`.
+    pub fn new(pool: Pool, boards: Boards, max_watchers: usize) -> Self {
+        Self { pool: Arc::new(pool), boards, watchers: Watchers::new(max_watchers) }
     }
 
     /// One request, one answer. The calculation ends soon once nobody waits: at the deadline, or when the caller is gone.
@@ -103,7 +104,7 @@ impl RiskService for Calculate {
         &self,
         request: Request<StreamRiskRequest>,
     ) -> Result<Response<Self::StreamRiskStream>, Status> {
-        stream_risk(Arc::clone(&self.pool), &self.boards, request).await
+        stream_risk(Arc::clone(&self.pool), &self.boards, &self.watchers, request).await
     }
 
     async fn stress_test(&self, request: Request<StressTestRequest>) -> Result<Response<StressTestResponse>, Status> {

@@ -5,4 +5,4 @@ mod stream;
 
 pub use board::Boards;
 pub(crate) use board::{Change, Publisher};
-pub(crate) use stream::stream_risk;
+pub(crate) use stream::{Watchers, stream_risk};

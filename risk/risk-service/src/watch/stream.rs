@@ -7,7 +7,7 @@ use std::time::Duration;
 use risk_core::portfolio::{FactorModel, InstrumentRisk, Kind, LivePortfolio, OptionOn};
 use risk_core::stress::Shock;
 use risk_core::{Result, RiskError};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -15,6 +15,7 @@ use tonic::{Request, Response, Status};
 use super::board::{Board, Boards, News, Seen};
 use crate::calculate::{Answers, Factors, Model, confidences, interval, not_set, option_kind, refused};
 use crate::compute::{Pool, deadline};
+use crate::config::MAX_WATCHERS;
 use crate::proto::{
     Greeks, OptionTerms, PositionRisk, RiskFigures, StreamRiskRequest, StreamRiskResponse, StressResult, StressScenario,
 };
@@ -25,6 +26,7 @@ const MAX_FACTORS: usize = 10_000;
 pub(crate) async fn stream_risk(
     pool: Arc<Pool>,
     boards: &Boards,
+    watchers: &Watchers,
     request: Request<StreamRiskRequest>,
 ) -> std::result::Result<Response<Answers<StreamRiskResponse>>, Status> {
     let deadline = deadline(request.extensions());
@@ -35,10 +37,12 @@ pub(crate) async fn stream_risk(
             request.session_id
         ))
     })?;
+    let place = watchers.admit()?;
     let (account, min_interval) = (request.account.clone(), interval(NAME, request.min_interval_ms).map_err(refused)?);
     let watcher = pool.run(deadline, move || Watcher::new(&request)).await?.map_err(refused)?;
     let (send, receive) = mpsc::channel(1);
     tokio::spawn(async move {
+        let _place = place;
         let watch = watch(&pool, &board, account, min_interval, watcher, &send);
         let end = tokio::select! {
             end = watch => end,
@@ -49,6 +53,27 @@ pub(crate) async fn stream_risk(
         let _ = send.send(Err(end)).await;
     });
     Ok(Response::new(Box::pin(ReceiverStream::new(receive))))
+}
+
+/// Who watches, and how many may: each holds a portfolio of its own.
+pub(crate) struct Watchers {
+    places: Arc<Semaphore>,
+    max: usize,
+}
+
+impl Watchers {
+    /// At most so many.
+    pub(crate) fn new(max: usize) -> Self {
+        Self { places: Arc::new(Semaphore::new(max)), max }
+    }
+
+    /// A place, kept until it is dropped; refused when all are taken.
+    fn admit(&self) -> std::result::Result<OwnedSemaphorePermit, Status> {
+        Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+            let most = format!("{} streams watch portfolios, which is the most allowed by {MAX_WATCHERS}", self.max);
+            Status::resource_exhausted(format!("stream_risk: {most}; try again"))
+        })
+    }
 }
 
 async fn until(deadline: Option<Instant>) {

@@ -274,3 +274,27 @@ async fn what_is_left_out_is_not_in_the_figures() {
     assert_eq!(fallen.left_out, ["AAPL.XNAS"], "MSFT is not held");
     assert_eq!((fallen.figures[0].var, fallen.gross_notional, fallen.positions.len()), (0.0, 0.0, 0), "{fallen:?}");
 }
+
+#[tokio::test]
+async fn one_watcher_more_than_allowed_is_refused_and_a_place_comes_back() {
+    let service = Running::start("AETHERION_RISK_MAX_WATCHERS=1").await;
+    let gate = open(&service, market()).await;
+    let mut first = watch(&service, watched()).await.unwrap();
+    report(&mut first, 1).await;
+    let refused = watch(&service, watched()).await.unwrap_err();
+    let text =
+        "stream_risk: 1 streams watch portfolios, which is the most allowed by AETHERION_RISK_MAX_WATCHERS; try again";
+    assert_eq!((refused.code(), refused.message()), (Code::ResourceExhausted, text));
+    drop(first);
+    let started = Instant::now();
+    loop {
+        match watch(&service, watched()).await {
+            Ok(_) => break,
+            // The service is about to see that the reader is gone.
+            Err(status) => assert_eq!(status.code(), Code::ResourceExhausted),
+        }
+        assert!(started.elapsed() < Duration::from_secs(5), "the place is not given back");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    drop(gate);
+}
