@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aetherion.errors import AetherionError
+from aetherion.order import OrdRejReason
 
 
 class ControlError(AetherionError, ValueError):
@@ -70,6 +71,18 @@ class TradingStates:
 
     trading_states: tuple[TradingStateChange, ...] = ()
     kill_switches: tuple[KillSwitch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RiskAlarm:
+    """A limit was passed by what was not an order: a mark, a late fill, a lowered limit."""
+
+    sequence: int
+    ord_rej_reason: OrdRejReason
+    scope: str
+    risk_limit: str
+    value: str
+    trading_state: TradingState  # that follows
 
 
 @dataclass(frozen=True, slots=True)

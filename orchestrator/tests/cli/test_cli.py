@@ -67,11 +67,30 @@ def test_bad_setting_is_one_clear_line() -> None:
     check_error(["status"], says, AETHERION_CLIENT_RUN_DIR="x")
 
 
-@pytest.mark.parametrize("view", ["status", "orders", "positions", "account", "limits", "client"])
-def test_service_that_is_not_there_is_one_clear_line(view: str) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        "status",
+        "orders list",
+        "orders show x",
+        "orders cancel x",
+        "orders cancel-all",
+        "positions",
+        "account",
+        "limits show",
+        "limits approve 2",
+        "kill engage --reason r",
+        "kill release --reason r",
+        "kill show",
+        "state set halted --reason r",
+        "state show",
+        "client",
+    ],
+)
+def test_service_that_is_not_there_is_one_clear_line(command: str) -> None:
     (address,) = free_addresses(1)
     says = f"Trading Service at {address}: not reachable"
-    check_error([view], says, AETHERION_CLIENT_TRADING_ADDRESS=address)
+    check_error(command.split(), says, AETHERION_CLIENT_TRADING_ADDRESS=address)
 
 
 def test_programs_that_are_not_built_are_one_clear_line() -> None:
@@ -100,7 +119,7 @@ def test_wrong_usage_exits_with_2() -> None:
 def test_help_lists_every_command() -> None:
     done = aetherion("--help")
     assert done.exit_code == 0
-    views = ("status", "orders", "positions", "account", "limits")
+    views = ("status", "orders", "positions", "account", "limits", "kill", "state")
     for command in ("run", "client", *views, "data"):
         assert f" {command} " in done.stdout
 

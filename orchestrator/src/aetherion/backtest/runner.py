@@ -269,4 +269,4 @@ def _limit_text(limit: RiskLimit) -> str:
     def text(value: Decimal | int | bool) -> str:
         return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
-    return ", ".join(f"{name} {text(value)}" for name, value in limit.set_limits.items())
+    return ", ".join(f"{name} {text(value)}" for name, value in limit.binding.items())

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from aetherion.cli import exchange, journal, risk, run, show
+from aetherion.cli import controls, exchange, journal, limits, orders, risk, run, show
 from aetherion.data.cli import app as data_app
 from aetherion.errors import AetherionError
 
@@ -52,11 +52,13 @@ app.command(
     "and AETHERION_CLIENT_RISK_ADDRESS.",
 )(run.run)
 app.command("status")(show.status)
-app.command("orders")(show.orders)
 app.command("positions")(show.positions)
 app.command("account")(show.account)
-app.command("limits")(show.limits)
 app.command("exchange")(exchange.exchange)
+app.add_typer(orders.app, name="orders")
+app.add_typer(limits.app, name="limits")
+app.add_typer(controls.kill, name="kill")
+app.add_typer(controls.state, name="state")
 app.add_typer(data_app, name="data")
 app.add_typer(journal.app, name="journal")
 app.add_typer(risk.app, name="risk")

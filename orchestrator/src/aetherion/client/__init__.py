@@ -1,6 +1,6 @@
 """Typed asyncio clients of the services; the one place that sees generated code."""
 
-from aetherion.client.admin import TradingStatus
+from aetherion.client.admin import LimitsChange, TradingStatus
 from aetherion.client.channel import (
     DeadlineError,
     FailedPreconditionError,
@@ -45,6 +45,7 @@ __all__ = [
     "FailedPreconditionError",
     "FaultRecord",
     "InvalidArgumentError",
+    "LimitsChange",
     "MarketDataStream",
     "NotFoundError",
     "OrderSession",

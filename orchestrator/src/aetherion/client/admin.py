@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from aetherion.client.channel import CALL_TIMEOUT_S
 from aetherion.client.control_messages import (
+    alarm_of,
     limits_message,
     limits_of,
     model_message,
@@ -20,6 +21,7 @@ from aetherion.client.money import money_message
 from aetherion.controls import (
     FxRate,
     PretradeModel,
+    RiskAlarm,
     TradingScope,
     TradingStateChange,
     TradingStates,
@@ -39,6 +41,23 @@ class TradingStatus:
     risk_available: bool
     durability: str
     data_sets: tuple[str, ...]
+    risk_reason: str = ""  # why the Risk Service does not answer
+    alarms: tuple[RiskAlarm, ...] = ()  # the last 100, oldest first
+    total_alarms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsChange:
+    """What became of a change of limits."""
+
+    risk_limits: RiskLimits
+    sequence: int  # from which they hold; 0: they are proposed, and somebody else has to approve
+    loosened: str = ""  # proposed: the first limit that is looser than the one in force
+
+    @property
+    def in_force(self) -> bool:
+        """Whether they hold."""
+        return self.sequence > 0
 
 
 class AdminCalls(MarketDataCalls):
@@ -54,13 +73,8 @@ class AdminCalls(MarketDataCalls):
         answer = await self.answer(self._admin.GetLimits(request, timeout=self.timeout_s))
         return limits_of(answer.risk_limits)
 
-    async def set_limits(
-        self, limits: RiskLimits, *, changed_by: str, reason: str
-    ) -> tuple[RiskLimits, int]:
+    async def set_limits(self, limits: RiskLimits, *, changed_by: str, reason: str) -> LimitsChange:
         """Replace all limits, if `limits.version` is still in force.
-
-        Returns:
-            The limits with their new version, and the sequence from which they hold.
 
         Raises:
             FailedPreconditionError: somebody else changed them since.
@@ -72,7 +86,13 @@ class AdminCalls(MarketDataCalls):
             reason=reason,
         )
         answer = await self.answer(self._admin.SetLimits(request, timeout=self.timeout_s))
-        return limits_of(answer.risk_limits), answer.sequence
+        return LimitsChange(limits_of(answer.risk_limits), answer.sequence, answer.loosened)
+
+    async def approve_limits(self, version: int, *, approved_by: str) -> LimitsChange:
+        """Put proposed limits in force; `approved_by` is somebody else than who proposed them."""
+        request = trading_api_pb2.ApproveLimitsRequest(version=version, approved_by=approved_by)
+        answer = await self.answer(self._admin.ApproveLimits(request, timeout=self.timeout_s))
+        return LimitsChange(limits_of(answer.risk_limits), answer.sequence)
 
     async def get_status(self) -> TradingStatus:
         """Return how the service is."""
@@ -85,6 +105,9 @@ class AdminCalls(MarketDataCalls):
             risk_available=answer.risk_available,
             durability=answer.durability,
             data_sets=tuple(answer.data_sets),
+            risk_reason=answer.risk_reason,
+            alarms=tuple(map(alarm_of, answer.alarms)),
+            total_alarms=answer.total_alarms,
         )
 
     async def set_trading_state(self, change: TradingStateChange) -> int:

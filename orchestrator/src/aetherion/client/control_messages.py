@@ -11,13 +11,15 @@ from aetherion.controls import (
     FxRate,
     KillSwitch,
     PretradeModel,
+    RiskAlarm,
     TradingScope,
     TradingState,
     TradingStateChange,
     TradingStates,
 )
+from aetherion.order import OrdRejReason
 from aetherion.risk import RiskLimit, RiskLimits
-from aetherion.v1 import account_pb2, journal_pb2, risk_limit_pb2, trading_api_pb2
+from aetherion.v1 import account_pb2, journal_pb2, risk_api_pb2, risk_limit_pb2, trading_api_pb2
 
 
 def limits_message(limits: RiskLimits) -> risk_limit_pb2.RiskLimits:
@@ -112,4 +114,16 @@ def model_message(model: PretradeModel) -> journal_pb2.PretradeModel:
         confidence_bp=model.confidence_bp,
         horizon_days=model.horizon_days,
         degrees_of_freedom=model.degrees_of_freedom,
+    )
+
+
+def alarm_of(m: risk_api_pb2.PretradeAlarm) -> RiskAlarm:
+    """Return word of a limit that was passed by what was not an order."""
+    return RiskAlarm(
+        sequence=m.sequence,
+        ord_rej_reason=enum_of(OrdRejReason, m.ord_rej_reason),
+        scope=m.scope,
+        risk_limit=m.risk_limit,
+        value=m.value,
+        trading_state=enum_of(TradingState, m.trading_state),
     )

@@ -67,7 +67,7 @@ class RiskLimit:
         return " ".join(filter(None, parts)) or "firm"
 
     @property
-    def set_limits(self) -> dict[str, Decimal | int | bool]:
+    def binding(self) -> dict[str, Decimal | int | bool]:
         """The limits that bind here, by name."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         return {
