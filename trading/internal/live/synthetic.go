@@ -57,7 +57,7 @@ func (s *Session) openSynthetic(config Config, now clock.Clock, inbox *inbox, st
 	if err != nil {
 		return err
 	}
-	s.Replay = market.NewReplay()
+	s.Replay = market.NewBroadcast()
 	d := &syntheticDesk{
 		clock: now, inbox: inbox, exchange: venue, flow: agents, account: config.Account, since: state.Sequence(),
 		now: max(now.Now(), state.Now()), market: s.Replay, rows: make(chan []market.Row, batchesWaiting),

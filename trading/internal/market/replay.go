@@ -10,12 +10,19 @@ import (
 // replayRows is the most rows that are handed on at once.
 const replayRows = 4096
 
-// Replay plays the rows of a data set to its subscribers, none of which misses a row: it waits for the
-// slowest, and is ahead of it by no more than two of its batches. It begins with the first subscriber.
-// One that is gone must close its subscription.
+// broadcastBatches is how far a subscriber of a broadcast may fall behind.
+const broadcastBatches = 1024
+
+// ErrBehind says that a subscriber of a broadcast took its rows too slowly and was cut off.
+var ErrBehind = errors.New("the reader fell too far behind")
+
+// Replay plays rows to its subscribers, none of which misses a row. Run plays a data set: it waits for the
+// slowest, is ahead of it by no more than two of its batches, and begins with the first subscriber.
+// Broadcast waits for nobody: who falls behind is cut off. One that is gone must close its subscription.
 type Replay struct {
-	first chan struct{} // closed when the first subscriber comes
-	once  sync.Once
+	waiting int           // batches that may wait for a subscriber
+	first   chan struct{} // closed when the first subscriber comes
+	once    sync.Once
 
 	mu          sync.Mutex
 	subscribers map[*Subscription]struct{}
@@ -26,6 +33,13 @@ type Replay struct {
 // NewReplay is a replay to Run.
 func NewReplay() *Replay {
 	return &Replay{first: make(chan struct{}), subscribers: map[*Subscription]struct{}{}}
+}
+
+// NewBroadcast is a replay to Broadcast.
+func NewBroadcast() *Replay {
+	r := NewReplay()
+	r.waiting = broadcastBatches
+	return r
 }
 
 // Source gives rows in time order, as Reader does.
@@ -49,7 +63,7 @@ type Subscription struct {
 
 // Subscribe joins at the rows that come next, at most so many at once.
 func (r *Replay) Subscribe(most int) *Subscription {
-	rows := make(chan []Row)
+	rows := make(chan []Row, r.waiting)
 	s := &Subscription{Rows: rows, replay: r, most: most, rows: rows, done: make(chan struct{})}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -135,10 +149,28 @@ func (r *Replay) Broadcast(ctx context.Context, batches <-chan []Row) {
 			for len(rows) > 0 {
 				subscribers, most := r.audience()
 				now := min(len(rows), most)
-				publish(ctx, subscribers, rows[:now:now])
+				for _, s := range subscribers {
+					s.offer(rows[:now:now])
+				}
 				rows = rows[now:]
 			}
 		}
+	}
+}
+
+// offer ends a subscription that has no room for more rows.
+func (s *Subscription) offer(rows []Row) {
+	select {
+	case s.rows <- rows:
+		return
+	default:
+	}
+	s.replay.mu.Lock()
+	defer s.replay.mu.Unlock()
+	if _, there := s.replay.subscribers[s]; there {
+		delete(s.replay.subscribers, s)
+		s.err = ErrBehind
+		close(s.rows)
 	}
 }
 

@@ -146,6 +146,33 @@ func TestClosedSubscriberBlocksNobody(t *testing.T) {
 	}
 }
 
+func TestBroadcastWaitsForNobody(t *testing.T) {
+	replay := NewBroadcast()
+	frozen, reads := replay.Subscribe(replayRows), replay.Subscribe(replayRows)
+	ctx, cancel := context.WithCancel(t.Context())
+	batches, done := make(chan []Row), make(chan struct{})
+	go func() {
+		defer close(done)
+		replay.Broadcast(ctx, batches)
+	}()
+	for i := range int64(2 * broadcastBatches) {
+		batches <- []Row{{Kind: Trade, MdSequence: i + 1}}
+		if rows := <-reads.Rows; len(rows) != 1 || rows[0].MdSequence != i+1 {
+			t.Fatalf("got %v, want row %d", rows, i+1)
+		}
+	}
+	cancel()
+	<-done
+	if rows, gap := drain(frozen); rows != broadcastBatches || gap || !errors.Is(frozen.Err(), ErrBehind) {
+		t.Errorf("the frozen one has %d rows, gap %v, %v", rows, gap, frozen.Err())
+	}
+	if err := reads.Err(); err != nil {
+		t.Error(err)
+	}
+	frozen.Close()
+	reads.Close()
+}
+
 func TestFaultEndsTheReplayForAll(t *testing.T) {
 	for name, c := range map[string]struct {
 		source *numbered

@@ -218,7 +218,10 @@ func (m *marketDataSender) send(wanted *subscription, rows []market.Row) error {
 
 // end tells that the data is at its end, or why it ended before.
 func (m *marketDataSender) end(err error) error {
-	if err != nil {
+	switch {
+	case errors.Is(err, market.ErrBehind):
+		return status.Errorf(codes.ResourceExhausted, "%v; subscribe again to go on with the newest rows", err)
+	case err != nil:
 		return status.Errorf(codes.FailedPrecondition, "the replay has ended: %v", err)
 	}
 	return m.sendOne(&pb.StreamMarketDataResponse{EndOfData: true})
