@@ -61,11 +61,11 @@ impl Session {
     fn apply(&mut self, event: PretradeEvent, changes: &mut Vec<Change>) -> Result<Option<PretradeDecision>, Status> {
         let sequence = event.sequence;
         let invalid = |what: &dyn std::fmt::Display| Status::invalid_argument(format!("sequence {sequence}: {what}"));
-        let event = wire::event(event).map_err(|error| invalid(&error))?;
-        self.require_order(sequence, &event)?;
         if self.shows.is_some() {
             changes.extend(Change::of(&event));
         }
+        let event = wire::event(event).map_err(|error| invalid(&error))?;
+        self.require_order(sequence, &event)?;
         match (&mut self.state, event) {
             (Some(state), event) => {
                 state.sequence = sequence;

@@ -1,10 +1,14 @@
-//! What a session shows: positions, marks and definitions, each with the version at which it last changed.
+//! What a session shows: accounts, positions, marks, definitions and exchange rates, as they were sent; each instrument
+//! with the version at which it last changed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use risk_core::pretrade::{Event, Instrument, Side, Snapshot};
 use tokio::sync::watch;
+
+use super::rates::Rates;
+use crate::proto::pretrade_event::Event;
+use crate::proto::{Instrument, PretradeEvent, PretradeSnapshot, Side};
 
 /// The boards of all sessions that have a name.
 #[derive(Clone, Default)]
@@ -46,7 +50,9 @@ struct Shown {
     ended: bool,
     sequence: u64,
     transact_time_ns: i64,
+    accounts: HashSet<String>,
     instruments: HashMap<String, Listed>,
+    rates: Rates,
 }
 
 #[derive(Default)]
@@ -58,19 +64,19 @@ struct Listed {
     net_qty: HashMap<String, i128>,
 }
 
-#[derive(Clone, Copy)]
 struct Terms {
     price_unit: f64,
     qty_unit: f64,
     multiplier: f64,
+    currency: String,
 }
 
 impl Terms {
-    fn of(instrument: &Instrument) -> Self {
+    fn of(instrument: Instrument) -> Self {
         let unit = |scale: u32| 10f64.powi(-(scale as i32));
-        let terms = instrument.terms();
-        let multiplier = terms.multiplier.mantissa() as f64 * unit(terms.multiplier.scale());
-        Self { price_unit: unit(terms.price_scale), qty_unit: unit(terms.qty_scale), multiplier }
+        let multiplier = instrument.multiplier.map_or(1.0, |sent| sent.mantissa as f64 * unit(sent.scale));
+        let (price_unit, qty_unit) = (unit(instrument.price_scale), unit(instrument.qty_scale));
+        Self { price_unit, qty_unit, multiplier, currency: instrument.quote_currency }
     }
 }
 
@@ -80,6 +86,8 @@ pub(crate) struct Seen {
     /// Units, short negative; of the account asked for, or of all.
     pub qty: f64,
     pub multiplier: f64,
+    /// What it is quoted in.
+    pub currency: String,
     pub mark: Option<f64>,
 }
 
@@ -89,9 +97,12 @@ pub(crate) struct News {
     /// Everything is in `seen`, and what is not is gone.
     pub from_scratch: bool,
     pub ended: bool,
+    /// The account asked for is one of the session's; all of them are.
+    pub is_known: bool,
     pub sequence: u64,
     pub transact_time_ns: i64,
     pub seen: Vec<Seen>,
+    pub rates: Rates,
 }
 
 impl Board {
@@ -101,22 +112,24 @@ impl Board {
         let from_scratch = after < shown.begun;
         let is_new = |listed: &Listed| from_scratch || listed.version > after;
         let seen = |(id, listed): (&String, &Listed)| {
-            let terms = listed.terms?;
+            let terms = listed.terms.as_ref()?;
             let net_qty = match account {
                 "" => listed.net_qty.values().sum(),
                 account => listed.net_qty.get(account).copied().unwrap_or_default(),
             };
             let mark = listed.mark_px.map(|px| px as f64 * terms.price_unit);
             let (qty, multiplier) = (net_qty as f64 * terms.qty_unit, terms.multiplier);
-            Some(Seen { instrument_id: id.clone(), qty, multiplier, mark })
+            Some(Seen { instrument_id: id.clone(), qty, multiplier, currency: terms.currency.clone(), mark })
         };
         News {
             version: shown.version,
             from_scratch,
             ended: shown.ended,
+            is_known: account.is_empty() || shown.accounts.contains(account),
             sequence: shown.sequence,
             transact_time_ns: shown.transact_time_ns,
             seen: shown.instruments.iter().filter(|(_, listed)| is_new(listed)).filter_map(seen).collect(),
+            rates: shown.rates.clone(),
         }
     }
 
@@ -127,34 +140,24 @@ impl Board {
 }
 
 /// A change that a board shows.
-pub(crate) enum Change {
-    Snapshot(Snapshot),
-    Position { account: String, instrument_id: String, qty: i128 },
-    Mark { instrument_id: String, mark_px: i64 },
-    Instrument(Instrument),
-}
+pub(crate) struct Change(Event);
 
 impl Change {
     /// What of an event is to be shown; most events are checks, of which nothing is.
-    pub(crate) fn of(event: &Event) -> Option<Self> {
-        match event {
-            Event::Snapshot(snapshot) => Some(Self::Snapshot(snapshot.clone())),
-            Event::Fill(fill) => {
-                let qty = match fill.side {
-                    Side::Buy => i128::from(fill.last_qty),
-                    Side::Sell => -i128::from(fill.last_qty),
-                };
-                Some(Self::position(&fill.account, &fill.instrument_id, qty))
-            }
-            Event::Adjust(adjust) => Some(Self::position(&adjust.account, &adjust.instrument_id, adjust.qty.into())),
-            Event::Mark(mark) => Some(Self::Mark { instrument_id: mark.instrument_id.clone(), mark_px: mark.mark_px }),
-            Event::Instrument(instrument) => Some(Self::Instrument(instrument.clone())),
-            Event::Check { .. } | Event::Release { .. } | Event::RiskLimits(_) | Event::AccountOpened { .. } => None,
-        }
-    }
-
-    fn position(account: &str, instrument_id: &str, qty: i128) -> Self {
-        Self::Position { account: account.to_owned(), instrument_id: instrument_id.to_owned(), qty }
+    pub(crate) fn of(event: &PretradeEvent) -> Option<Self> {
+        let event = event.event.as_ref()?;
+        let is_shown = matches!(
+            event,
+            Event::Snapshot(_)
+                | Event::Fill(_)
+                | Event::Adjust(_)
+                | Event::Correction(_)
+                | Event::Mark(_)
+                | Event::Instrument(_)
+                | Event::AccountOpened(_)
+                | Event::FxRates(_)
+        );
+        is_shown.then(|| Self(event.clone()))
     }
 }
 
@@ -168,7 +171,7 @@ impl Publisher {
         shown.version += 1;
         (shown.sequence, shown.transact_time_ns) = (sequence, transact_time_ns);
         for change in changes {
-            shown.apply(change);
+            shown.apply(change.0);
         }
         self.0.changed.send_replace(shown.version);
     }
@@ -184,30 +187,54 @@ impl Drop for Publisher {
 }
 
 impl Shown {
-    fn apply(&mut self, change: Change) {
-        match change {
-            Change::Snapshot(snapshot) => {
-                self.begun = self.version;
-                self.instruments.clear();
-                for instrument in snapshot.instruments {
-                    self.apply(Change::Instrument(instrument));
-                }
-                for position in snapshot.positions {
-                    self.apply(Change::position(&position.account, &position.instrument_id, position.net_qty.into()));
-                }
-                for mark in snapshot.marks {
-                    self.apply(Change::Mark { instrument_id: mark.instrument_id, mark_px: mark.mark_px });
-                }
+    fn apply(&mut self, event: Event) {
+        match event {
+            Event::Snapshot(snapshot) => self.begin(snapshot),
+            Event::Fill(fill) => {
+                let qty = match fill.side() {
+                    Side::Buy => i128::from(fill.last_qty),
+                    Side::Sell => -i128::from(fill.last_qty),
+                    Side::Unspecified => 0,
+                };
+                self.moved(fill.account, fill.instrument_id, qty);
             }
-            Change::Position { account, instrument_id, qty } => {
-                *self.listed(instrument_id).net_qty.entry(account).or_default() += qty;
+            Event::Adjust(adjust) => self.moved(adjust.account, adjust.instrument_id, adjust.qty.into()),
+            Event::Correction(correction) => {
+                self.moved(correction.account, correction.instrument_id, correction.qty.into());
             }
-            Change::Mark { instrument_id, mark_px } => self.listed(instrument_id).mark_px = Some(mark_px),
-            Change::Instrument(instrument) => {
-                let terms = Terms::of(&instrument);
-                self.listed(instrument.terms().instrument_id.clone()).terms = Some(terms);
+            Event::Mark(mark) => self.listed(mark.instrument_id).mark_px = Some(mark.mark_px),
+            Event::Instrument(instrument) => {
+                let id = instrument.instrument_id.clone();
+                self.listed(id).terms = Some(Terms::of(instrument));
             }
+            Event::AccountOpened(opened) => {
+                self.accounts.insert(opened.account);
+            }
+            Event::FxRates(sent) => {
+                self.rates.take(sent);
+                // What is converted is worth something else now.
+                self.instruments.values_mut().for_each(|listed| listed.version = self.version);
+            }
+            // `Change::of` lets nothing else through.
+            _ => {}
         }
+    }
+
+    fn begin(&mut self, snapshot: PretradeSnapshot) {
+        self.begun = self.version;
+        (self.accounts, self.instruments, self.rates) = Default::default();
+        let instruments = snapshot.instruments.into_iter().map(Event::Instrument);
+        let accounts = snapshot.accounts.into_iter().map(Event::AccountOpened);
+        let marks = snapshot.marks.into_iter().map(Event::Mark);
+        let rates = snapshot.fx_rates.into_iter().map(Event::FxRates);
+        instruments.chain(accounts).chain(marks).chain(rates).for_each(|event| self.apply(event));
+        for position in snapshot.positions {
+            self.moved(position.account, position.instrument_id, position.net_qty.into());
+        }
+    }
+
+    fn moved(&mut self, account: String, instrument_id: String, qty: i128) {
+        *self.listed(instrument_id).net_qty.entry(account).or_default() += qty;
     }
 
     fn listed(&mut self, instrument_id: String) -> &mut Listed {

@@ -1,6 +1,7 @@
 //! The live portfolio: sessions show it on a board, watchers of `StreamRisk` read it from there.
 
 mod board;
+mod rates;
 mod stream;
 
 pub use board::Boards;

@@ -13,11 +13,13 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::board::{Board, Boards, News, Seen};
+use super::rates::Rates;
 use crate::calculate::{Answers, Factors, Model, confidences, interval, not_set, option_kind, refused};
 use crate::compute::{Pool, deadline};
 use crate::config::MAX_WATCHERS;
 use crate::proto::{
-    Greeks, OptionTerms, PositionRisk, RiskFigures, StreamRiskRequest, StreamRiskResponse, StressResult, StressScenario,
+    CurrencyRate, Greeks, OptionTerms, PositionRisk, RiskFigures, StreamRiskRequest, StreamRiskResponse, StressResult,
+    StressScenario,
 };
 
 const NAME: &str = "stream_risk";
@@ -104,6 +106,10 @@ async fn watch(
         if news.ended {
             return Status::unavailable("stream_risk: the session has ended");
         }
+        if news.version > 0 && !news.is_known {
+            let rule = "account must be one of the session's, or empty for all";
+            return Status::not_found(format!("stream_risk: {rule}, got {account:?}"));
+        }
         if seen.is_none_or(|version| version < news.version) {
             // A session that has not begun yet has nothing to tell.
             let first = seen.replace(news.version).is_none();
@@ -133,8 +139,11 @@ struct Watcher {
     portfolio: LivePortfolio,
     /// Instrument ids in the order of the portfolio's kinds: the factors first.
     names: Vec<String>,
-    /// Units held of each, short negative; the portfolio counts them times the multiplier.
+    /// Units held of each, short negative; the portfolio counts them times the multiplier, in the base currency.
     qty: Vec<f64>,
+    /// What each is quoted in, once it was held.
+    currencies: Vec<String>,
+    conversion: Conversion,
     factors: usize,
     places: HashMap<String, usize>,
     scenario_names: Vec<String>,
@@ -172,6 +181,8 @@ impl Watcher {
         Ok(Box::new(Self {
             portfolio: LivePortfolio::new(returns, &levels, kinds, scenarios)?,
             qty: vec![0.0; names.len()],
+            currencies: vec![String::new(); names.len()],
+            conversion: Conversion::new(&request.base_currency, &request.currency_rates)?,
             names,
             factors,
             places,
@@ -190,12 +201,14 @@ impl Watcher {
                 self.portfolio.set_qty(instrument, 0.0)?;
             }
         }
-        news.seen.iter().try_for_each(|seen| self.take_one(seen))?;
+        news.seen.iter().try_for_each(|seen| self.take_one(seen, &news.rates))?;
+        let held = self.currencies.iter().zip(&self.qty).filter(|(_, qty)| **qty != 0.0);
+        self.conversion.require_one(held.map(|(currency, _)| currency.as_str()).collect())?;
         self.portfolio.age()?;
         Ok(self.report(news))
     }
 
-    fn take_one(&mut self, seen: &Seen) -> Result<()> {
+    fn take_one(&mut self, seen: &Seen, rates: &Rates) -> Result<()> {
         let Some(&place) = self.places.get(&seen.instrument_id) else {
             if seen.qty == 0.0 {
                 self.strangers.remove(&seen.instrument_id);
@@ -205,7 +218,9 @@ impl Watcher {
             return Ok(());
         };
         self.qty[place] = seen.qty;
-        self.portfolio.set_qty(place, seen.qty * seen.multiplier)?;
+        self.currencies[place].clone_from(&seen.currency);
+        let rate = if seen.qty == 0.0 { 1.0 } else { self.conversion.rate(seen, rates)? };
+        self.portfolio.set_qty(place, seen.qty * seen.multiplier * rate)?;
         if place >= self.factors {
             return Ok(());
         }
@@ -260,6 +275,55 @@ impl Watcher {
             }
         };
         self.scenario_names.iter().enumerate().map(result).collect()
+    }
+}
+
+/// The currency of the figures, and what others are worth in it.
+struct Conversion {
+    /// Empty: that of the instruments.
+    base: String,
+    /// As sent with the request; they go before those of the session.
+    sent: HashMap<String, f64>,
+}
+
+impl Conversion {
+    fn new(base: &str, sent: &[CurrencyRate]) -> Result<Self> {
+        if base.is_empty() && !sent.is_empty() {
+            return Err(not_set(NAME, "base_currency, which currency_rates are in,"));
+        }
+        let mut rates = HashMap::new();
+        for CurrencyRate { currency, rate } in sent {
+            if !(*rate > 0.0 && rate.is_finite()) {
+                return Err(RiskError::invalid(NAME, format!("rate of {currency:?}"), "must be positive", rate));
+            }
+            if rates.insert(currency.clone(), *rate).is_some() {
+                return Err(RiskError::invalid(NAME, "currency_rates", "must name a currency once", currency));
+            }
+        }
+        Ok(Self { base: base.to_owned(), sent: rates })
+    }
+
+    /// What one unit of an instrument's currency is worth in the base currency.
+    fn rate(&self, seen: &Seen, rates: &Rates) -> Result<f64> {
+        let currency = seen.currency.as_str();
+        if self.base.is_empty() || currency == self.base {
+            return Ok(1.0);
+        }
+        let known = self.sent.get(currency).copied().or_else(|| rates.of(currency, &self.base));
+        known.ok_or_else(|| {
+            let what = format!("rate of {currency} in {}, which {} is quoted in,", self.base, seen.instrument_id);
+            RiskError::invalid(NAME, what, "must be in currency_rates or known to the session", "none")
+        })
+    }
+
+    /// Refuses figures that would add up several currencies.
+    fn require_one(&self, held: BTreeSet<&str>) -> Result<()> {
+        if !self.base.is_empty() || held.len() <= 1 {
+            return Ok(());
+        }
+        let got: Vec<&str> = held.into_iter().collect();
+        let why = "must be set where instruments of several currencies are held";
+        Err(RiskError::invalid(NAME, "base_currency", why, got.join(", ")))
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use risk_service::proto::pretrade_event::Event;
 use risk_service::proto::risk_service_client::RiskServiceClient;
 use risk_service::proto::{
-    CheckRequest, Mark, OptionTerms, OptionType, PretradeAdjust, PretradeFill, PretradeSnapshot, Shock, Side,
-    StreamRiskRequest, StreamRiskResponse, StressScenario,
+    CheckRequest, CurrencyRate, FxRate, FxRates, Mark, OptionTerms, OptionType, PretradeAdjust, PretradeFill,
+    PretradeSnapshot, Shock, Side, StreamRiskRequest, StreamRiskResponse, StressScenario,
 };
 use tonic::{Code, Request, Status, Streaming};
 
@@ -244,6 +244,17 @@ async fn what_is_wrong_with_a_watch_is_named() {
     let rule = "stream_risk: underlying must be one of the factors, got \"IBM\"";
     expect(|it| it.options[0].underlying = "IBM".into(), rule).await;
     expect(|it| it.options[0].strike = -1.0, "bsm: strike must be finite and positive, got -1").await;
+    let euro =
+        |it: &mut StreamRiskRequest| it.currency_rates = vec![CurrencyRate { currency: "EUR".into(), rate: -1.0 }];
+    expect(euro, "stream_risk: base_currency, which currency_rates are in, must be set, got nothing").await;
+    expect(
+        |it| {
+            it.base_currency = "USD".into();
+            it.currency_rates = vec![CurrencyRate { currency: "EUR".into(), rate: -1.0 }];
+        },
+        "stream_risk: rate of \"EUR\" must be positive, got -1",
+    )
+    .await;
     expect(|it| it.scenarios[0].shocks[0].underlying = "IBM".into(), rule).await;
 }
 
@@ -297,4 +308,73 @@ async fn one_watcher_more_than_allowed_is_refused_and_a_place_comes_back() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     drop(gate);
+}
+
+/// MSFT is quoted in euros, and both are held: 15,000 dollars long and 12,000 euros short.
+async fn two_currencies(service: &Running, fx_rates: Option<FxRates>) -> Gate {
+    let mut market = PretradeSnapshot { fx_rates, ..market() };
+    market.instruments[1].quote_currency = "EUR".into();
+    let gate = open(service, market).await;
+    gate.send(1, vec![mark(2, "AAPL.XNAS", 15_000), mark(3, "MSFT.XNAS", 30_000)]).await;
+    gate.send(1, vec![fill(4, "AAPL.XNAS", Side::Buy, 100), fill(5, "MSFT.XNAS", Side::Sell, 40)]).await;
+    gate
+}
+
+fn in_dollars() -> StreamRiskRequest {
+    StreamRiskRequest { base_currency: "USD".into(), ..watched() }
+}
+
+#[tokio::test]
+async fn figures_are_in_one_currency_at_the_rates_given() {
+    let service = Running::start("").await;
+    let _gate = two_currencies(&service, None).await;
+    let rate = CurrencyRate { currency: "EUR".into(), rate: 1.25 };
+    let asked = StreamRiskRequest { currency_rates: vec![rate], ..in_dollars() };
+    let report = report(&mut watch(&service, asked).await.unwrap(), 5).await;
+    assert_eq!((report.gross_notional, report.net_notional), (30_000.0, 0.0));
+    let euros = report.positions.iter().find(|it| it.instrument_id == "MSFT.XNAS").unwrap();
+    assert_eq!((euros.price, euros.notional, euros.exposure), (300.0, -15_000.0, -15_000.0));
+    let parts: f64 = report.positions.iter().map(|it| it.component_var).sum();
+    assert!((parts - report.figures[0].var).abs() < 1e-6, "{report:?}");
+}
+
+#[tokio::test]
+async fn figures_are_in_one_currency_at_the_rates_of_the_session() {
+    let service = Running::start("").await;
+    let rate = Some(crate::fixture::decimal(125, 2));
+    let euro = FxRate { currency: "EUR".into(), quote_currency: "USD".into(), rate };
+    let _gate = two_currencies(&service, Some(FxRates { rates: vec![euro] })).await;
+    let mut reports = watch(&service, in_dollars()).await.unwrap();
+    assert_eq!(report(&mut reports, 5).await.net_notional, 0.0);
+}
+
+/// The status that a watch ends with instead of a report.
+async fn refusal(service: &Running, asked: StreamRiskRequest) -> (Code, String) {
+    let mut reports = watch(service, asked).await.unwrap();
+    loop {
+        match reports.message().await {
+            Ok(report) => assert!(report.expect("a status").sequence < 5),
+            Err(status) => return (status.code(), status.message().to_owned()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn several_currencies_are_not_added_up() {
+    let service = Running::start("").await;
+    let _gate = two_currencies(&service, None).await;
+    let text = "stream_risk: base_currency must be set where instruments of several currencies are held, got EUR, USD";
+    assert_eq!(refusal(&service, watched()).await, (Code::InvalidArgument, text.into()));
+    let text = "stream_risk: rate of EUR in USD, which MSFT.XNAS is quoted in, must be in currency_rates or known to the \
+                session, got none";
+    assert_eq!(refusal(&service, in_dollars()).await, (Code::InvalidArgument, text.into()));
+}
+
+#[tokio::test]
+async fn an_account_that_is_none_is_named() {
+    let service = Running::start("").await;
+    let _gate = open(&service, market()).await;
+    let asked = StreamRiskRequest { account: "A9".into(), ..watched() };
+    let text = "stream_risk: account must be one of the session's, or empty for all, got \"A9\"";
+    assert_eq!(refusal(&service, asked).await, (Code::NotFound, text.into()));
 }
