@@ -12,6 +12,6 @@ mod student_t;
 
 pub(crate) use incomplete::gamma_log_density;
 pub use incomplete::{beta_inc, binom_cdf, binom_ppf, chi2_sf, gamma_inc};
-pub(crate) use normal::{AS241_A, AS241_B, AS241_C, AS241_D, AS241_E, AS241_F};
+pub(crate) use normal::{AS241_C, AS241_D, AS241_E, AS241_F};
 pub use normal::{norm_cdf, norm_pdf, norm_ppf};
 pub use student_t::{t_cdf, t_pdf, t_ppf};

@@ -7,8 +7,7 @@
 
 mod table;
 
-use pulp::{Simd, WithSimd};
-
+use super::instructions::{Instructions, Portable, Work, dispatch};
 use super::philox::LANES;
 use super::{BlockStream, FILL_BLOCK};
 use table::OCTAVES;
@@ -24,49 +23,40 @@ const ONE: u32 = 127 << 23;
 ///
 /// A last part of fewer than sixteen uses up a whole step.
 pub fn normals_f32_from_stream(stream: &mut BlockStream, out: &mut [f32]) {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(v4) = pulp::x86::V4::try_new() {
-        return Simd::vectorize(v4, FromStream { stream, out, inverse: v4 });
-    }
-    pulp::Arch::new().dispatch(FromStream { stream, out, inverse: Portable });
+    dispatch(FromStream { stream, out });
 }
 
-/// Words to normals, low half of a word first. A type and not a closure: closures need not be inlined.
-trait Inverse {
-    fn normals(&self, words: &[u64; LANES]) -> [f32; STEP];
-}
-
-struct Portable;
-
-struct FromStream<'a, I> {
+struct FromStream<'a> {
     stream: &'a mut BlockStream,
     out: &'a mut [f32],
-    inverse: I,
 }
 
-impl<I: Inverse> WithSimd for FromStream<'_, I> {
-    type Output = ();
-
+impl Work for FromStream<'_> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
+    fn run(self, instructions: impl Instructions) {
         for out in self.out.chunks_mut(FILL_BLOCK) {
             let mut words = [0; FILL_BLOCK / 2];
             let words = &mut words[..out.len().div_ceil(STEP) * LANES];
-            self.stream.fill_inlined(words);
+            self.stream.fill_inlined(instructions, words);
             let (mut steps, (out, rest)) = (words.as_chunks().0.iter(), out.as_chunks_mut());
             for (out, step) in out.iter_mut().zip(steps.by_ref()) {
-                *out = self.inverse.normals(step);
+                *out = instructions.normals_f32(step);
             }
             if let Some(step) = steps.next() {
-                rest.copy_from_slice(&self.inverse.normals(step)[..rest.len()]);
+                rest.copy_from_slice(&instructions.normals_f32(step)[..rest.len()]);
             }
         }
     }
 }
 
-impl Inverse for Portable {
+/// Words to normals, low half of a word first.
+pub(super) trait InverseF32: Copy {
+    fn normals_f32(self, words: &[u64; LANES]) -> [f32; STEP];
+}
+
+impl InverseF32 for Portable {
     #[inline(always)]
-    fn normals(&self, words: &[u64; LANES]) -> [f32; STEP] {
+    fn normals_f32(self, words: &[u64; LANES]) -> [f32; STEP] {
         let mut out = [0.0; STEP];
         for (pair, word) in out.chunks_exact_mut(2).zip(words) {
             pair.copy_from_slice(&[normal(*word as u32), normal((*word >> 32) as u32)]);
@@ -95,21 +85,21 @@ mod lanes {
     use pulp::cast;
     use pulp::x86::V4;
 
-    use super::{FRACTION, Inverse, LANES, OCTAVES, ONE, SIGN, STEP};
+    use super::{FRACTION, InverseF32, LANES, OCTAVES, ONE, SIGN, STEP};
 
-    impl Inverse for V4 {
+    impl InverseF32 for V4 {
         /// [`super::normal`] of sixteen at once.
         #[inline(always)]
-        fn normals(&self, words: &[u64; LANES]) -> [f32; STEP] {
+        fn normals_f32(self, words: &[u64; LANES]) -> [f32; STEP] {
             let (f, bits) = (self.avx512f, cast(*words));
             let tail = f._mm512_or_si512(f._mm512_and_si512(bits, all(!SIGN)), all(1));
             let p: __m512i = cast(f._mm512_cvtepi32_ps(tail));
             let octave = f._mm512_srli_epi32::<23>(p);
             let m = f._mm512_or_si512(f._mm512_and_si512(p, all(FRACTION)), all(ONE));
             let m = f._mm512_sub_ps(cast(m), cast([2.0_f32; STEP]));
-            let mut z = look_up(*self, &OCTAVES[0], octave);
+            let mut z = look_up(self, &OCTAVES[0], octave);
             for row in &OCTAVES[1..] {
-                z = f._mm512_fmadd_ps(z, m, look_up(*self, row, octave));
+                z = f._mm512_fmadd_ps(z, m, look_up(self, row, octave));
             }
             cast(f._mm512_xor_si512(cast(z), f._mm512_and_si512(bits, all(SIGN))))
         }
@@ -159,7 +149,7 @@ mod tests {
             normals_f32_from_stream(&mut BlockStream::new(1, 2), &mut out);
             let mut words = vec![0; n.div_ceil(STEP) * LANES];
             BlockStream::new(1, 2).fill(&mut words);
-            let expected = words.as_chunks().0.iter().flat_map(|words| Portable.normals(words));
+            let expected = words.as_chunks().0.iter().flat_map(|words| Portable.normals_f32(words));
             assert!(out.iter().zip(expected).all(|(z, expected)| z.to_bits() == expected.to_bits()), "{n}");
         }
     }

@@ -1,6 +1,6 @@
 //! Counter-based Philox, and the fast streams it seeds.
 
-use pulp::{Simd, WithSimd};
+use super::instructions::{Instructions, Portable, Work, dispatch};
 
 /// Weyl increments of the two key words.
 const WEYL: [u64; 2] = [0x9E37_79B9_7F4A_7C15, 0xBB67_AE85_84CA_A73B];
@@ -43,14 +43,15 @@ struct Fill<'a> {
     words: &'a mut [u64],
 }
 
-impl WithSimd for Fill<'_> {
-    type Output = ();
-
+impl Work for Fill<'_> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        self.stream.fill_inlined(self.words);
+    fn run(self, instructions: impl Instructions) {
+        self.stream.fill_inlined(instructions, self.words);
     }
 }
+
+/// The states of eight generators, word by word.
+type State = [[u64; LANES]; 4];
 
 /// The words of one block of scenarios: eight interleaved xoshiro256++ generators, whose states are the Philox words of
 /// key (seed, block).
@@ -60,7 +61,7 @@ impl WithSimd for Fill<'_> {
 /// Source: Blackman & Vigna, *Scrambled linear pseudorandom number generators*, 2021.
 #[derive(Debug, Clone)]
 pub struct BlockStream {
-    state: [[u64; LANES]; 4],
+    state: State,
 }
 
 impl BlockStream {
@@ -79,30 +80,44 @@ impl BlockStream {
 
     /// The next words, eight lanes at a time; a last part of fewer than eight uses up a whole step.
     pub fn fill(&mut self, words: &mut [u64]) {
-        pulp::Arch::new().dispatch(Fill { stream: self, words });
+        dispatch(Fill { stream: self, words });
     }
 
     #[inline(always)]
-    pub(super) fn fill_inlined(&mut self, words: &mut [u64]) {
-        // A copy of the state cannot overlap the words: it stays in registers.
-        let mut stream = self.clone();
-        let mut steps = words.chunks_exact_mut(LANES);
-        for step in steps.by_ref() {
-            step.copy_from_slice(&stream.next());
+    pub(super) fn fill_inlined(&mut self, step: impl Step, words: &mut [u64]) {
+        self.each_step(step, words, |words| words);
+    }
+
+    /// What is made of the next words, eight at a time.
+    #[inline(always)]
+    pub(super) fn each_step<T: Copy>(
+        &mut self,
+        step: impl Step,
+        out: &mut [T],
+        make: impl Fn([u64; LANES]) -> [T; LANES],
+    ) {
+        // A copy of the state cannot overlap what is made: it stays in registers.
+        let mut state = self.state;
+        let (steps, rest) = out.as_chunks_mut();
+        for out in steps {
+            *out = make(step.next(&mut state));
         }
-        let rest = steps.into_remainder();
         if !rest.is_empty() {
-            let last = stream.next();
-            for (slot, word) in rest.iter_mut().zip(last) {
-                *slot = word;
-            }
+            let last = make(step.next(&mut state));
+            rest.copy_from_slice(&last[..rest.len()]);
         }
-        *self = stream;
+        self.state = state;
     }
+}
 
+/// A step of the eight generators.
+pub(super) trait Step: Copy {
+    fn next(self, state: &mut State) -> [u64; LANES];
+}
+
+impl Step for Portable {
     #[inline(always)]
-    fn next(&mut self) -> [u64; LANES] {
-        let [a, b, c, d] = &mut self.state;
+    fn next(self, [a, b, c, d]: &mut State) -> [u64; LANES] {
         let mut out = [0; LANES];
         for i in 0..LANES {
             out[i] = a[i].wrapping_add(d[i]).rotate_left(23).wrapping_add(a[i]);
@@ -115,5 +130,21 @@ impl BlockStream {
             d[i] = d[i].rotate_left(45);
         }
         out
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Step for pulp::x86::V4 {
+    #[inline(always)]
+    fn next(self, state: &mut State) -> [u64; LANES] {
+        let f = self.avx512f;
+        let [a, b, c, d]: [std::arch::x86_64::__m512i; 4] = pulp::cast(*state);
+        let out = f._mm512_add_epi64(f._mm512_rol_epi64::<23>(f._mm512_add_epi64(a, d)), a);
+        let t = f._mm512_slli_epi64::<17>(b);
+        let (c, d) = (f._mm512_xor_si512(c, a), f._mm512_xor_si512(d, b));
+        let (b, a) = (f._mm512_xor_si512(b, c), f._mm512_xor_si512(a, d));
+        let (c, d) = (f._mm512_xor_si512(c, t), f._mm512_rol_epi64::<45>(d));
+        *state = pulp::cast([a, b, c, d]);
+        pulp::cast(out)
     }
 }

@@ -48,7 +48,7 @@ fn horner(x: f64, coefficients: &[f64; 8]) -> f64 {
 }
 
 /// AS 241 centre, numerator.
-pub(crate) const AS241_A: [f64; 8] = [
+const AS241_A: [f64; 8] = [
     3.387_132_872_796_366_5,
     1.331_416_678_917_843_8e2,
     1.971_590_950_306_551_3e3,
@@ -59,7 +59,7 @@ pub(crate) const AS241_A: [f64; 8] = [
     2.509_080_928_730_122_7e3,
 ];
 /// AS 241 centre, denominator.
-pub(crate) const AS241_B: [f64; 8] = [
+const AS241_B: [f64; 8] = [
     1.0,
     4.231_333_070_160_091e1,
     6.871_870_074_920_579e2,
