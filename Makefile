@@ -145,7 +145,7 @@ soak-bitflips: build ## Every single-bit flip of a 1 MiB journal, all 8,388,608 
 ##@ Measure
 
 .PHONY: bench
-bench: bench-stream bench-matching bench-risk bench-orders ## All benchmarks
+bench: bench-stream bench-matching bench-risk bench-orders bench-streams ## All benchmarks
 
 .PHONY: bench-stream
 bench-stream: build $(BIN)/bench-bare-stream ## Rows a second from Go to a Python handler, beside the bare gRPC stream of the same bytes
@@ -157,6 +157,10 @@ $(BIN)/bench-bare-stream: $(STAMPS)/generated trading/cmd/bench-bare-stream/main
 .PHONY: bench-orders
 bench-orders: build $(BIN)/bench-orders $(BIN)/bench-trading-profile ## The order path under load, beside a bare gRPC echo and fdatasync (ARGS=--quick)
 	@$(VENV)/bin/python bench/orders.py $(ARGS)
+
+.PHONY: bench-streams
+bench-streams: build $(BIN)/bench-orders ## What a hundred frozen readers cost nine hundred others (ARGS=--quick)
+	@$(VENV)/bin/python bench/streams.py $(ARGS)
 
 $(BIN)/bench-orders: $(STAMPS)/generated $(GO_SOURCES)
 	cd trading && go build -o $@ ./cmd/bench-orders

@@ -1,6 +1,7 @@
-// Command bench-orders is the load and the floors of `make bench-orders`. Each subcommand prints one line of
-// JSON: load sends orders to a service, echo answers them and does nothing else, disk is what syncing their
-// records costs, risk asks a Risk Service as the gate does.
+// Command bench-orders is the load and the floors of `make bench-orders` and `make bench-streams`. Each
+// subcommand prints one line of JSON: load sends orders to a service, echo answers them and does nothing else,
+// disk is what syncing their records costs, risk asks a Risk Service as the gate does, streams is a thousand
+// readers of which some read nothing.
 package main
 
 import (
@@ -15,12 +16,12 @@ import (
 )
 
 var commands = map[string]func(ctx context.Context, args []string) (any, error){
-	"load": load, "echo": echo, "disk": disk, "risk": risk,
+	"load": load, "echo": echo, "disk": disk, "risk": risk, "streams": streams,
 }
 
 func main() {
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: bench-orders load | echo | disk | risk [flags]")
+		fmt.Fprintln(os.Stderr, "usage: bench-orders load | echo | disk | risk | streams [flags]")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
