@@ -103,6 +103,34 @@ async def test_stress_greeks_and_backtest(session: Path) -> None:
     assert "returns: give --returns FILE with --live" in refused.stderr
 
 
+async def test_an_account_that_is_none_is_named(session: Path) -> None:
+    """Neither empty lists nor an empty table, whatever is asked of it."""
+    (session / "scenarios.yaml").write_text("crash: -0.2\n")
+    for command in (LIVE, LIVE[:-1], ("risk", "greeks", *LIVE[2:])):
+        asked = (*command, "--account", "NOPE")
+        done = await asyncio.to_thread(aetherion, *asked, folder=session)
+        assert done.returncode == 1, done.stdout
+        assert not done.stdout
+        says = 'account must be one of the session\'s, or empty for all, got "NOPE"'
+        assert says in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+async def test_figures_in_another_currency(session: Path) -> None:
+    """A dollar is worth 0.8 euros where that is said, and refused by name where nothing is."""
+    in_euros = (*LIVE, "--currency", "EUR")
+    answers = []
+    for asked in (LIVE, (*in_euros, "--rate", "USD=0.8")):
+        done = await asyncio.to_thread(aetherion, *asked, folder=session)
+        assert done.returncode == 0, done.stderr
+        answers.append(json.loads(done.stdout))
+    dollars, euros = (answer["figures"][0]["var"] for answer in answers)
+    assert euros == pytest.approx(0.8 * dollars, rel=1e-9)
+    refused = await asyncio.to_thread(aetherion, *in_euros, folder=session)
+    assert refused.returncode == 1
+    assert "rate of USD in EUR, which IBM.XNYS is quoted in," in refused.stderr
+
+
 async def test_watching_ends_with_ctrl_c(session: Path) -> None:
     watching = await asyncio.create_subprocess_exec(
         *(AETHERION, *LIVE, "--watch"),

@@ -156,6 +156,25 @@ def test_backtest() -> None:
     assert answer("backtest", "--pnl", "pnl.csv", "--window", "100")["n_days"] == 150
 
 
+def test_margin_of_an_account() -> None:
+    Path("shares.csv").write_text("price,name,qty\n10,X,-100\n0.1,Y,3\n")
+    rows = answer("margin", "--positions", "shares.csv", "--cash", "1400.05")["rows"]
+    amounts = {row["amount"]: row["value"] for row in rows}
+    assert amounts["long_value"] == "0.30"
+    assert amounts["equity"] == "400.35"
+    assert amounts["maintenance"] == "500.075"
+    assert amounts["margin_call"] == "99.725"
+
+
+def test_basel_puts_horizons_together() -> None:
+    Path("horizons.csv").write_text("name,days\nB,40\nA,10\n")
+    files = ("--positions", "positions.csv", "--returns", "returns.csv")
+    found = answer("basel", *files, "--horizons", "horizons.csv")
+    all_, both, some, none, _ = (row["es"] for row in found["rows"])
+    assert both == some > none == 0
+    assert found["es"] == pytest.approx((all_**2 + both**2 + 2 * some**2) ** 0.5)
+
+
 EXPOSURES_STRESS = ("--positions", "positions.csv", "--scenarios", "crash.yaml")
 VAR = ("var", "--positions", "positions.csv", "--returns", "returns.csv")
 
@@ -200,6 +219,13 @@ VAR = ("var", "--positions", "positions.csv", "--returns", "returns.csv")
         (("stress", "--positions", "positions.csv", "--scenarios", "pnl.csv"), "columns are"),
         (("greeks", "--positions", "positions.csv"), "must be a book"),
         (("backtest", "--pnl", "returns.csv"), "needs a column pnl"),
+        ((*VAR, "--currency", "EUR"), "currency: must be absent without --live, got EUR"),
+        ((*VAR, "--account", "A1"), "account: must be absent without --live, got A1"),
+        (
+            ("var", "--live", "--returns", "returns.csv", "--currency", "USD", "--rate", "EUR"),
+            "rate: must be CURRENCY=NUMBER, got 'EUR'",
+        ),
+        (("margin", "--positions", "qty.csv"), "columns are name, qty, price, got name, qty"),
     ],
 )
 def test_bad_request_is_one_clear_line(arguments: tuple[str, ...], says: str) -> None:
@@ -234,7 +260,7 @@ def test_account_that_holds_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> 
         sigma_1d=0.0,
     )
     monkeypatch.setattr(risk_live, "_answers", lambda asked, take: take(empty))
-    says = "account NOPE: holds nothing, or there is none of that name"
-    live = ("--live", "--returns", "returns.csv", "--account", "NOPE")
+    says = "account A1: holds nothing"
+    live = ("--live", "--returns", "returns.csv", "--account", "A1")
     assert says in aetherion("var", *live).stdout
     assert says in aetherion("backtest", *live, "--window", "100").stderr

@@ -11,11 +11,13 @@ import typer
 from aetherion import risk
 from aetherion.cli.risk_files import (
     read_frame,
+    read_horizons,
     read_portfolio,
     read_returns,
     read_scenarios,
+    read_shares,
 )
-from aetherion.cli.risk_live import FIGURES, GREEKS, STRESS, live_exposures, watch_live
+from aetherion.cli.risk_live import FIGURES, GREEKS, STRESS, Whose, live_exposures, watch_live
 from aetherion.cli.tables import console
 from aetherion.risk import Book, Result, RiskInputError, RiskResult
 from aetherion.risk.inputs import Table, Vector
@@ -62,6 +64,17 @@ LiveReturns = Annotated[
     ),
 ]
 Account = Annotated[str, typer.Option(rich_help_panel=_LIVE, help="One account; all without.")]
+Currency = Annotated[
+    str, typer.Option(rich_help_panel=_LIVE, help="Of the figures; needed where several are held.")
+]
+Rates = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rate",
+        rich_help_panel=_LIVE,
+        help="EUR=1.08: in --currency; repeat; the session's without.",
+    ),
+]
 
 
 def _measure_command(measure: str) -> Any:
@@ -100,6 +113,8 @@ def _measure_command(measure: str) -> Any:
         live: Live = False,
         watch: Watch = False,
         account: Account = "",
+        currency: Currency = "",
+        rate: Rates = None,
         as_json: AsJson = False,
     ) -> None:
         levels = confidence or ["99%"]
@@ -126,8 +141,10 @@ def _measure_command(measure: str) -> Any:
             only_files["method"] = None if method == "parametric" else method
             only_files["horizon_days"] = None if horizon_days == 1 else horizon_days
             _require_absent(only_files)
-            watch_live(past, levels, FIGURES, nu=nu, account=account, watch=watch, as_json=as_json)
+            whose = _whose(account, currency, rate)
+            watch_live(past, levels, FIGURES, nu=nu, whose=whose, watch=watch, as_json=as_json)
             return
+        _require_absent_without(_live_only(account, currency, rate))
         held = read_portfolio(_needed(positions, "positions"), priced)
         found: RiskResult = getattr(risk, measure)(
             held,
@@ -162,6 +179,8 @@ def stress(
     live: Live = False,
     watch: Watch = False,
     account: Account = "",
+    currency: Currency = "",
+    rate: Rates = None,
     as_json: AsJson = False,
 ) -> None:
     """What scenarios would do to a portfolio."""
@@ -175,11 +194,12 @@ def stress(
             ["99%"],
             STRESS,
             scenarios=shock_scenarios(given),
-            account=account,
+            whose=_whose(account, currency, rate),
             watch=watch,
             as_json=as_json,
         )
         return
+    _require_absent_without(_live_only(account, currency, rate))
     held = read_portfolio(_needed(positions, "positions"))
     days = None if returns is None else read_returns(returns, None)[0]
     _show(risk.stress(held, given, returns=days, window_days=window_days), as_json)
@@ -195,15 +215,18 @@ def greeks(
     live: Live = False,
     watch: Watch = False,
     account: Account = "",
+    currency: Currency = "",
+    rate: Rates = None,
     as_json: AsJson = False,
 ) -> None:
     """Value and sensitivities of a book of options."""
     if live or watch:
         _require_absent({"positions": positions})
         past = _named(returns)
-        watch_live(past, ["99%"], GREEKS, account=account, watch=watch, as_json=as_json)
+        whose = _whose(account, currency, rate)
+        watch_live(past, ["99%"], GREEKS, whose=whose, watch=watch, as_json=as_json)
         return
-    _require_absent_without({"returns": returns})
+    _require_absent_without({"returns": returns} | _live_only(account, currency, rate))
     held = read_portfolio(_needed(positions, "positions"))
     if not isinstance(held, Book):
         raise RiskInputError("positions: must be a book with underlying, qty and spot")
@@ -225,6 +248,8 @@ def backtest(
     returns: LiveReturns = None,
     live: Live = False,
     account: Account = "",
+    currency: Currency = "",
+    rate: Rates = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge forecasts of VaR by the P&L of their days.
@@ -237,10 +262,10 @@ def backtest(
         if window is None:
             raise RiskInputError("window: give --window DAYS with --live, got none")
         past = _named(returns)
-        made = past.values @ live_exposures(past, account)
+        made = past.values @ live_exposures(past, _whose(account, currency, rate))
         _show(risk.backtest(made, confidence=confidence, window=window, method=method), as_json)
         return
-    _require_absent_without({"returns": returns})
+    _require_absent_without({"returns": returns} | _live_only(account, currency, rate))
     frame = read_frame(_needed(pnl, "pnl"), "pnl")
     if "pnl" not in frame.columns:
         raise RiskInputError(f"pnl: needs a column pnl, got {', '.join(frame.columns)}")
@@ -257,6 +282,41 @@ def backtest(
         confidence=confidence,
         window=window,
         method=method,
+    )
+    _show(found, as_json)
+
+
+@app.command()
+def margin(
+    positions: Annotated[Path, typer.Option(help="Columns name, qty (short negative), price.")],
+    cash: Annotated[str, typer.Option(help="Cash of the account; a debt is negative.")] = "0",
+    currency: Annotated[str, typer.Option(help="Of cash and prices.")] = "USD",
+    as_json: AsJson = False,
+) -> None:
+    """Initial and maintenance margin of an account of shares, exactly."""
+    _show(risk.account_margin(read_shares(positions), cash, currency=currency), as_json)
+
+
+@app.command()
+def basel(
+    positions: Annotated[Path, typer.Option(help="CSV or Parquet: name and exposure.")],
+    returns: Annotated[
+        Path, typer.Option(help="One-day returns; of ten days for historical and age_weighted.")
+    ],
+    horizons: Annotated[Path, typer.Option(help="Columns name and days: 10, 20, 40, 60 or 120.")],
+    method: Annotated[
+        str, typer.Option(help="historical, age_weighted or parametric.")
+    ] = "historical",
+    confidence: Annotated[str, typer.Option(help="97.5%, 0.975 or 9750.")] = "97.5%",
+    as_json: AsJson = False,
+) -> None:
+    """Expected shortfall over the liquidity horizons of the factors (Basel MAR33)."""
+    found = risk.basel_es(
+        read_portfolio(positions),
+        read_returns(returns, None)[0],
+        liquidity_horizons=read_horizons(horizons),
+        method=method,
+        confidence=confidence,
     )
     _show(found, as_json)
 
@@ -299,6 +359,22 @@ def _named(returns: Path | None) -> Table:
     if returns is None:
         raise RiskInputError("returns: give --returns FILE with --live, its columns SYMBOL.VENUE")
     return read_returns(returns, None)[0]
+
+
+def _live_only(account: str, currency: str, rates: list[str] | None) -> dict[str, Any]:
+    return {"account": account or None, "currency": currency or None, "rate": rates or None}
+
+
+def _whose(account: str, currency: str, rates: list[str] | None) -> Whose:
+    """Return whose portfolio is asked for, and in what."""
+    made: dict[str, float] = {}
+    for given in rates or ():
+        name, _, value = given.partition("=")
+        try:
+            made[name] = float(value)
+        except ValueError:
+            raise RiskInputError(f"rate: must be CURRENCY=NUMBER, got {given!r}") from None
+    return Whose(account, currency, made)
 
 
 def _needed(path: Path | None, name: str) -> Path:

@@ -76,6 +76,33 @@ def read_portfolio(path: Path, prices: Table | None = None) -> Vector | Book:
     return vector_of(dict(zip(held.names or (), values, strict=True)), "positions")
 
 
+def read_shares(path: Path) -> dict[str, tuple[Any, Any]]:
+    """Return quantity and price of each share of a file with columns name, qty and price."""
+    frame = _columns(path, "positions", ["name", "qty", "price"])
+    return {
+        str(row["name"]): (row["qty"], row["price"])
+        for row in frame.select("name", "qty", "price").iter_rows(named=True)
+    }
+
+
+def read_horizons(path: Path) -> Vector:
+    """Return the days of each factor of a file with columns name and days."""
+    frame = _columns(path, "horizons", ["name", "days"])
+    return vector_of(frame.select(pl.col("name").cast(pl.String), "days"), "horizons")
+
+
+def _columns(path: Path, field: str, wanted: list[str]) -> pl.DataFrame:
+    """Return a file that has these columns, each name once."""
+    frame = read_frame(path, field)
+    if sorted(frame.columns) != sorted(wanted):
+        got = ", ".join(frame.columns)
+        raise RiskInputError(f"{field}: columns are {', '.join(wanted)}, got {got}")
+    if frame["name"].is_duplicated().any():
+        twice = frame.filter(frame["name"].is_duplicated())["name"][0]
+        raise RiskInputError(f"{field}: each name must come once, got {twice} twice")
+    return frame
+
+
 def read_scenarios(path: Path) -> dict[str, Any]:
     """Return scenarios by name.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,17 @@ from aetherion.risk.inputs import Table, levels_of
 from aetherion.risk.results import percent
 
 Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Whose portfolio it is, and the currency that its figures are in."""
+
+    account: str = ""
+    base_currency: str = ""
+    currency_rates: Mapping[str, float] = field(default_factory=dict)
+
+
 # What is shown of an answer: for machines, and for people.
 View = tuple[Callable[[PortfolioRisk], Record], Callable[[PortfolioRisk], Shown]]
 
@@ -32,7 +43,7 @@ def watch_live(
     levels: Sequence[str],
     view: View,
     *,
-    account: str,
+    whose: Whose,
     watch: bool,
     as_json: bool,
     nu: float | None = None,
@@ -42,9 +53,9 @@ def watch_live(
 
     Raises:
         RiskInputError: the returns have no names.
-        ServiceError: there is no such session, or no service.
+        ServiceError: there is no such session or account, or no service.
     """
-    asked = _asked(past, levels, account=account, nu=nu, scenarios=scenarios)
+    asked = _asked(past, levels, whose=whose, nu=nu, scenarios=scenarios)
     record, shown = view
 
     def show(answer: PortfolioRisk) -> bool:
@@ -56,20 +67,18 @@ def watch_live(
                 left_out = ", ".join(answer.left_out)
                 console().print(f"not in the figures: {left_out}", highlight=False)
             elif not answer.positions:
-                console().print(nothing_held(account), highlight=False, markup=False)
+                console().print(nothing_held(whose.account), highlight=False, markup=False)
         return watch
 
     _answers(asked, show)
 
 
 def nothing_held(account: str) -> str:
-    """Say why there are no figures: an account without positions is not told from no account."""
-    if not account:
-        return "no account holds anything"
-    return f"account {account}: holds nothing, or there is none of that name"
+    """Say why there are no figures."""
+    return f"account {account}: holds nothing" if account else "no account holds anything"
 
 
-def live_exposures(past: Table, account: str) -> NDArray[np.float64]:
+def live_exposures(past: Table, whose: Whose) -> NDArray[np.float64]:
     """Return the live portfolio's exposures now, shape (K,), in the order of the returns' columns.
 
     Raises:
@@ -81,11 +90,11 @@ def live_exposures(past: Table, account: str) -> NDArray[np.float64]:
         found.append(answer)
         return False
 
-    _answers(_asked(past, ["99%"], account=account), take)
+    _answers(_asked(past, ["99%"], whose=whose), take)
     if found[0].left_out:
         raise RiskInputError(f"returns: must have what is held, {', '.join(found[0].left_out)}")
     if not found[0].positions:
-        raise RiskInputError(nothing_held(account))
+        raise RiskInputError(nothing_held(whose.account))
     held = {position.instrument_id: position.exposure for position in found[0].positions}
     return np.array([held.get(name, 0.0) for name in past.names or ()])
 
@@ -94,7 +103,7 @@ def _asked(
     past: Table,
     levels: Sequence[str],
     *,
-    account: str,
+    whose: Whose,
     nu: float | None = None,
     scenarios: tuple[StressScenario, ...] = (),
 ) -> Watched:
@@ -104,8 +113,10 @@ def _asked(
         factors=past.names,
         model=ReturnModel(returns=past.values, nu=nu),
         confidence_bp=levels_of(levels),
-        account=account,
+        account=whose.account,
         scenarios=scenarios,
+        base_currency=whose.base_currency,
+        currency_rates=whose.currency_rates,
     )
 
 

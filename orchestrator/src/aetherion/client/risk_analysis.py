@@ -252,7 +252,10 @@ def watch_message(watch: Watch) -> risk_analysis_pb2.StreamRiskRequest:
         factors=watch.factors,
         model=model_message(watch.model),
         scenarios=map(scenario_message, watch.scenarios),
+        base_currency=watch.base_currency,
     )
+    for currency, rate in watch.currency_rates.items():
+        message.currency_rates.add(currency=currency, rate=rate)
     for terms in watch.options:
         message.options.add(
             instrument_id=terms.instrument_id,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from aetherion.risk.analysis import StressResult
 from aetherion.risk.book import Greeks, OptionType, StressScenario
@@ -29,7 +30,9 @@ class Watch:
     """Which portfolio is watched and how.
 
     `session_id`: "live", or a simulation's. `account`: empty is all of them. `factors`: the
-    instruments of the model, in its order. `min_interval_ms`: 0 is 100.
+    instruments of the model, in its order. `min_interval_ms`: 0 is 100. `base_currency`: of the
+    figures; empty is that of the instruments, which must then be one. `currency_rates`: what one
+    unit of another is worth in it; without, the session's. Rates are no factors.
     """
 
     factors: tuple[str, ...]
@@ -40,6 +43,8 @@ class Watch:
     min_interval_ms: int = 0
     options: tuple[OptionTerms, ...] = ()
     scenarios: tuple[StressScenario, ...] = ()
+    base_currency: str = ""
+    currency_rates: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
