@@ -18,13 +18,16 @@ type Engine struct {
 	instruments map[string]*instrument
 	accounts    map[string]*account
 	orders      map[uint64]*Order
-	names       map[orderName]*Order
 	execs       map[execName]struct{}
 	limits      RiskLimits
-	open        map[uint64]*Order // orders that still work
-}
+	forgettable []forgettable // in the order of their time
 
-type orderName struct{ account, clOrdID string }
+	// What follows from the orders.
+	open        map[uint64]*Order // orders that still work
+	held        map[uint64]*Order // those of them that wait with us
+	heldChanges uint64
+	expiries    []expiry // in the order of their time
+}
 
 type execName struct{ venue, execID string }
 
@@ -37,7 +40,10 @@ type account struct {
 	lastReport   uint64
 	cash         map[string]Amount
 	positions    map[string]*position
-	orders       []*Order // by id
+	names        map[string]named
+	orders       []*Order          // as they came
+	forgotten    int               // of those
+	reduceOnly   map[uint64]*Order // that are open
 }
 
 // Effects are what follows from events. Apply appends, so that a caller can use one for a batch.
@@ -45,14 +51,25 @@ type Effects struct {
 	Reports  []ExecutionReport
 	Routes   []Route
 	Pretrade []PretradeEvent
+	Ack      CommandAck // the outcome of the last command
 }
+
+// RouteKind is what a route asks of a venue.
+type RouteKind uint8
+
+// The kinds of routes.
+const (
+	RouteNew RouteKind = iota
+	RouteCancel
+	RouteReplace
+)
 
 // Route is something to be sent to a venue.
 type Route struct {
+	Kind         RouteKind
 	OrderID      uint64
-	NewOrder     *NewOrder // not to be changed
+	NewOrder     *NewOrder // the order as it is, or is to be; not to be changed
 	VenueOrderID string
-	Cancel       bool // false: the order itself
 }
 
 // Reset empties the effects and keeps their memory.
@@ -69,9 +86,9 @@ func New() *Engine {
 		instruments: map[string]*instrument{},
 		accounts:    map[string]*account{},
 		orders:      map[uint64]*Order{},
-		names:       map[orderName]*Order{},
 		execs:       map[execName]struct{}{},
 		open:        map[uint64]*Order{},
+		held:        map[uint64]*Order{},
 	}
 }
 
@@ -88,6 +105,7 @@ func (e *Engine) Apply(event Event, effects *Effects) error {
 		return err
 	}
 	e.sequence, e.now = event.Sequence, event.TransactTime
+	e.forget(e.now)
 	return nil
 }
 
@@ -96,8 +114,7 @@ func (e *Engine) apply(event *Event, effects *Effects) error {
 	case *OrderDecision:
 		return e.applyDecision(event, input, effects)
 	case *CancelOrder:
-		e.applyCancel(event, input, effects)
-		return nil
+		return e.applyCancel(event, input, effects)
 	case *VenueReport:
 		return e.applyVenueReport(event, input, effects)
 	case *Mark:
@@ -110,6 +127,27 @@ func (e *Engine) apply(event *Event, effects *Effects) error {
 		return e.applyInstrument(event, input, effects)
 	case *AccountOpened:
 		return e.applyAccountOpened(event, input, effects)
+	}
+	return e.applyOrderEvent(event, effects)
+}
+
+// applyOrderEvent takes what is about orders besides the plain order, its cancel and what venues say.
+func (e *Engine) applyOrderEvent(event *Event, effects *Effects) error {
+	switch input := event.Input.(type) {
+	case *OrderListDecision:
+		return e.applyList(event, input, effects)
+	case *ReplaceDecision:
+		return e.applyReplace(event, input, effects)
+	case *MassCancelOrders:
+		return e.applyMassCancel(event, input, effects)
+	case *SessionLost:
+		return e.applySessionLost(event, input, effects)
+	case *Triggered:
+		return e.applyTriggered(event, input, effects)
+	case *Watermark:
+		return e.applyWatermark(input)
+	case *Timer:
+		return e.applyTimer(event, effects)
 	}
 	return fmt.Errorf("input: unknown type %T", event.Input)
 }
@@ -145,10 +183,15 @@ func (e *Engine) applyAccountOpened(event *Event, opened *AccountOpened, effects
 func (e *Engine) account(name string) *account {
 	a := e.accounts[name]
 	if a == nil {
-		a = &account{name: name, cash: map[string]Amount{}, positions: map[string]*position{}}
+		a = newAccount()
+		a.name = name
 		e.accounts[name] = a
 	}
 	return a
+}
+
+func newAccount() *account {
+	return &account{cash: map[string]Amount{}, positions: map[string]*position{}, names: map[string]named{}, reduceOnly: map[uint64]*Order{}}
 }
 
 func (e *Engine) openAccount(name string) (*account, error) {

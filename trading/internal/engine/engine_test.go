@@ -163,10 +163,11 @@ func TestFillsAreCountedOnce(t *testing.T) {
 
 func TestCancelsThatAreRefused(t *testing.T) {
 	w := newWorld(t, stock("ACME.X"))
-	id := w.order("1", Buy, 10)
+	id, requests := w.order("1", Buy, 10), 0
 	refused := func(orig string, want CxlRejReason) {
 		t.Helper()
-		w.must(&CancelOrder{ClOrdID: "c", OrigClOrdID: orig, Account: "A"})
+		requests++
+		w.must(&CancelOrder{ClOrdID: fmt.Sprint("again ", requests), OrigClOrdID: orig, Account: "A"})
 		r := w.effects.Reports[0]
 		if r.ExecType != ExecCancelRejected || r.CxlRejReason != want || r.RejectedBy != ByEngine || len(w.effects.Routes) != 0 {
 			t.Errorf("cancel of %q: %+v, want reason %d and nothing routed", orig, r, want)
@@ -225,7 +226,7 @@ func TestInvalidEventsChangeNothing(t *testing.T) {
 		"version again":       {&wrongVersion, "version: must be 2, got 1"},
 		"other scale":         {&rescaled, "may not change"},
 		"limits out of turn":  {&LimitChange{RiskLimits: RiskLimits{Version: 2}}, "risk_limits.version: must be 1, got 2"},
-		"name taken":          {&OrderDecision{Approved: true, NewOrder: NewOrder{ClOrdID: "1", Account: "A"}}, `cl_ord_id: "1" is the name of order 4`},
+		"name taken":          {&OrderDecision{Approved: true, NewOrder: NewOrder{ClOrdID: "1", Account: "A"}}, `cl_ord_id: "1" was used before`},
 		"approved invalid":    {&OrderDecision{Approved: true, NewOrder: NewOrder{ClOrdID: "2", Account: "A"}}, "side: must be BUY or SELL"},
 		"refused for nothing": {&OrderDecision{NewOrder: NewOrder{ClOrdID: "2", Account: "A"}}, "ord_rej_reason"},
 		"nothing":             {nil, "input: unknown type"},

@@ -1,10 +1,14 @@
 package engine
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+	"math/bits"
+)
 
 // Order is an order and where it is.
 type Order struct {
-	NewOrder      NewOrder
+	NewOrder      NewOrder // as it was asked for
 	OrderID       uint64
 	VenueOrderID  string
 	CumQty        int64
@@ -15,15 +19,39 @@ type Order struct {
 	CheckFailures []CheckFailure
 	LastReport    ExecutionReport
 
+	// terms are the order as it stands. Reports point to them: they are replaced whole, and never changed.
+	terms         *NewOrder
 	account       *account
 	instrument    *instrument // nil for an order refused because of it
+	session       string      // that sent it
 	closed        OrdStatus   // 0 while it works
-	acknowledged  bool        // by the venue
+	closedAt      int64
+	acknowledged  bool // by the venue
 	pendingCancel bool
+	expires       bool       // its time is over: the cancel that is on its way ends it as expired
+	held          bool       // by us: it waits for its trigger, or for another order of its list
+	waits         bool       // for another order of its list
+	triggered     bool       // what it waited for in the market has come
+	change        *change    // that is on its way to the venue
+	wantQty       int64      // that its list or the position leaves it; 0: its own
+	marked        bool       // a trailing stop has seen a price
+	watermark     int64      // the best that it saw
+	list          *list      // nil: none
+	came          int64      // when it did
+	armed         int64      // since when it waits for its trigger, as that stands
+	names         []string   // its own, and those of requests that concerned it
+	execs         []execName // of its fills
+	forgotten     bool
 }
+
+// Terms are the order as it stands; not to be changed.
+func (o *Order) Terms() *NewOrder { return o.terms }
 
 // Open says whether the order still works.
 func (o *Order) Open() bool { return o.closed == 0 }
+
+// Held says whether the order waits with us, and not at its venue.
+func (o *Order) Held() bool { return o.held }
 
 // OrdStatus is where the order is.
 func (o *Order) OrdStatus() OrdStatus {
@@ -32,6 +60,10 @@ func (o *Order) OrdStatus() OrdStatus {
 		return o.closed
 	case o.pendingCancel:
 		return StatusPendingCancel
+	case o.change != nil:
+		return StatusPendingReplace
+	case o.held:
+		return StatusSuspended
 	case o.CumQty > 0:
 		return StatusPartiallyFilled
 	case o.acknowledged:
@@ -45,21 +77,58 @@ func (o *Order) LeavesQty() int64 {
 	if !o.Open() {
 		return 0
 	}
-	return o.NewOrder.OrderQty - o.CumQty
+	return o.terms.OrderQty - o.CumQty
 }
 
 // Outcome is the answer to the command that brought the order, also when it comes again.
 func (o *Order) Outcome() CommandAck {
 	ack := CommandAck{
-		Account: o.NewOrder.Account, ClOrdID: o.NewOrder.ClOrdID, Sequence: o.OrderID, OrderID: o.OrderID,
+		Account: o.NewOrder.Account, ClOrdID: o.NewOrder.ClOrdID, Sequence: sequenceOf(o.OrderID), OrderID: o.OrderID,
 		OrdStatus: o.OrdStatus(), ExecType: ExecPendingNew,
 	}
-	if o.RejectedBy == ByEngine || o.RejectedBy == ByRisk {
+	switch {
+	case o.RejectedBy == ByEngine || o.RejectedBy == ByRisk:
 		ack.ExecType = ExecRejected
 		ack.OrdRejReason, ack.RejectedBy, ack.Text, ack.CheckFailures = o.OrdRejReason, o.RejectedBy, o.Text, o.CheckFailures
+	case o.NewOrder.hasTrigger() || o.list.holds(o):
+		ack.ExecType = ExecSuspended
 	}
 	return ack
 }
+
+// hasTrigger says whether an order waits for a price of the market before it is sent.
+func (o *NewOrder) hasTrigger() bool { return o.OrdType >= Stop }
+
+// AtVenue is the order as a venue gets it: what the engine does itself is left out.
+func (o *NewOrder) AtVenue() NewOrder {
+	sent := *o
+	switch o.OrdType {
+	case Stop, TrailingStop:
+		sent.OrdType = Market
+	case StopLimit:
+		sent.OrdType = Limit
+	}
+	if o.TimeInForce == GTD {
+		sent.TimeInForce = GTC
+	}
+	sent.StopPx, sent.HasStopPx, sent.ExpireTime, sent.TrailingAmount, sent.TrailingBps = 0, false, 0, 0, 0
+	sent.ExecInsts &= PostOnly
+	return sent
+}
+
+// The id of the order at index i of a list is the list's sequence + i * 2^56, that of a plain order its sequence.
+const indexShift = 56
+
+// OrderID is the id of an order by the event that brought it.
+func OrderID(sequence uint64, index int) uint64 { return sequence + uint64(index)<<indexShift }
+
+func sequenceOf(orderID uint64) uint64 { return orderID & (1<<indexShift - 1) }
+
+// orderKey sorts ids as the orders came: by sequence, and in a list by index.
+func orderKey(orderID uint64) uint64 { return bits.RotateLeft64(orderID, 64-indexShift) }
+
+// CompareOrderIDs tells which of two orders came first.
+func CompareOrderIDs(a, b uint64) int { return cmp.Compare(orderKey(a), orderKey(b)) }
 
 // ValidClOrdID says whether an id is 1 to 64 printable ASCII characters.
 func ValidClOrdID(id string) bool {
@@ -75,97 +144,118 @@ func ValidClOrdID(id string) bool {
 }
 
 func (e *Engine) applyDecision(event *Event, decision *OrderDecision, effects *Effects) error {
-	name := orderName{decision.NewOrder.Account, decision.NewOrder.ClOrdID}
-	before := e.names[name]
 	if decision.Approved {
-		if err := e.checkApproved(decision, before); err != nil {
-			return err
+		if _, used := e.namesOf(decision.NewOrder.Account)[decision.NewOrder.ClOrdID]; used {
+			return fmt.Errorf("cl_ord_id: %q was used before", decision.NewOrder.ClOrdID)
 		}
-	} else if decision.OrdRejReason == 0 || decision.RejectedBy == 0 {
-		return fmt.Errorf("ord_rej_reason: a refused order needs a reason and who refused, got %d and %d",
-			decision.OrdRejReason, decision.RejectedBy)
+		if refusal := e.ValidateAt(&decision.NewOrder, event.TransactTime); refusal != nil {
+			return fmt.Errorf("approved order is not valid: %s", refusal.Text)
+		}
+	} else if err := decision.checkRefused(); err != nil {
+		return err
 	}
+	order := e.newOrder(event, event.Sequence, &decision.NewOrder, decision.SessionID)
+	if decision.Approved {
+		e.admit(event, order, effects)
+	} else {
+		e.refuseOrder(event, order, decision, effects)
+	}
+	effects.Ack = order.Outcome()
+	return nil
+}
+
+func (d *OrderDecision) checkRefused() error {
+	if d.OrdRejReason == 0 || d.RejectedBy == 0 {
+		return fmt.Errorf("ord_rej_reason: a refused order needs a reason and who refused, got %d and %d", d.OrdRejReason, d.RejectedBy)
+	}
+	return nil
+}
+
+func (e *Engine) newOrder(event *Event, id uint64, asked *NewOrder, session string) *Order {
 	order := &Order{
-		NewOrder: decision.NewOrder, OrderID: event.Sequence,
-		account: e.account(name.account), instrument: e.instruments[decision.NewOrder.InstrumentID],
+		NewOrder: *asked, OrderID: id, session: session, came: event.TransactTime, armed: event.TransactTime,
+		account: e.account(asked.Account), instrument: e.instruments[asked.InstrumentID],
 	}
-	e.orders[order.OrderID] = order
+	order.terms = &order.NewOrder
+	e.orders[id] = order
 	order.account.orders = append(order.account.orders, order)
-	// A refused second use of a name leaves the name to its first order.
-	if before == nil && ValidClOrdID(name.clOrdID) {
-		e.names[name] = order
+	// A refused second use of a name leaves the name to its first.
+	if _, taken := order.account.names[asked.ClOrdID]; !taken && ValidClOrdID(asked.ClOrdID) {
+		order.account.names[asked.ClOrdID] = named{order: order}
+		order.names = append(order.names, asked.ClOrdID)
 	}
-	if !decision.Approved {
-		order.closed = StatusRejected
-		order.OrdRejReason, order.RejectedBy = decision.OrdRejReason, decision.RejectedBy
-		order.Text, order.CheckFailures = decision.Text, decision.CheckFailures
-		effects.report(event, order, ExecutionReport{ExecType: ExecRejected, OrdRejReason: order.OrdRejReason,
-			RejectedBy: order.RejectedBy, Text: order.Text, CheckFailures: order.CheckFailures})
-		return nil
+	return order
+}
+
+// admit lets an approved order work: at its venue, or with us until what it waits for has come.
+func (e *Engine) admit(event *Event, order *Order, effects *Effects) {
+	order.waits = order.list.holds(order)
+	order.held = order.waits || order.NewOrder.hasTrigger()
+	if e.index(order); order.held {
+		effects.report(event, order, ExecutionReport{ExecType: ExecSuspended})
+		return
 	}
-	e.open[order.OrderID] = order
 	effects.report(event, order, ExecutionReport{ExecType: ExecPendingNew})
-	effects.Routes = append(effects.Routes, Route{OrderID: order.OrderID, NewOrder: &order.NewOrder})
-	return nil
+	effects.route(RouteNew, order)
 }
 
-// checkApproved holds what the sequencer has checked already, so that a journal that says otherwise
-// is refused and not believed.
-func (e *Engine) checkApproved(decision *OrderDecision, before *Order) error {
-	if before != nil {
-		return fmt.Errorf("cl_ord_id: %q is the name of order %d", before.NewOrder.ClOrdID, before.OrderID)
+// index adds an open order to what follows from the open orders.
+func (e *Engine) index(order *Order) {
+	e.open[order.OrderID] = order
+	if order.held {
+		e.held[order.OrderID] = order
+		e.heldChanges++
 	}
-	if refusal := e.Validate(&decision.NewOrder); refusal != nil {
-		return fmt.Errorf("approved order is not valid: %s", refusal.Text)
+	if order.NewOrder.ExecInsts&ReduceOnly != 0 {
+		order.account.reduceOnly[order.OrderID] = order
 	}
-	return nil
+	e.expireLater(order)
 }
 
-func (e *Engine) applyCancel(event *Event, cancel *CancelOrder, effects *Effects) {
-	order := e.names[orderName{cancel.Account, cancel.OrigClOrdID}]
-	if order == nil {
-		e.rejectUnknownCancel(event, cancel, effects)
-		return
+// unhold takes an order from those that wait with us.
+func (e *Engine) unhold(order *Order) {
+	if order.held {
+		order.held, order.waits = false, false
+		delete(e.held, order.OrderID)
+		e.heldChanges++
 	}
-	var reason CxlRejReason
-	var text string
-	switch {
-	case !order.Open():
-		reason, text = CxlTooLate, fmt.Sprintf("orig_cl_ord_id: order %q is closed", cancel.OrigClOrdID)
-	case order.pendingCancel:
-		reason, text = CxlAlreadyPending, fmt.Sprintf("orig_cl_ord_id: a cancel of order %q is on its way", cancel.OrigClOrdID)
-	}
-	if reason != 0 {
-		effects.report(event, order, ExecutionReport{ExecType: ExecCancelRejected, CxlRejReason: reason, RejectedBy: ByEngine, Text: text})
-		return
-	}
-	order.pendingCancel = true
-	effects.report(event, order, ExecutionReport{ExecType: ExecPendingCancel})
-	effects.Routes = append(effects.Routes,
-		Route{OrderID: order.OrderID, NewOrder: &order.NewOrder, VenueOrderID: order.VenueOrderID, Cancel: true})
 }
 
-func (e *Engine) rejectUnknownCancel(event *Event, cancel *CancelOrder, effects *Effects) {
-	account := e.account(cancel.Account)
-	effects.Reports = append(effects.Reports, ExecutionReport{
-		Sequence: event.Sequence, PrevSequence: account.lastReport, TransactTime: event.TransactTime,
-		NewOrder: &NewOrder{Account: cancel.Account, ClOrdID: cancel.OrigClOrdID},
-		ExecType: ExecCancelRejected, OrdStatus: StatusRejected, CxlRejReason: CxlUnknownOrder, RejectedBy: ByEngine,
-		Text: fmt.Sprintf("orig_cl_ord_id: account %q has no order %q", cancel.Account, cancel.OrigClOrdID),
-	})
-	account.lastReport = event.Sequence
+func (e *Engine) refuseOrder(event *Event, order *Order, decision *OrderDecision, effects *Effects) {
+	order.OrdRejReason, order.RejectedBy = decision.OrdRejReason, decision.RejectedBy
+	order.Text, order.CheckFailures = decision.Text, decision.CheckFailures
+	e.close(event, order, StatusRejected)
+	effects.report(event, order, ExecutionReport{ExecType: ExecRejected, OrdRejReason: order.OrdRejReason,
+		RejectedBy: order.RejectedBy, Text: order.Text, CheckFailures: order.CheckFailures})
+}
+
+// close ends an order. Its report and what follows for others, afterClose, are the caller's.
+func (e *Engine) close(event *Event, order *Order, status OrdStatus) {
+	delete(e.open, order.OrderID)
+	order.closed, order.closedAt = status, event.TransactTime
+	order.wantQty = 0
+	e.unhold(order)
+	delete(order.account.reduceOnly, order.OrderID)
+	e.forgetLater(forgettable{at: event.TransactTime, order: order})
+}
+
+// restate puts other terms in the place of those that stand.
+func (o *Order) restate(change func(*NewOrder)) {
+	terms := *o.terms
+	change(&terms)
+	o.terms = &terms
+}
+
+func (e *Effects) route(kind RouteKind, order *Order) {
+	e.Routes = append(e.Routes, Route{Kind: kind, OrderID: order.OrderID, NewOrder: order.terms, VenueOrderID: order.VenueOrderID})
 }
 
 // report completes a report with where the order is now, and adds it.
 func (e *Effects) report(event *Event, order *Order, r ExecutionReport) {
 	r.Sequence, r.PrevSequence, r.TransactTime = event.Sequence, order.account.lastReport, event.TransactTime
-	r.NewOrder, r.OrderID, r.VenueOrderID = &order.NewOrder, order.OrderID, order.VenueOrderID
-	r.OrdStatus, r.CumQty, r.LeavesQty = order.OrdStatus(), order.CumQty, order.LeavesQty()
-	if order.instrument != nil {
-		r.CumNotional = Money{order.instrument.QuoteCurrency, order.CumNotional}
-		r.AvgPx = order.instrument.averagePrice(order.CumNotional, order.CumQty)
-	}
 	order.account.lastReport = event.Sequence
 	order.LastReport = r
-	e.Reports = append(e.Reports, r)
+	order.completeLastReport()
+	order.LastReport.OrdStatus = order.OrdStatus()
+	e.Reports = append(e.Reports, order.LastReport)
 }

@@ -97,6 +97,14 @@ func cashFlow(before, after *position, qty, px int64) (Amount, error) {
 	return paid.Neg()
 }
 
+// netQty is what the account holds of an instrument.
+func (a *account) netQty(instrument *instrument) int64 {
+	if held := a.positions[instrument.InstrumentID]; held != nil {
+		return held.netQty
+	}
+	return 0
+}
+
 func (a *account) position(instrument *instrument) position {
 	if held := a.positions[instrument.InstrumentID]; held != nil {
 		return *held
@@ -186,6 +194,9 @@ func (e *Engine) applyAdjustment(event *Event, adjustment *Adjustment, effects *
 		return fmt.Errorf("instrument_id: must be set, qty is %d", adjustment.Qty)
 	}
 	b.commit(account)
+	if b.position != nil {
+		e.positionMoved(event, account, b.position.instrument, effects)
+	}
 	return nil
 }
 

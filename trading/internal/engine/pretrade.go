@@ -123,3 +123,39 @@ type PretradeHold struct {
 	ContingencyType ContingencyType
 	TransactTime    int64 // when the order came
 }
+
+// hold is what the order keeps reserved.
+func (o *Order) hold() PretradeHold {
+	h := PretradeHold{
+		OrderID: o.OrderID, Account: o.terms.Account, InstrumentID: o.terms.InstrumentID, Side: o.terms.Side, LeavesQty: o.LeavesQty(),
+		StrategyID: o.terms.StrategyID, IsLimit: o.terms.limited(), TransactTime: o.came,
+	}
+	switch stopPx, has := o.stopPx(); {
+	case h.IsLimit:
+		h.Price = o.terms.Price
+	case has:
+		h.Price = stopPx
+	default:
+		h.Price = o.instrument.markPx
+	}
+	if o.list != nil {
+		h.ListOrderID, h.ContingencyType = o.list.first().OrderID, o.list.contingencyType
+	}
+	return h
+}
+
+// tellHold tells the gate what an order keeps reserved from now on; nothing, once it is closed. While a change
+// is on its way that is the larger of both.
+func (e *Effects) tellHold(event *Event, order *Order) {
+	switch {
+	case order == nil:
+	case !order.Open():
+		e.tell(event, PretradeEvent{Release: &PretradeRelease{OrderID: order.OrderID}})
+	default:
+		hold := order.hold()
+		if order.change != nil {
+			hold.LeavesQty = max(hold.LeavesQty, order.change.terms.OrderQty-order.CumQty)
+		}
+		e.tell(event, PretradeEvent{Restated: &hold})
+	}
+}

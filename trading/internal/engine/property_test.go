@@ -15,16 +15,17 @@ import (
 // machine drives an engine with random events, most of them sensible, and keeps beside it the sums
 // that the engine must agree with after every event.
 type machine struct {
-	engine  *engine.Engine
-	journal *journal.Memory
-	effects engine.Effects
-	now     int64
-	execs   int
-	ids     []uint64
-	net     map[string]*big.Int // account/instrument: adjustments + fills
-	paid    map[string]*big.Int // account/instrument: signed notionals in attos
-	cash    map[string]*big.Int // account: in attos of USD
-	lastRep map[string]uint64
+	engine   *engine.Engine
+	journal  *journal.Memory
+	effects  engine.Effects
+	now      int64
+	execs    int
+	requests int
+	ids      []uint64
+	net      map[string]*big.Int // account/instrument: adjustments + fills
+	paid     map[string]*big.Int // account/instrument: signed notionals in attos
+	cash     map[string]*big.Int // account: in attos of USD
+	lastRep  map[string]uint64
 }
 
 var (
@@ -102,8 +103,10 @@ func (m *machine) newOrder(t *rapid.T) {
 }
 
 func (m *machine) cancel(t *rapid.T) {
-	if err := m.apply(t, &engine.CancelOrder{ClOrdID: "c", OrigClOrdID: fmt.Sprint(rapid.IntRange(0, 50).Draw(t, "name")),
-		Account: rapid.SampledFrom(accountNames).Draw(t, "account")}); err != nil {
+	// Sometimes an old name: a repetition, or one that is used twice.
+	m.requests += rapid.IntRange(0, 2).Draw(t, "new request")
+	if err := m.apply(t, &engine.CancelOrder{ClOrdID: fmt.Sprint("c", m.requests), OrigClOrdID: fmt.Sprint(rapid.IntRange(0, 50).Draw(t, "name")),
+		Account: rapid.SampledFrom(accountNames).Draw(t, "account")}); err != nil && !errors.Is(err, engine.ErrNothingNew) {
 		t.Fatalf("a cancel always has an answer: %v", err)
 	}
 }

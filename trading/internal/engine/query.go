@@ -22,20 +22,19 @@ func (e *Engine) RiskLimits() RiskLimits { return e.limits }
 // engine may be read, and copy what is to be kept.
 func (e *Engine) Order(orderID uint64) *Order { return e.orders[orderID] }
 
-// OrderByName finds an order by the client's id; nil when there is none.
-func (e *Engine) OrderByName(account, clOrdID string) *Order {
-	return e.names[orderName{account, clOrdID}]
-}
-
-// Orders calls yield with the orders of an account whose id is above after, by id, until it says no.
+// Orders calls yield with the orders of an account that came after the order of that id, as they came, until
+// it says no.
 func (e *Engine) Orders(accountName string, after uint64, yield func(*Order) bool) {
 	account := e.accounts[accountName]
 	if account == nil {
 		return
 	}
-	first, _ := slices.BinarySearchFunc(account.orders, after+1, func(o *Order, id uint64) int { return cmp.Compare(o.OrderID, id) })
+	first, found := slices.BinarySearchFunc(account.orders, after, func(o *Order, id uint64) int { return CompareOrderIDs(o.OrderID, id) })
+	if found {
+		first++
+	}
 	for _, order := range account.orders[first:] {
-		if !yield(order) {
+		if !order.forgotten && !yield(order) {
 			return
 		}
 	}

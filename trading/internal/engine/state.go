@@ -1,11 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 )
 
 // stateVersion changes when the same state is written in other bytes.
@@ -52,21 +52,38 @@ func (e *Engine) walk(w walker) {
 	walkMap(w, e.instruments, walkString, walkInstrument)
 	walkMap(w, e.accounts, walkString, e.walkAccount)
 	walkMap(w, e.orders, walkUint, e.walkOrder)
-	e.walkExecs(w)
-	if w.reads() {
-		e.indexOrders()
+	e.walkLists(w)
+	for _, name := range sortedKeys(e.accounts) {
+		walkMap(w, e.accounts[name].names, walkString, e.walkNamed)
+	}
+	if w.reads() && !failed(w) {
+		e.indexAll()
 	}
 }
 
-// indexOrders fills what follows from the orders.
-func (e *Engine) indexOrders() {
-	for _, id := range sortedKeys(e.orders) {
-		order := e.orders[id]
+// indexAll fills what follows from orders and names.
+func (e *Engine) indexAll() {
+	for _, order := range byID(e.orders) {
 		order.account.orders = append(order.account.orders, order)
 		if order.Open() {
-			e.open[id] = order
+			e.index(order)
+		} else {
+			e.forgetLater(forgettable{at: order.closedAt, order: order})
 		}
 	}
+	for _, account := range e.accounts {
+		for name, n := range account.names {
+			switch {
+			case n.request == nil:
+				n.order.names = append(n.order.names, name)
+			case n.request.concerns != nil:
+				n.request.concerns.names = append(n.request.concerns.names, name)
+			case n.request.list == nil:
+				e.forgetLater(forgettable{at: n.request.at, account: account, name: name})
+			}
+		}
+	}
+	slices.SortStableFunc(e.forgettable, func(a, b forgettable) int { return cmp.Compare(a.at, b.at) })
 }
 
 func walkAmount(w walker, a *Amount) {
@@ -164,7 +181,7 @@ func walkInstrument(w walker, value **instrument) {
 
 func (e *Engine) walkAccount(w walker, value **account) {
 	if w.reads() {
-		*value = &account{cash: map[string]Amount{}, positions: map[string]*position{}}
+		*value = newAccount()
 	}
 	a := *value
 	w.string(&a.name)
@@ -201,118 +218,4 @@ func (e *Engine) walkInstrumentOf(w walker, i **instrument) {
 			w.fault(fmt.Errorf("instrument_id: unknown instrument %q", id))
 		}
 	}
-}
-
-func (e *Engine) walkOrder(w walker, value **Order) {
-	if w.reads() {
-		*value = &Order{}
-	}
-	o := *value
-	w.uint(&o.OrderID)
-	walkNewOrder(w, &o.NewOrder)
-	e.walkInstrumentOf(w, &o.instrument)
-	w.string(&o.VenueOrderID)
-	walkInt(w, &o.CumQty)
-	walkAmount(w, &o.CumNotional)
-	walkSmall(w, &o.OrdRejReason)
-	walkSmall(w, &o.RejectedBy)
-	w.string(&o.Text)
-	walkSlice(w, &o.CheckFailures, walkFailure)
-	walkSmall(w, &o.closed)
-	walkBool(w, &o.acknowledged)
-	walkBool(w, &o.pendingCancel)
-	name := orderName{o.NewOrder.Account, o.NewOrder.ClOrdID}
-	named := e.names[name] == o
-	walkBool(w, &named)
-	walkReport(w, &o.LastReport)
-	if !w.reads() || failed(w) {
-		return
-	}
-	if o.account = e.accounts[name.account]; o.account == nil {
-		w.fault(fmt.Errorf("account: order %d is of unknown account %q", o.OrderID, name.account))
-		return
-	}
-	if named {
-		e.names[name] = o
-	}
-	o.completeLastReport()
-}
-
-func walkNewOrder(w walker, o *NewOrder) {
-	w.string(&o.ClOrdID)
-	w.string(&o.Account)
-	w.string(&o.StrategyID)
-	w.string(&o.InstrumentID)
-	walkSmall(w, &o.Side)
-	walkSmall(w, &o.OrdType)
-	walkSmall(w, &o.TimeInForce)
-	walkInt(w, &o.OrderQty)
-	walkBool(w, &o.HasPrice)
-	walkInt(w, &o.Price)
-	walkBool(w, &o.HasStopPx)
-	walkInt(w, &o.StopPx)
-	walkInt(w, &o.DisplayQty)
-	walkInt(w, &o.ExpireTime)
-	walkSmall(w, &o.ExecInsts)
-	walkSmall(w, &o.STP)
-	walkInt(w, &o.TrailingAmount)
-	walkSmall(w, &o.TrailingBps)
-}
-
-func walkFailure(w walker, f *CheckFailure) {
-	walkSmall(w, &f.OrdRejReason)
-	w.string(&f.Scope)
-	w.string(&f.RiskLimit)
-	w.string(&f.Value)
-}
-
-// walkReport walks what the order itself does not hold.
-func walkReport(w walker, r *ExecutionReport) {
-	w.uint(&r.Sequence)
-	w.uint(&r.PrevSequence)
-	walkInt(w, &r.TransactTime)
-	w.string(&r.ExecID)
-	walkSmall(w, &r.ExecType)
-	walkSmall(w, &r.OrdStatus)
-	walkInt(w, &r.LastQty)
-	walkInt(w, &r.LastPx)
-	walkSmall(w, &r.LastLiquidityInd)
-	walkMoney(w, &r.Commission)
-	walkSmall(w, &r.CxlRejReason)
-	walkSmall(w, &r.RejectedBy)
-	w.string(&r.Text)
-}
-
-// completeLastReport adds what the order holds. Nothing of it changes without a report.
-func (o *Order) completeLastReport() {
-	r := &o.LastReport
-	r.NewOrder, r.OrderID, r.VenueOrderID = &o.NewOrder, o.OrderID, o.VenueOrderID
-	r.CumQty, r.LeavesQty = o.CumQty, o.LeavesQty()
-	if r.ExecType == ExecRejected {
-		r.OrdRejReason, r.CheckFailures = o.OrdRejReason, o.CheckFailures
-	}
-	if o.instrument != nil {
-		r.CumNotional = Money{o.instrument.QuoteCurrency, o.CumNotional}
-		r.AvgPx = o.instrument.averagePrice(o.CumNotional, o.CumQty)
-	}
-}
-
-func (e *Engine) walkExecs(w walker) {
-	execs := make([]execName, 0, len(e.execs))
-	for exec := range e.execs {
-		execs = append(execs, exec)
-	}
-	slices.SortFunc(execs, func(a, b execName) int {
-		if c := strings.Compare(a.venue, b.venue); c != 0 {
-			return c
-		}
-		return strings.Compare(a.execID, b.execID)
-	})
-	walkSlice(w, &execs, func(w walker, exec *execName) {
-		w.string(&exec.venue)
-		w.string(&exec.execID)
-		if w.reads() {
-			e.execs[*exec] = struct{}{}
-		}
-	})
 }

@@ -13,6 +13,9 @@ func (e *Engine) applyVenueReport(event *Event, report *VenueReport, effects *Ef
 	if order.RejectedBy == ByEngine || order.RejectedBy == ByRisk {
 		return fmt.Errorf("order_id: order %d was refused and never sent", report.OrderID)
 	}
+	if order.held {
+		return fmt.Errorf("order_id: order %d waits with us and was not sent", report.OrderID)
+	}
 	if venue := order.instrument.Venue(); report.Venue != venue {
 		return fmt.Errorf("venue: order %d is at %q, got %q", report.OrderID, venue, report.Venue)
 	}
@@ -28,7 +31,14 @@ func (e *Engine) applyStatus(event *Event, order *Order, report *VenueReport, ef
 	switch report.ExecType {
 	case ExecNew:
 		news = news && !order.acknowledged
+	case ExecReplaced, ExecRestated:
+		return e.applyReplaced(event, order, report, effects)
 	case ExecCancelRejected: // Also of an order that closed while the cancel was on its way.
+		// A replace goes out before a cancel, never after it: so its refusal comes first.
+		if order.change != nil {
+			e.applyReplaceRejected(event, order, report, effects)
+			return nil
+		}
 		news = order.pendingCancel
 	case ExecCanceled, ExecExpired, ExecRejected:
 	default:
@@ -42,15 +52,19 @@ func (e *Engine) applyStatus(event *Event, order *Order, report *VenueReport, ef
 	case ExecNew:
 		order.acknowledged = true
 	case ExecCancelRejected:
-		order.pendingCancel = false
+		order.pendingCancel, order.expires = false, false
 		r.CxlRejReason, r.RejectedBy = report.CxlRejReason, ByVenue
 	case ExecCanceled:
-		order.pendingCancel = false
-		e.close(order, StatusCanceled)
+		if order.pendingCancel = false; order.expires {
+			r.ExecType = ExecExpired
+			e.close(event, order, StatusExpired)
+			break
+		}
+		e.close(event, order, StatusCanceled)
 	case ExecExpired:
-		e.close(order, StatusExpired)
+		e.close(event, order, StatusExpired)
 	case ExecRejected:
-		e.close(order, StatusRejected)
+		e.close(event, order, StatusRejected)
 		order.OrdRejReason, order.RejectedBy, order.Text = RejVenue, ByVenue, report.Text
 		r.OrdRejReason, r.RejectedBy = RejVenue, ByVenue
 	}
@@ -59,6 +73,13 @@ func (e *Engine) applyStatus(event *Event, order *Order, report *VenueReport, ef
 		effects.tell(event, PretradeEvent{Release: &PretradeRelease{OrderID: order.OrderID}})
 	}
 	effects.report(event, order, r)
+	switch {
+	case !order.Open():
+		e.afterClose(event, order, effects)
+	case report.ExecType == ExecCancelRejected:
+		e.expireLater(order)
+		e.sendWanted(event, order, effects)
+	}
 	return nil
 }
 
@@ -96,10 +117,11 @@ func (e *Engine) applyFill(event *Event, order *Order, report *VenueReport, effe
 
 	booking.commit(order.account)
 	e.execs[exec] = struct{}{}
+	order.execs = append(order.execs, exec)
 	order.CumQty, order.CumNotional, order.acknowledged = order.CumQty+report.LastQty, cumNotional, true
 	order.nameAtVenue(report)
-	if order.CumQty >= order.NewOrder.OrderQty {
-		e.close(order, StatusFilled)
+	if order.CumQty >= order.terms.OrderQty {
+		e.close(event, order, StatusFilled)
 	}
 	effects.tell(event, PretradeEvent{Fill: &PretradeFill{
 		OrderID: order.OrderID, Account: order.NewOrder.Account, InstrumentID: order.NewOrder.InstrumentID,
@@ -109,12 +131,12 @@ func (e *Engine) applyFill(event *Event, order *Order, report *VenueReport, effe
 		ExecType: ExecTrade, ExecID: report.ExecID, Text: report.Text, LastQty: report.LastQty, LastPx: report.LastPx,
 		LastLiquidityInd: report.LastLiquidityInd, Commission: report.Commission,
 	})
+	if !order.Open() && order.change != nil {
+		effects.tellHold(event, order) // It was of the larger quantity, of which no fill can be awaited now.
+	}
+	e.afterFill(event, order, report.LastQty, effects)
+	e.positionMoved(event, order.account, order.instrument, effects)
 	return nil
-}
-
-func (e *Engine) close(order *Order, status OrdStatus) {
-	delete(e.open, order.OrderID)
-	order.closed = status
 }
 
 func (o *Order) nameAtVenue(report *VenueReport) {

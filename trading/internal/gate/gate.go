@@ -26,8 +26,8 @@ type Approved struct {
 // OrderID is our id of the order: the sequence of its event.
 func (a Approved) OrderID() uint64 { return a.orderID }
 
-// NewOrder is a copy of the order as it was checked.
-func (a Approved) NewOrder() engine.NewOrder { return a.newOrder }
+// NewOrder is a copy of the order as its venue gets it.
+func (a Approved) NewOrder() engine.NewOrder { return a.newOrder.AtVenue() }
 
 // Decision is the answer to one check: what the journal keeps of it, and the approval, if it is one.
 type Decision struct {

@@ -38,11 +38,12 @@ func (s *Session) openReplay(config Config, dataset *market.Dataset, now *replay
 		now.set(begin(&first[i]))
 	}
 	s.reader, s.Replay, s.Instruments = reader, market.NewReplay(), slices.Clone(dataset.Instruments)
+	venue := replay.New(now, s.Instruments, replay.Config{
+		MaxVolumeShareBps: config.MaxVolumeShareBps, OrderLatency: config.OrderLatency.Nanoseconds(), Since: seen,
+	})
+	inbox.has = venue.Capabilities()
 	s.desk = &replayDesk{
-		venue: replay.New(now, s.Instruments, replay.Config{
-			MaxVolumeShareBps: config.MaxVolumeShareBps, OrderLatency: config.OrderLatency.Nanoseconds(), Since: seen,
-		}),
-		clock: now, inbox: inbox, market: s.Replay, source: &peeked{first: first, rest: reader}, speed: config.Speed,
+		venue: venue, clock: now, inbox: inbox, market: s.Replay, source: &peeked{first: first, rest: reader}, speed: config.Speed,
 		rows: make(chan rowsToApply),
 	}
 	return nil
@@ -179,12 +180,12 @@ func (d *replayDesk) applyRow(ctx context.Context, row *market.Row) error {
 	}
 	d.moved = true
 	d.clock.set(row.TransactTime)
-	d.sampler.Observe(row)
 	reports, err := d.venue.Row(row)
 	if err != nil {
 		return err
 	}
-	return d.report(ctx, reports)
+	// What the row fills comes before what it triggers.
+	return d.report(ctx, append(reports, d.sampler.Observe(row)...))
 }
 
 // endDay ends orders that were for the day, and values what is held at the day's last prices.

@@ -91,7 +91,9 @@ func New(config Config, dataset *market.Dataset, risk grpc.ClientConnInterface, 
 	sampler := sequencer.NewSampler(ids)
 	s.Gate = gate.New(risk, state.PretradeSnapshot, gate.Config{Deadline: config.RiskTimeout, SessionID: "live"})
 	sequencing := sequencer.New(now, state, s.Gate, journal, sampler)
-	s.Sequencer = sequencer.NewLive(sequencing, router.New(venues).Send, s.Reports.Publish)
+	routes := router.New(venues)
+	sequencing.AskVenues(routes.Capabilities)
+	s.Sequencer = sequencer.NewLive(sequencing, routes.Send, s.Reports.Publish)
 	if s.desk != nil {
 		s.desk.connect(core{
 			sampler: sampler, report: s.report,
@@ -155,7 +157,7 @@ func lost(e *engine.Engine) []engine.Input {
 	var inputs []engine.Input
 	for _, account := range e.Accounts() {
 		e.Orders(account.Account, 0, func(order *engine.Order) bool {
-			if order.Open() {
+			if order.Open() && !order.Held() {
 				instrument, _ := e.Instrument(order.NewOrder.InstrumentID)
 				inputs = append(inputs, &engine.VenueReport{Venue: instrument.Venue(), OrderID: order.OrderID, ExecType: engine.ExecCanceled,
 					TransactTime: e.Now(), Text: "the simulated venue was started anew"})

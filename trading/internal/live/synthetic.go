@@ -36,12 +36,12 @@ type syntheticDesk struct {
 	account  string
 	// since is the journal's last sequence when the exchange was made. It tells what this exchange names
 	// from what one before it did, in a process that died, under the same account.
-	since   uint64
-	cancels uint64
-	now     int64 // never runs back, whatever the clock does
-	err     error // of an order that could not be handed over
-	market  *market.Replay
-	rows    chan []market.Row
+	since    uint64
+	requests uint64
+	now      int64 // never runs back, whatever the clock does
+	err      error // of an order that could not be handed over
+	market   *market.Replay
+	rows     chan []market.Row
 }
 
 // openSynthetic makes an exchange on which the account has what the journal says that it has.
@@ -62,6 +62,7 @@ func (s *Session) openSynthetic(config Config, now clock.Clock, inbox *inbox, st
 		clock: now, inbox: inbox, exchange: venue, flow: agents, account: config.Account, since: state.Sequence(),
 		now: max(now.Now(), state.Now()), market: s.Replay, rows: make(chan []market.Row, batchesWaiting),
 	}
+	inbox.has = d.Capabilities()
 	s.desk, s.MaxVolumeShareBps = d, 10_000 // whatever rests in the book is there for all
 	if agents.Owns(config.Account) {
 		return fmt.Errorf("account: must not be named as those of the synthetic order flow, got %q", config.Account)
@@ -179,11 +180,16 @@ func (d *syntheticDesk) step(ctx context.Context) error {
 	}
 	// The marks see a row before anyone can act on it.
 	d.flow.See(rows)
+	var seen []engine.Input
 	for i := range rows {
-		d.sampler.Observe(&rows[i])
+		seen = append(seen, d.sampler.Observe(&rows[i])...)
 		d.moved = true
 	}
+	// What the rows fill comes before what they trigger.
 	if err := d.hear(ctx, outputs); err != nil {
+		return err
+	}
+	if err := d.report(ctx, seen); err != nil {
 		return err
 	}
 	return d.publish(ctx, slices.Clone(rows)) // the exchange uses its own again
@@ -227,11 +233,25 @@ func (d *syntheticDesk) Submit(approved gate.Approved) {
 
 // Cancel is router.Venue's.
 func (d *syntheticDesk) Cancel(cancel router.Cancel) {
-	d.cancels++
-	name := d.name(cancel.OrderID)
 	d.put(&pb.VenueCommand{Command: &pb.VenueCommand_CancelOrder{CancelOrder: &pb.CancelOrder{
-		ClOrdId: name + "-" + strconv.FormatUint(d.cancels, 10), OrigClOrdId: name, Account: d.account,
+		ClOrdId: d.request(cancel.OrderID), OrigClOrdId: d.name(cancel.OrderID), Account: d.account,
 	}}})
+}
+
+// Replace is router.Venue's.
+func (d *syntheticDesk) Replace(replace router.Replace) {
+	id, order := replace.Approved.OrderID(), replace.Approved.NewOrder()
+	message := contract.EncodeReplaceOrder(&engine.ReplaceOrder{ClOrdID: d.request(id), OrigClOrdID: d.name(id), Account: d.account,
+		OrderQty: order.OrderQty, Price: order.Price, HasPrice: order.HasPrice})
+	d.put(&pb.VenueCommand{Command: &pb.VenueCommand_ReplaceOrder{ReplaceOrder: message}})
+}
+
+// Capabilities is router.Venue's.
+func (d *syntheticDesk) Capabilities() router.Capabilities {
+	return router.Capabilities{
+		DisplayQty: true, PostOnly: true, Replace: true,
+		STP: 1<<engine.STPNone | 1<<engine.STPCancelNewest | 1<<engine.STPCancelOldest | 1<<engine.STPCancelBoth,
+	}
 }
 
 func (d *syntheticDesk) put(command *pb.VenueCommand) {
@@ -242,6 +262,12 @@ func (d *syntheticDesk) put(command *pb.VenueCommand) {
 
 // name is the exchange's for an order: our id of it, which the journal gives once.
 func (d *syntheticDesk) name(orderID uint64) string { return strconv.FormatUint(orderID, 10) }
+
+// request is the exchange's name for something that is asked of an order.
+func (d *syntheticDesk) request(orderID uint64) string {
+	d.requests++
+	return d.name(orderID) + "-" + strconv.FormatUint(d.requests, 10)
+}
 
 // orderID finds our id in the name of an order, or of a request to cancel it.
 func (d *syntheticDesk) orderID(name string) (uint64, error) {
@@ -255,17 +281,15 @@ func (d *syntheticDesk) decode(r *pb.ExecutionReport) (*engine.VenueReport, erro
 	if err != nil {
 		return nil, fmt.Errorf("cl_ord_id: %w", err)
 	}
-	report := &engine.VenueReport{
-		Venue: d.exchange.Venue(), OrderID: orderID, VenueOrderID: r.GetVenueOrderId(),
-		ExecID:   strconv.FormatUint(d.since, 10) + "-" + r.GetExecId(),
-		ExecType: engine.ExecType(r.GetExecType()), TransactTime: r.GetTransactTimeNs(),
-		LastQty: r.GetLastQty(), LastPx: r.GetLastPx(), LastLiquidityInd: engine.LiquidityInd(r.GetLastLiquidityInd()),
-		CxlRejReason: engine.CxlRejReason(r.GetCxlRejReason()), Text: r.GetText(),
+	report, err := contract.DecodeVenueReport(d.exchange.Venue(), orderID, r)
+	if err != nil {
+		return nil, err
 	}
-	if r.GetCommission() != nil {
-		if report.Commission, err = contract.DecodeMoney("commission", r.GetCommission()); err != nil {
-			return nil, err
-		}
+	report.ExecID = d.execID(report.ExecID)
+	if report.ExecRefID != "" {
+		report.ExecRefID = d.execID(report.ExecRefID)
 	}
 	return report, nil
 }
+
+func (d *syntheticDesk) execID(id string) string { return strconv.FormatUint(d.since, 10) + "-" + id }

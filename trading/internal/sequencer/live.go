@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"aetherion/trading/internal/engine"
 	"aetherion/trading/internal/router"
@@ -15,6 +16,9 @@ var ErrStopped = errors.New("the sequencer has stopped")
 
 // maxBatch bounds the inputs of one batch, and so how long the first of them waits for the last.
 const maxBatch = 4096
+
+// timeInterval bounds how much later than its time an order ends while nothing else happens.
+const timeInterval = 20 * time.Millisecond
 
 // Live runs a sequencer in one goroutine: whatever arrived while the last batch was out forms the
 // next.
@@ -41,10 +45,19 @@ func NewLive(core *Sequencer, send func([]router.Route) []engine.Input, publish 
 // Run processes until ctx ends, which is no error, or the sequencer fails. It is called once.
 func (l *Live) Run(ctx context.Context) error {
 	defer close(l.stopped)
+	times := time.NewTicker(timeInterval)
+	defer times.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-times.C:
+			if !l.core.Overdue() {
+				continue
+			}
+			if _, err := l.sequence(nil); err != nil {
+				return err
+			}
 		case r := <-l.queue:
 			if err := l.process(l.collect(r)); err != nil {
 				return err
@@ -127,13 +140,18 @@ func (l *Live) collect(first request) []request {
 }
 
 func (l *Live) process(batch []request) error {
-	var inputs []engine.Input
+	requests := make([][]engine.Input, 0, len(batch))
 	for _, r := range batch {
-		inputs = append(inputs, r.inputs...)
+		if len(r.inputs) > 0 {
+			requests = append(requests, r.inputs)
+		}
 	}
-	results, err := l.sequence(inputs)
-	if err != nil {
-		return err
+	var results []Result
+	if len(requests) > 0 {
+		var err error
+		if results, err = l.sequence(requests); err != nil {
+			return err
+		}
 	}
 	for _, r := range batch {
 		if r.query != nil {
@@ -145,12 +163,9 @@ func (l *Live) process(batch []request) error {
 	return nil
 }
 
-// sequence processes inputs and whatever routing refuses after them.
-func (l *Live) sequence(inputs []engine.Input) ([]Result, error) {
-	if len(inputs) == 0 {
-		return nil, nil
-	}
-	output, err := l.core.Process(inputs)
+// sequence processes requests and whatever routing refuses after them.
+func (l *Live) sequence(requests [][]engine.Input) ([]Result, error) {
+	output, err := l.core.Process(requests...)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +173,7 @@ func (l *Live) sequence(inputs []engine.Input) ([]Result, error) {
 		l.publish(output.Reports)
 	}
 	if refused := l.send(output.Routes); len(refused) > 0 {
-		if _, err := l.sequence(refused); err != nil {
+		if _, err := l.sequence([][]engine.Input{refused}); err != nil {
 			return nil, err
 		}
 	}

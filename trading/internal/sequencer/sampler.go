@@ -3,31 +3,48 @@ package sequencer
 import (
 	"sync"
 
+	"aetherion/trading/internal/engine"
 	"aetherion/trading/internal/market"
 )
 
 // Sampler keeps the newest price of each instrument: of a bar its close, of a quote the middle,
 // rounded down, or the side that is there, of a trade its price. It may be used from many goroutines.
+//
+// It also watches the market for the orders that wait for it, and tells of each trigger once and of each move of
+// a trailing stop. Of an instrument's rows the finest count: trades; until there is one, quotes, of which a sell
+// meets the bid and a buy the ask; until there is one, bars. A bar triggers when its range reaches the trigger as
+// it stood at its open; only then does a trailing stop follow its range, since which of the two came first is not
+// known. What a bar triggers is told at its end, and so trades in no bar before the next.
 type Sampler struct {
-	mu     sync.RWMutex
-	ids    []string // as a row's instrument counts them
-	prices map[string]int64
+	mu      sync.RWMutex
+	ids     []string // as a row's instrument counts them
+	prices  map[string]int64
+	waiting waiting
 }
 
 // NewSampler samples rows of these instruments, in the order in which rows count them.
 func NewSampler(instrumentIDs []string) *Sampler {
-	return &Sampler{ids: instrumentIDs, prices: make(map[string]int64, len(instrumentIDs))}
+	return &Sampler{ids: instrumentIDs, prices: make(map[string]int64, len(instrumentIDs)), waiting: newWaiting()}
 }
 
-// Observe takes the next row.
-func (s *Sampler) Observe(row *market.Row) {
+// Observe takes the next row, and gives what the engine is to hear of it.
+func (s *Sampler) Observe(row *market.Row) []engine.Input {
+	id := s.ids[row.Instrument]
 	px, has := rowPrice(row)
 	if !has {
-		return
+		return nil
 	}
 	s.mu.Lock()
-	s.prices[s.ids[row.Instrument]] = px
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	s.prices[id] = px
+	return s.waiting.observe(id, row)
+}
+
+// Watch says which orders wait for the market from now on.
+func (s *Sampler) Watch(orders []engine.Watch) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting.set(orders)
 }
 
 // LastPrice is the newest price of an instrument.
@@ -36,6 +53,35 @@ func (s *Sampler) LastPrice(instrumentID string) (px int64, has bool) {
 	defer s.mu.RUnlock()
 	px, has = s.prices[instrumentID]
 	return px, has
+}
+
+// Foresight tells of rows to come whether they trigger something. It changes nothing.
+type Foresight struct {
+	ids     []string
+	waiting waiting
+}
+
+// Foresee looks ahead from the last row that was observed; nil while nothing waits for the market.
+func (s *Sampler) Foresee() *Foresight {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if len(s.waiting.orders) == 0 {
+		return nil
+	}
+	return &Foresight{ids: s.ids, waiting: s.waiting.clone()}
+}
+
+// Triggers takes the next row, and says whether it triggers an order.
+func (f *Foresight) Triggers(row *market.Row) bool {
+	if f == nil {
+		return false
+	}
+	for _, input := range f.waiting.observe(f.ids[row.Instrument], row) {
+		if _, triggered := input.(*engine.Triggered); triggered {
+			return true
+		}
+	}
+	return false
 }
 
 func rowPrice(row *market.Row) (px int64, has bool) {

@@ -98,8 +98,8 @@ func TestRefusals(t *testing.T) {
 		{edit(func(o *engine.NewOrder) { o.ClOrdID = strings.Repeat("x", 65) }), engine.RejInvalidField, engine.ByEngine, "cl_ord_id"},
 		{edit(func(o *engine.NewOrder) { o.ClOrdID = "a\nb" }), engine.RejInvalidField, engine.ByEngine, "cl_ord_id"},
 		{edit(func(o *engine.NewOrder) { o.Side = 0 }), engine.RejInvalidField, engine.ByEngine, "side: must be BUY or SELL, got 0"},
-		{edit(func(o *engine.NewOrder) { o.OrdType = 3 }), engine.RejInvalidField, engine.ByEngine, "ord_type: must be MARKET or LIMIT, got 3"},
-		{edit(func(o *engine.NewOrder) { o.TimeInForce = 5 }), engine.RejInvalidField, engine.ByEngine, "time_in_force: must be DAY, GTC, IOC or FOK, got 5"},
+		{edit(func(o *engine.NewOrder) { o.OrdType = 6 }), engine.RejInvalidField, engine.ByEngine, "ord_type: unknown value 6"},
+		{edit(func(o *engine.NewOrder) { o.TimeInForce = 6 }), engine.RejInvalidField, engine.ByEngine, "time_in_force: unknown value 6"},
 		{edit(func(o *engine.NewOrder) { o.Account = "B" }), engine.RejUnknownAccount, engine.ByEngine, `account: unknown account "B"`},
 		{edit(func(o *engine.NewOrder) { o.InstrumentID = "B" }), engine.RejUnknownInstrument, engine.ByEngine, `instrument_id: unknown instrument "B"`},
 		{edit(func(o *engine.NewOrder) { o.OrderQty = 0 }), engine.RejInvalidQty, engine.ByEngine, "order_qty: must be positive, got 0"},
@@ -108,8 +108,8 @@ func TestRefusals(t *testing.T) {
 		{edit(func(o *engine.NewOrder) { o.OrderQty = 5010 }), engine.RejInvalidQty, engine.ByEngine, "order_qty: must be at most 5000, got 5010"},
 		{edit(func(o *engine.NewOrder) { o.Price = 1001 }), engine.RejInvalidPrice, engine.ByEngine, "price: must be a multiple of 5, got 1001"},
 		{edit(func(o *engine.NewOrder) { o.Price = -5 }), engine.RejInvalidPrice, engine.ByEngine, "price: must be positive, got -5"},
-		{edit(func(o *engine.NewOrder) { o.HasPrice = false }), engine.RejInvalidPrice, engine.ByEngine, "price: a limit order must have one"},
-		{edit(func(o *engine.NewOrder) { o.OrdType = engine.Market }), engine.RejInvalidPrice, engine.ByEngine, "price: a market order has none, got 1000"},
+		{edit(func(o *engine.NewOrder) { o.HasPrice = false }), engine.RejInvalidPrice, engine.ByEngine, "price: a limit or stop-limit order must have one"},
+		{edit(func(o *engine.NewOrder) { o.OrdType = engine.Market }), engine.RejInvalidPrice, engine.ByEngine, "price: only a limit or stop-limit order has one, got 1000"},
 		{order("x", 2000), engine.RejMaxOrderQty, engine.ByRisk, ""},
 	} {
 		b := newBench(t)
@@ -159,12 +159,14 @@ func TestIdempotency(t *testing.T) {
 
 func TestCancelFindsItsOrderInTheSameBatch(t *testing.T) {
 	b := newBench(t)
-	output := b.process(cancel("1"), order("1", 100), cancel("1"), order("2", 2000), cancel("2"))
+	early := cancel("1")
+	early.ClOrdID = "too early"
+	output := b.process(early, order("1", 100), cancel("1"), order("2", 2000), cancel("2"))
 	var got []string
 	for _, r := range output.Results {
 		got = append(got, fmt.Sprintf("%s %d %d", r.Ack.ClOrdID, r.Ack.ExecType, r.Ack.CxlRejReason))
 	}
-	if want := "[cancel 1 8 2 1 1 0 cancel 1 7 0 2 5 0 cancel 2 8 1]"; fmt.Sprint(got) != want {
+	if want := "[too early 8 2 1 1 0 cancel 1 7 0 2 5 0 cancel 2 8 1]"; fmt.Sprint(got) != want {
 		t.Errorf("got %v, want %s", got, want)
 	}
 	if len(output.Routes) != 2 || output.Routes[0].Cancel != nil || output.Routes[1].Cancel == nil || output.Routes[1].Cancel.OrderID != output.Routes[0].Approved.OrderID() {

@@ -108,6 +108,7 @@ func New(config Config, rows Rows, engine *engine.Engine, gate sequencer.Gate, j
 	}
 	s.sampler, s.router = sequencer.NewSampler(ids), router.New(venues)
 	s.sequencer = sequencer.New(s.clock, engine, gate, journal, s.sampler)
+	s.sequencer.AskVenues(s.router.Capabilities)
 	if err := s.rows.fill(); err != nil {
 		return nil, err
 	}
@@ -235,8 +236,8 @@ func (s *Session) untilFirstRow() error {
 	if newDay {
 		until = first.Day() * nsPerDay
 	}
-	// An order that arrives at the time of a row sees that row before it.
-	if at, any := s.venue.NextArrival(); any && at < until {
+	// An order that arrives, or ends, at the time of a row sees that row before it.
+	if at, any := s.nextTime(); any && at < until {
 		return s.arrive(at)
 	}
 	if newDay && len(s.events) == 0 {
@@ -249,7 +250,7 @@ func (s *Session) untilFirstRow() error {
 
 // untilEnd is the same behind the last row.
 func (s *Session) untilEnd() error {
-	if at, any := s.venue.NextArrival(); any && at <= s.clock.Now() {
+	if at, any := s.nextTime(); any && at <= s.clock.Now() {
 		return s.arrive(at)
 	}
 	if !s.ended && len(s.events) == 0 {
@@ -259,22 +260,34 @@ func (s *Session) untilEnd() error {
 	return nil
 }
 
+// nextTime is when something happens without a row: an order arrives, or its time is over.
+func (s *Session) nextTime() (at int64, any bool) {
+	at, any = s.venue.NextArrival()
+	if expiry, expires := s.engine.NextExpiry(); expires && (!any || expiry < at) {
+		return expiry, true
+	}
+	return at, any
+}
+
 func (s *Session) arrive(at int64) error {
 	if len(s.events) > 0 && at > s.clock.Now() {
 		return nil
 	}
 	s.clock.Set(at)
-	reports, err := s.venue.Arrive()
-	if err != nil {
-		return err
+	var reports []engine.Input
+	if arrival, any := s.venue.NextArrival(); any && arrival <= at {
+		var err error
+		if reports, err = s.venue.Arrive(); err != nil {
+			return err
+		}
 	}
-	return s.process(reports)
+	return s.sequence(reports)
 }
 
 // endDay values the account at the last prices of the day.
 func (s *Session) endDay(expire bool) error {
 	if expire {
-		if err := s.process(s.venue.EndDay(s.clock.Now())); err != nil {
+		if err := s.sequence(s.venue.EndDay(s.clock.Now())); err != nil {
 			return err
 		}
 	}
@@ -289,7 +302,7 @@ func (s *Session) endDay(expire bool) error {
 // applyFirstRow lets the next row fill what it fills, when the client has been told of all before it.
 func (s *Session) applyFirstRow() error {
 	first := s.rows.first()
-	if len(s.events) > 0 || s.applied || first == nil || s.venue.Quiet(first) {
+	if len(s.events) > 0 || s.applied || first == nil || s.venue.Quiet(first) && !s.sampler.Foresee().Triggers(first) {
 		return nil
 	}
 	s.applied = true
@@ -310,19 +323,19 @@ func (s *Session) applyQuiet(row *market.Row) error {
 
 func (s *Session) apply(row *market.Row) error {
 	s.clock.Set(row.TransactTime)
-	s.sampler.Observe(row)
 	reports, err := s.venue.Row(row)
-	if err != nil || len(reports) == 0 {
+	if err != nil {
 		return err
 	}
-	return s.process(reports)
+	// What the row fills comes before what it triggers, as the venue sees it before anybody else.
+	return s.process(append(reports, s.sampler.Observe(row)...))
 }
 
 // quietRows is how many of the rows ahead can be handed over: those before which, and because of
 // which, nothing will happen.
 func (s *Session) quietRows() int {
-	idle := s.venue.Idle()
-	arrival, inFlight := s.venue.NextArrival()
+	idle, ahead := s.venue.Idle(), s.sampler.Foresee()
+	next, any := s.nextTime()
 	rows := s.rows.ahead()
 	rows = rows[:min(len(rows), s.batch)]
 	for n := range rows {
@@ -333,18 +346,24 @@ func (s *Session) quietRows() int {
 		if row.Day() > s.day {
 			return n
 		}
-		if !idle && (inFlight && arrival < row.TransactTime || !s.venue.Quiet(row)) {
+		if any && next < row.TransactTime || !idle && !s.venue.Quiet(row) || ahead.Triggers(row) {
 			return n
 		}
 	}
 	return len(rows)
 }
 
-// process sequences inputs, sends what is to be routed, and keeps what the client is to hear.
+// process sequences inputs, if there are any.
 func (s *Session) process(inputs []engine.Input) error {
 	if len(inputs) == 0 {
 		return nil
 	}
+	return s.sequence(inputs)
+}
+
+// sequence sequences inputs and what the time has brought, sends what is to be routed, and keeps what the client
+// is to hear.
+func (s *Session) sequence(inputs []engine.Input) error {
 	output, err := s.sequencer.Process(inputs)
 	if err != nil {
 		return err
@@ -365,7 +384,7 @@ func (s *Session) process(inputs []engine.Input) error {
 
 func isCommand(input engine.Input) bool {
 	switch input.(type) {
-	case *engine.OrderDecision, *engine.CancelOrder:
+	case *engine.OrderDecision, *engine.OrderListDecision, *engine.ReplaceDecision, *engine.CancelOrder, *engine.MassCancelOrders:
 		return true
 	}
 	return false

@@ -150,7 +150,8 @@ func (v *Venue) Resume(order *engine.Order) {
 		v.working[order.OrderID] = &work{venueOrderID: order.VenueOrderID}
 		return
 	}
-	v.unanswered[order.OrderID] = v.newOrder(order.OrderID, &order.NewOrder)
+	sent := order.Terms().AtVenue()
+	v.unanswered[order.OrderID] = v.newOrder(order.OrderID, &sent)
 }
 
 // Submit is router.Venue's.
@@ -164,6 +165,23 @@ func (v *Venue) Cancel(cancel router.Cancel) {
 	v.put(&command{orderID: cancel.OrderID, message: &pb.VenueCommand{Command: &pb.VenueCommand_CancelOrder{
 		CancelOrder: &pb.CancelOrder{ClOrdId: v.request(cancel.OrderID), OrigClOrdId: v.name(cancel.OrderID), Account: v.config.Account},
 	}}})
+}
+
+// Replace is router.Venue's.
+func (v *Venue) Replace(replace router.Replace) {
+	id, order := replace.Approved.OrderID(), replace.Approved.NewOrder()
+	message := contract.EncodeReplaceOrder(&engine.ReplaceOrder{ClOrdID: v.request(id), OrigClOrdID: v.name(id), Account: v.config.Account,
+		OrderQty: order.OrderQty, Price: order.Price, HasPrice: order.HasPrice})
+	v.put(&command{orderID: id, message: &pb.VenueCommand{Command: &pb.VenueCommand_ReplaceOrder{ReplaceOrder: message}}})
+}
+
+// Capabilities is router.Venue's: what the venue says of itself.
+func (v *Venue) Capabilities() router.Capabilities {
+	has := router.Capabilities{DisplayQty: v.about.GetDisplayQty(), PostOnly: v.about.GetPostOnly(), Replace: v.about.GetReplace()}
+	for _, mode := range v.about.GetSelfTradePreventions() {
+		has.STP |= 1 << mode
+	}
+	return has
 }
 
 func (v *Venue) newOrder(orderID uint64, order *engine.NewOrder) *command {

@@ -29,6 +29,13 @@ func (r *reports) close(o *order, execType engine.ExecType, text string) {
 	r.status(o, execType, text)
 }
 
+func (r *reports) replaced(o *order) {
+	r.inputs = append(r.inputs, &engine.VenueReport{
+		Venue: o.book.venue, OrderID: o.id, VenueOrderID: o.venueOrderID, ExecType: engine.ExecReplaced, TransactTime: r.time,
+		OrderQty: o.terms.OrderQty, Price: o.terms.Price, HasPrice: o.terms.HasPrice,
+	})
+}
+
 // cancelImmediate ends an order that had its first chance, if its time in force says so.
 func (r *reports) cancelImmediate(o *order) {
 	if o.leaves > 0 && o.immediate() {

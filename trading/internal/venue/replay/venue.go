@@ -80,11 +80,12 @@ type order struct {
 	rested       bool // a quote or the recorded book left it in the book: it adds liquidity from then on
 }
 
-// arrival is something that reaches the venue at a time.
+// arrival is something that reaches the venue at a time: one of the three.
 type arrival struct {
-	time   int64
-	order  *order
-	cancel router.Cancel // when order is nil
+	time    int64
+	order   *order
+	replace *router.Replace
+	cancel  router.Cancel // when both are nil
 }
 
 // New is a venue for instruments in the order in which rows count them. The clock tells when an order
@@ -114,6 +115,14 @@ func (v *Venue) Cancel(cancel router.Cancel) {
 	v.inFlight = append(v.inFlight, arrival{time: v.clock.Now() + v.config.OrderLatency, cancel: cancel})
 }
 
+// Replace sends a change off, likewise.
+func (v *Venue) Replace(replace router.Replace) {
+	v.inFlight = append(v.inFlight, arrival{time: v.clock.Now() + v.config.OrderLatency, replace: &replace})
+}
+
+// Capabilities are few: recorded rows say nothing of what our order would have done to others.
+func (v *Venue) Capabilities() router.Capabilities { return router.Capabilities{Replace: true} }
+
 // Idle says that no row can cause anything: nothing works and nothing is on its way.
 func (v *Venue) Idle() bool { return len(v.orders) == 0 && len(v.inFlight) == 0 }
 
@@ -132,9 +141,12 @@ func (v *Venue) Arrive() ([]engine.Input, error) {
 	for any && v.inFlight[0].time == at {
 		next := v.inFlight[0]
 		v.inFlight = v.inFlight[1:]
-		if next.order != nil {
+		switch {
+		case next.order != nil:
 			v.arrived(next.order, reports)
-		} else {
+		case next.replace != nil:
+			v.replaceArrived(next.replace, reports)
+		default:
 			v.cancelArrived(next.cancel, reports)
 		}
 		any = len(v.inFlight) > 0
@@ -165,6 +177,35 @@ func (v *Venue) cancelArrived(cancel router.Cancel, reports *reports) {
 	}
 	reports.close(o, engine.ExecCanceled, "")
 	v.drop(o.book)
+}
+
+// replaceArrived changes an order. Another price, or a larger quantity, waits for what comes from now on, as a
+// new order would; in a recorded book every change queues anew.
+func (v *Venue) replaceArrived(replace *router.Replace, reports *reports) {
+	terms := replace.Approved.NewOrder()
+	o := v.orders[replace.Approved.OrderID()]
+	if o == nil || terms.OrderQty <= o.terms.OrderQty-o.leaves {
+		reports.cancelRejected(router.Cancel{OrderID: replace.Approved.OrderID(), VenueOrderID: replace.VenueOrderID},
+			v.byID[terms.InstrumentID].venue)
+		return
+	}
+	keepsPlace := terms.Price == o.terms.Price && terms.OrderQty <= o.terms.OrderQty
+	o.leaves += terms.OrderQty - o.terms.OrderQty
+	o.terms = terms
+	reports.replaced(o)
+	b := o.book
+	if !keepsPlace {
+		o.arrival, o.rested = reports.time, false
+	}
+	switch {
+	case b.recorded != nil:
+		b.recorded.CancelOurs(o.id)
+		o.rested = false
+		b.enterAll(reports)
+	case b.hasQuotes && !keepsPlace:
+		b.matchQuote([]*order{o}, reports)
+	}
+	v.drop(b)
 }
 
 // Row takes the next row: it fills what it can.

@@ -69,6 +69,11 @@ func (s service) DescribeVenue(_ context.Context, r *pb.DescribeVenueRequest) (*
 			pb.TimeInForce_TIME_IN_FORCE_DAY, pb.TimeInForce_TIME_IN_FORCE_GTC, pb.TimeInForce_TIME_IN_FORCE_IOC,
 			pb.TimeInForce_TIME_IN_FORCE_FOK, pb.TimeInForce_TIME_IN_FORCE_GTD,
 		},
+		DisplayQty: true, PostOnly: true, Replace: true,
+		SelfTradePreventions: []pb.SelfTradePrevention{
+			pb.SelfTradePrevention_SELF_TRADE_PREVENTION_NONE, pb.SelfTradePrevention_SELF_TRADE_PREVENTION_CANCEL_NEWEST,
+			pb.SelfTradePrevention_SELF_TRADE_PREVENTION_CANCEL_OLDEST, pb.SelfTradePrevention_SELF_TRADE_PREVENTION_CANCEL_BOTH,
+		},
 		UniqueClOrdId: true,
 		Simulated:     true,
 	}, nil

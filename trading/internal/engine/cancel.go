@@ -1,0 +1,140 @@
+package engine
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+func (e *Engine) applyCancel(event *Event, cancel *CancelOrder, effects *Effects) error {
+	_, same, used := e.Known(cancel)
+	if same {
+		return ErrNothingNew
+	}
+	order := e.OrderByName(cancel.Account, cancel.OrigClOrdID)
+	ack := CommandAck{Account: cancel.Account, ClOrdID: cancel.ClOrdID, Sequence: event.Sequence}
+	var reason CxlRejReason
+	var text string
+	switch {
+	case order == nil:
+		reason, text = CxlUnknownOrder, fmt.Sprintf("orig_cl_ord_id: account %q has no order %q", cancel.Account, cancel.OrigClOrdID)
+	case used:
+		reason, text = CxlDuplicateClOrdID, fmt.Sprintf("cl_ord_id: %q was used before", cancel.ClOrdID)
+	case !order.Open():
+		reason, text = CxlTooLate, fmt.Sprintf("orig_cl_ord_id: order %q is closed", cancel.OrigClOrdID)
+	case order.pendingCancel:
+		reason, text = CxlAlreadyPending, fmt.Sprintf("orig_cl_ord_id: a cancel of order %q is on its way", cancel.OrigClOrdID)
+	}
+	if reason != 0 {
+		e.rejectRequest(event, order, cancel.OrigClOrdID, &ack, ExecutionReport{CxlRejReason: reason, RejectedBy: ByEngine, Text: text}, effects)
+	} else {
+		at := len(effects.Reports)
+		e.requestCancel(event, order, "", effects)
+		ack.OrderID, ack.OrdStatus, ack.ExecType = order.OrderID, order.OrdStatus(), effects.Reports[at].ExecType
+	}
+	e.remember(event, cancel, order, ack)
+	effects.Ack = ack
+	return nil
+}
+
+// rejectRequest answers a cancel or a replace that is refused; the order, if there is one, is as it was.
+func (e *Engine) rejectRequest(event *Event, order *Order, orig string, ack *CommandAck, r ExecutionReport, effects *Effects) {
+	r.ExecType = ExecCancelRejected
+	ack.ExecType, ack.OrdStatus = ExecCancelRejected, StatusRejected
+	ack.CxlRejReason, ack.OrdRejReason, ack.RejectedBy, ack.Text, ack.CheckFailures = r.CxlRejReason, r.OrdRejReason, r.RejectedBy, r.Text, r.CheckFailures
+	if order != nil {
+		ack.OrderID, ack.OrdStatus = order.OrderID, order.OrdStatus()
+		effects.report(event, order, r)
+		return
+	}
+	account := e.account(ack.Account)
+	r.Sequence, r.PrevSequence, r.TransactTime = event.Sequence, account.lastReport, event.TransactTime
+	r.NewOrder, r.OrdStatus = &NewOrder{Account: ack.Account, ClOrdID: orig}, StatusRejected
+	account.lastReport = event.Sequence
+	effects.Reports = append(effects.Reports, r)
+}
+
+// requestCancel ends an order that we hold, and asks the venue to end any other. It says whether the order
+// was open and no cancel of it on its way.
+func (e *Engine) requestCancel(event *Event, order *Order, text string, effects *Effects) bool {
+	switch {
+	case !order.Open() || order.pendingCancel:
+		return false
+	case order.held:
+		e.endHeld(event, order, StatusCanceled, ExecutionReport{ExecType: ExecCanceled, Text: text}, effects)
+	default:
+		order.pendingCancel = true
+		effects.report(event, order, ExecutionReport{ExecType: ExecPendingCancel, Text: text})
+		effects.route(RouteCancel, order)
+	}
+	return true
+}
+
+func (e *Engine) endHeld(event *Event, order *Order, status OrdStatus, r ExecutionReport, effects *Effects) {
+	e.close(event, order, status)
+	effects.tell(event, PretradeEvent{Release: &PretradeRelease{OrderID: order.OrderID}})
+	effects.report(event, order, r)
+	e.afterClose(event, order, effects)
+}
+
+// cancelOpen requests the cancel of orders, in their order, and says how many it reached.
+func (e *Engine) cancelOpen(event *Event, orders []*Order, text string, effects *Effects) (reached uint32) {
+	for _, order := range orders {
+		if e.requestCancel(event, order, text, effects) {
+			reached++
+		}
+	}
+	return reached
+}
+
+func (e *Engine) applyMassCancel(event *Event, mass *MassCancelOrders, effects *Effects) error {
+	_, same, used := e.Known(mass)
+	if same {
+		return ErrNothingNew
+	}
+	ack := CommandAck{Account: mass.Account, ClOrdID: mass.ClOrdID, Sequence: event.Sequence, ExecType: ExecPendingCancel}
+	if used {
+		e.rejectRequest(event, nil, mass.ClOrdID, &ack, ExecutionReport{CxlRejReason: CxlDuplicateClOrdID, RejectedBy: ByEngine,
+			Text: fmt.Sprintf("cl_ord_id: %q was used before", mass.ClOrdID)}, effects)
+	} else {
+		ack.TotalAffectedOrders = e.cancelOpen(event, e.openOrders(mass.matches), "", effects)
+	}
+	e.remember(event, mass, nil, ack)
+	effects.Ack = ack
+	return nil
+}
+
+func (m *MassCancelOrders) matches(order *Order) bool {
+	o := order.terms
+	return o.Account == m.Account && (m.StrategyID == "" || m.StrategyID == o.StrategyID) &&
+		(m.InstrumentID == "" || m.InstrumentID == o.InstrumentID) && (m.Side == 0 || m.Side == o.Side)
+}
+
+func (e *Engine) applySessionLost(event *Event, lost *SessionLost, effects *Effects) error {
+	if lost.SessionID == "" {
+		return fmt.Errorf("session_id: must be set")
+	}
+	e.cancelOpen(event, e.openOrders(func(o *Order) bool {
+		return o.session == lost.SessionID && o.NewOrder.ExecInsts&CancelOnDisconnect != 0
+	}), "exec_insts: the session was lost", effects)
+	return nil
+}
+
+// openOrders are those that match, as they came.
+func (e *Engine) openOrders(matches func(*Order) bool) []*Order {
+	var found []*Order
+	for _, order := range e.open {
+		if matches(order) {
+			found = append(found, order)
+		}
+	}
+	slices.SortFunc(found, compareOrders)
+	return found
+}
+
+func compareOrders(a, b *Order) int { return CompareOrderIDs(a.OrderID, b.OrderID) }
+
+// byID are orders as they came.
+func byID(orders map[uint64]*Order) []*Order {
+	return slices.SortedFunc(maps.Values(orders), compareOrders)
+}

@@ -1,0 +1,126 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+)
+
+// walkNamed walks what a name stands for.
+func (e *Engine) walkNamed(w walker, n *named) {
+	e.walkOrderOf(w, &n.order)
+	walkOptional(w, &n.request, e.walkRequest)
+	if w.reads() && n.order == nil && n.request == nil {
+		w.fault(errors.New("a name stands for nothing"))
+	}
+}
+
+const (
+	kindCancel = iota + 1
+	kindReplace
+	kindMassCancel
+	kindList
+)
+
+func (e *Engine) walkRequest(w walker, r *request) {
+	kind := r.kind()
+	walkSmall(w, &kind)
+	switch kind {
+	case kindCancel:
+		walkCommand(w, r, walkCancel)
+	case kindReplace:
+		walkCommand(w, r, walkReplace)
+	case kindMassCancel:
+		walkCommand(w, r, walkMassCancel)
+	case kindList:
+		e.walkListOf(w, &r.list)
+		return
+	default:
+		w.fault(fmt.Errorf("request: unknown kind %d", kind))
+	}
+	walkAck(w, &r.ack)
+	e.walkOrderOf(w, &r.concerns)
+	walkInt(w, &r.at)
+}
+
+func (r *request) kind() uint8 {
+	switch r.command.(type) {
+	case *CancelOrder:
+		return kindCancel
+	case *ReplaceDecision:
+		return kindReplace
+	case *MassCancelOrders:
+		return kindMassCancel
+	}
+	return kindList
+}
+
+// walkListOf walks a reference to a list, by its first order.
+func (e *Engine) walkListOf(w walker, l **list) {
+	var first *Order
+	if *l != nil {
+		first = (*l).first()
+	}
+	if e.walkOrderOf(w, &first); !w.reads() || failed(w) {
+		return
+	}
+	if first == nil || first.list == nil {
+		w.fault(errors.New("a name stands for a list that is not there"))
+		return
+	}
+	*l = first.list
+}
+
+// walkCommand walks a command of a type.
+func walkCommand[T any, P interface {
+	*T
+	Input
+}](w walker, r *request, walk func(walker, *T)) {
+	if w.reads() {
+		r.command = P(new(T))
+	}
+	if command, ok := r.command.(P); ok {
+		walk(w, command)
+	}
+}
+
+func walkCancel(w walker, c *CancelOrder) {
+	w.string(&c.ClOrdID)
+	w.string(&c.OrigClOrdID)
+	w.string(&c.Account)
+}
+
+// walkReplace walks what a repetition is held against; what was decided stands in the ack.
+func walkReplace(w walker, d *ReplaceDecision) {
+	r := &d.Replace
+	w.string(&r.ClOrdID)
+	w.string(&r.OrigClOrdID)
+	w.string(&r.Account)
+	walkInt(w, &r.OrderQty)
+	walkInt(w, &r.Price)
+	walkBool(w, &r.HasPrice)
+	walkInt(w, &r.StopPx)
+	walkBool(w, &r.HasStopPx)
+}
+
+func walkMassCancel(w walker, m *MassCancelOrders) {
+	w.string(&m.ClOrdID)
+	w.string(&m.Account)
+	w.string(&m.StrategyID)
+	w.string(&m.InstrumentID)
+	walkSmall(w, &m.Side)
+}
+
+func walkAck(w walker, a *CommandAck) {
+	w.string(&a.Account)
+	w.string(&a.ClOrdID)
+	w.uint(&a.Sequence)
+	w.uint(&a.OrderID)
+	walkSmall(w, &a.OrdStatus)
+	walkSmall(w, &a.ExecType)
+	walkSmall(w, &a.OrdRejReason)
+	walkSmall(w, &a.CxlRejReason)
+	walkSmall(w, &a.RejectedBy)
+	w.string(&a.Text)
+	walkSlice(w, &a.CheckFailures, walkFailure)
+	walkSmall(w, &a.TotalAffectedOrders)
+}

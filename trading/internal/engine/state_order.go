@@ -1,0 +1,205 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+)
+
+func (e *Engine) walkOrder(w walker, value **Order) {
+	if w.reads() {
+		*value = &Order{}
+	}
+	o := *value
+	w.uint(&o.OrderID)
+	walkNewOrder(w, &o.NewOrder)
+	e.walkTerms(w, o)
+	e.walkInstrumentOf(w, &o.instrument)
+	w.string(&o.VenueOrderID)
+	w.string(&o.session)
+	walkInt(w, &o.came)
+	walkInt(w, &o.armed)
+	walkInt(w, &o.CumQty)
+	walkAmount(w, &o.CumNotional)
+	walkSmall(w, &o.OrdRejReason)
+	walkSmall(w, &o.RejectedBy)
+	w.string(&o.Text)
+	walkSlice(w, &o.CheckFailures, walkFailure)
+	walkSmall(w, &o.closed)
+	walkInt(w, &o.closedAt)
+	for _, flag := range []*bool{&o.acknowledged, &o.pendingCancel, &o.expires, &o.held, &o.waits, &o.triggered, &o.marked} {
+		walkBool(w, flag)
+	}
+	walkInt(w, &o.watermark)
+	walkInt(w, &o.wantQty)
+	walkOptional(w, &o.change, walkChange)
+	walkSlice(w, &o.execs, walkExec)
+	walkReport(w, &o.LastReport)
+	if w.reads() && !failed(w) {
+		e.completeOrder(w, o)
+	}
+}
+
+// completeOrder finds what the order points to.
+func (e *Engine) completeOrder(w walker, o *Order) {
+	if o.account = e.accounts[o.NewOrder.Account]; o.account == nil {
+		w.fault(fmt.Errorf("account: order %d is of unknown account %q", o.OrderID, o.NewOrder.Account))
+		return
+	}
+	if o.instrument == nil && o.Open() {
+		w.fault(fmt.Errorf("instrument_id: the open order %d has none", o.OrderID))
+		return
+	}
+	for _, exec := range o.execs {
+		e.execs[exec] = struct{}{}
+	}
+	o.completeLastReport()
+}
+
+// walkTerms walks the order as it stands, if that is not as it was asked for.
+func (e *Engine) walkTerms(w walker, o *Order) {
+	var changed *NewOrder
+	if o.terms != &o.NewOrder {
+		changed = o.terms
+	}
+	walkOptional(w, &changed, walkNewOrder)
+	if !w.reads() {
+		return
+	}
+	if o.terms = changed; changed == nil {
+		o.terms = &o.NewOrder
+	}
+}
+
+func walkChange(w walker, c *change) {
+	if w.reads() {
+		c.terms = &NewOrder{}
+	}
+	walkNewOrder(w, c.terms)
+	walkBool(w, &c.byName)
+	w.string(&c.request)
+}
+
+func walkExec(w walker, exec *execName) {
+	w.string(&exec.venue)
+	w.string(&exec.execID)
+}
+
+func walkNewOrder(w walker, o *NewOrder) {
+	w.string(&o.ClOrdID)
+	w.string(&o.Account)
+	w.string(&o.StrategyID)
+	w.string(&o.InstrumentID)
+	walkSmall(w, &o.Side)
+	walkSmall(w, &o.OrdType)
+	walkSmall(w, &o.TimeInForce)
+	walkInt(w, &o.OrderQty)
+	walkBool(w, &o.HasPrice)
+	walkInt(w, &o.Price)
+	walkBool(w, &o.HasStopPx)
+	walkInt(w, &o.StopPx)
+	walkInt(w, &o.DisplayQty)
+	walkInt(w, &o.ExpireTime)
+	walkSmall(w, &o.ExecInsts)
+	walkSmall(w, &o.STP)
+	walkInt(w, &o.TrailingAmount)
+	walkSmall(w, &o.TrailingBps)
+}
+
+func walkFailure(w walker, f *CheckFailure) {
+	walkSmall(w, &f.OrdRejReason)
+	w.string(&f.Scope)
+	w.string(&f.RiskLimit)
+	w.string(&f.Value)
+}
+
+// walkReport walks what the order itself does not hold.
+func walkReport(w walker, r *ExecutionReport) {
+	w.uint(&r.Sequence)
+	w.uint(&r.PrevSequence)
+	walkInt(w, &r.TransactTime)
+	w.string(&r.ExecID)
+	walkSmall(w, &r.ExecType)
+	walkSmall(w, &r.OrdStatus)
+	walkInt(w, &r.LastQty)
+	walkInt(w, &r.LastPx)
+	walkSmall(w, &r.LastLiquidityInd)
+	walkMoney(w, &r.Commission)
+	walkSmall(w, &r.CxlRejReason)
+	walkSmall(w, &r.RejectedBy)
+	w.string(&r.Text)
+	walkSmall(w, &r.OrdRejReason)
+	walkSlice(w, &r.CheckFailures, walkFailure)
+	w.string(&r.ExecRefID)
+	w.string(&r.OrigClOrdID)
+}
+
+// completeLastReport adds what the order holds. Nothing of it changes without a report.
+func (o *Order) completeLastReport() {
+	r := &o.LastReport
+	r.NewOrder, r.OrderID, r.VenueOrderID = o.terms, o.OrderID, o.VenueOrderID
+	r.CumQty, r.LeavesQty = o.CumQty, o.LeavesQty()
+	r.StopPx, r.HasStopPx = o.stopPx()
+	if o.list != nil {
+		r.ListID, r.ContingencyType = o.list.listID, o.list.contingencyType
+	}
+	if o.instrument != nil {
+		r.CumNotional = Money{o.instrument.QuoteCurrency, o.CumNotional}
+		r.AvgPx = o.instrument.averagePrice(o.CumNotional, o.CumQty)
+	}
+}
+
+// walkOrderOf walks a reference to an order; none is 0.
+func (e *Engine) walkOrderOf(w walker, order **Order) {
+	var id uint64
+	if *order != nil {
+		id = (*order).OrderID
+	}
+	if w.uint(&id); w.reads() && id != 0 {
+		if *order = e.orders[id]; *order == nil {
+			w.fault(fmt.Errorf("order_id: unknown order %d", id))
+		}
+	}
+}
+
+// walkLists walks what the orders of the lists do not hold themselves.
+func (e *Engine) walkLists(w walker) {
+	var lists []*list
+	if !w.reads() {
+		for _, order := range byID(e.orders) {
+			if l := order.list; l != nil && order == l.first() {
+				lists = append(lists, l)
+			}
+		}
+	}
+	walkSlice(w, &lists, func(w walker, value **list) {
+		if w.reads() {
+			*value = &list{}
+		}
+		l := *value
+		w.uint(&l.sequence)
+		w.string(&l.listID)
+		walkSmall(w, &l.contingencyType)
+		walkBool(w, &l.approved)
+		walkBool(w, &l.named)
+		walkSlice(w, &l.orders, e.walkOrderOf)
+		if w.reads() && !failed(w) {
+			l.adopt(w)
+		}
+	})
+}
+
+// adopt tells the orders of a list that was read that they belong to it.
+func (l *list) adopt(w walker) {
+	if len(l.orders) == 0 {
+		w.fault(errors.New("a list has no orders"))
+		return
+	}
+	for _, order := range l.orders {
+		if order == nil || order.list != nil || order.account != l.orders[0].account {
+			w.fault(fmt.Errorf("list %d: its orders are not its own", l.sequence))
+			return
+		}
+		order.list = l
+		order.completeLastReport()
+	}
+}

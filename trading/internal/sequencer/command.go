@@ -1,0 +1,345 @@
+package sequencer
+
+import (
+	"fmt"
+	"slices"
+
+	"aetherion/trading/internal/engine"
+	"aetherion/trading/internal/gate"
+)
+
+// pending is a command that is stamped when its run is.
+type pending struct {
+	result int // index into the output
+	input  engine.Input
+	checks int // how many of the run's the gate is to decide for it
+}
+
+// name is what a command is called.
+type name struct{ account, clOrdID string }
+
+// take applies an input, or puts a command into the run that is decided with one question.
+func (s *Sequencer) take(n int, input engine.Input) error {
+	switch command := input.(type) {
+	case *engine.OrderDecision:
+		return s.takeOrder(n, command)
+	case *engine.OrderListDecision:
+		return s.takeList(n, command)
+	case *engine.ReplaceDecision:
+		return s.takeReplace(n, command)
+	case *engine.CancelOrder:
+		return s.takeCancel(n, command)
+	case *engine.MassCancelOrders:
+		return s.takeMassCancel(n, command)
+	}
+	if err := s.decideRun(); err != nil {
+		return err
+	}
+	return s.takeOther(n, input)
+}
+
+// takeOther applies what is no command. That it does not apply is an answer; that it cannot be written is not.
+func (s *Sequencer) takeOther(n int, input engine.Input) error {
+	result := &s.output.Results[n]
+	result.Sequence = s.engine.Sequence() + 1
+	err := s.apply(input)
+	if refused, ok := err.(notApplied); ok {
+		*result = Result{Err: refused.unlessNothingNew()}
+		return nil
+	}
+	return err
+}
+
+// settled brings the engine to where a command can be held against it: what the run says of the command's names
+// is decided first. It says whether the command is one that was answered before, and is answered again.
+func (s *Sequencer) settled(n int, command engine.Input, names ...name) (repeated bool, err error) {
+	for _, named := range names {
+		if _, used := s.named[named]; used {
+			if err := s.decideRun(); err != nil {
+				return false, err
+			}
+			break
+		}
+	}
+	ack, same, _ := s.engine.Known(command)
+	if same {
+		s.output.Results[n] = Result{Sequence: ack.Sequence, Ack: ack}
+	}
+	return same, nil
+}
+
+// enqueue puts a command into the run, under its names.
+func (s *Sequencer) enqueue(p pending, names ...name) {
+	s.run = append(s.run, p)
+	for _, named := range names {
+		s.named[named] = struct{}{}
+	}
+}
+
+func (s *Sequencer) takeOrder(n int, asked *engine.OrderDecision) error {
+	order := &asked.NewOrder
+	named := name{order.Account, order.ClOrdID}
+	if repeated, err := s.settled(n, asked, named); repeated || err != nil {
+		return err
+	}
+	decision := &engine.OrderDecision{NewOrder: *order, SessionID: asked.SessionID}
+	refusal := s.validate(order, asked.SessionID)
+	if before := s.engine.OrderByName(order.Account, order.ClOrdID); before != nil {
+		refusal = &engine.Refusal{OrdRejReason: engine.RejDuplicateOrder,
+			Text: fmt.Sprintf("cl_ord_id: %q is the name of order %d, which has other content", order.ClOrdID, before.OrderID)}
+	} else if _, _, used := s.engine.Known(asked); used {
+		refusal = &engine.Refusal{OrdRejReason: engine.RejDuplicateOrder, Text: fmt.Sprintf("cl_ord_id: %q was used before", order.ClOrdID)}
+	}
+	p := pending{result: n, input: decision}
+	if refusal != nil {
+		refuse(decision, refusal)
+	} else {
+		p.checks = s.check(engine.PretradeCheck{NewOrder: *order})
+	}
+	s.enqueue(p, named)
+	return nil
+}
+
+// validate adds to the engine's rules those of where an order comes from and goes to.
+func (s *Sequencer) validate(order *engine.NewOrder, sessionID string) *engine.Refusal {
+	if refusal := s.engine.ValidateAt(order, s.now); refusal != nil {
+		return refusal
+	}
+	return s.validateEnds(order, sessionID)
+}
+
+func (s *Sequencer) validateEnds(order *engine.NewOrder, sessionID string) *engine.Refusal {
+	if order.ExecInsts&engine.CancelOnDisconnect != 0 && sessionID == "" {
+		return &engine.Refusal{OrdRejReason: engine.RejInvalidField, Text: "exec_insts: CANCEL_ON_DISCONNECT needs a session, and the order came without"}
+	}
+	capabilities, connected := s.capabilities(order.InstrumentID)
+	if !connected {
+		return nil // The router says so.
+	}
+	if lack := capabilities.Lacks(order); lack != "" {
+		return &engine.Refusal{OrdRejReason: engine.RejInvalidField, Text: lack}
+	}
+	return nil
+}
+
+func refuse(decision *engine.OrderDecision, refusal *engine.Refusal) {
+	decision.OrdRejReason, decision.RejectedBy, decision.Text = refusal.OrdRejReason, engine.ByEngine, refusal.Text
+}
+
+// check adds to what the gate is asked of the run; the stamp comes later.
+func (s *Sequencer) check(checks ...engine.PretradeCheck) int {
+	for i := range checks {
+		checks[i].TransactTime = s.now
+		s.together.describe(&checks[i], s.engine)
+	}
+	s.checks = append(s.checks, checks...)
+	return len(checks)
+}
+
+func (s *Sequencer) takeList(n int, asked *engine.OrderListDecision) error {
+	list := &asked.List
+	names := []name{{list.Account, list.ListID}}
+	for i := range list.Orders {
+		names = append(names, name{list.Account, list.Orders[i].ClOrdID})
+	}
+	if repeated, err := s.settled(n, asked, names...); repeated || err != nil {
+		return err
+	}
+	decision := &engine.OrderListDecision{List: *list, SessionID: asked.SessionID}
+	p := pending{result: n, input: decision}
+	if refusals := s.validateList(list, asked.SessionID); refusals != nil {
+		decision.Decisions = make([]engine.OrderDecision, len(list.Orders))
+		for i, refusal := range refusals {
+			if refusal == nil {
+				refusal = otherOfList
+			}
+			refuse(&decision.Decisions[i], refusal)
+		}
+	} else {
+		checks := make([]engine.PretradeCheck, len(list.Orders))
+		for i := range checks {
+			checks[i].NewOrder, checks[i].ContingencyType = list.Orders[i], list.ContingencyType
+		}
+		checks[0].ListOrders = len(checks)
+		p.checks = s.check(checks...)
+	}
+	s.enqueue(p, names...)
+	return nil
+}
+
+// validateList is one answer an order, nil when all of them are valid.
+func (s *Sequencer) validateList(list *engine.NewOrderList, sessionID string) []*engine.Refusal {
+	refusals, refused := s.engine.ValidateList(list, s.now), false
+	for i := range refusals {
+		if refusals[i] == nil {
+			refusals[i] = s.validateEnds(&list.Orders[i], sessionID)
+		}
+		refused = refused || refusals[i] != nil
+	}
+	if !refused {
+		return nil
+	}
+	return refusals
+}
+
+var otherOfList = &engine.Refusal{OrdRejReason: engine.RejList, Text: "new_order_list: another order of the list was refused"}
+
+func (s *Sequencer) takeReplace(n int, asked *engine.ReplaceDecision) error {
+	replace := &asked.Replace
+	named, orig := name{replace.Account, replace.ClOrdID}, name{replace.Account, replace.OrigClOrdID}
+	if repeated, err := s.settled(n, asked, named, orig); repeated || err != nil {
+		return err
+	}
+	decision := &engine.ReplaceDecision{Replace: *replace}
+	p := pending{result: n, input: decision}
+	order, terms, refusal := s.engine.ValidateReplace(replace)
+	if refusal == nil {
+		if capabilities, connected := s.capabilities(terms.InstrumentID); connected && !capabilities.Replace && !order.Held() {
+			refusal = &engine.ReplaceRefusal{CxlRejReason: engine.CxlRefused, Text: "replace_order: the venue replaces no orders"}
+		}
+	}
+	if refusal != nil {
+		refuseReplace(decision, refusal)
+	} else {
+		p.checks = s.check(engine.PretradeCheck{OrderID: order.OrderID, NewOrder: terms, Replaces: true, CumQty: order.CumQty})
+	}
+	s.enqueue(p, named)
+	return nil
+}
+
+func refuseReplace(decision *engine.ReplaceDecision, refusal *engine.ReplaceRefusal) {
+	*decision = engine.ReplaceDecision{Replace: decision.Replace, OrdRejReason: refusal.OrdRejReason, CxlRejReason: refusal.CxlRejReason,
+		RejectedBy: engine.ByEngine, Text: refusal.Text}
+}
+
+func (s *Sequencer) takeCancel(n int, cancel *engine.CancelOrder) error {
+	named := name{cancel.Account, cancel.ClOrdID}
+	if repeated, err := s.settled(n, cancel, named); repeated || err != nil {
+		return err
+	}
+	s.enqueue(pending{result: n, input: cancel}, named)
+	return nil
+}
+
+func (s *Sequencer) takeMassCancel(n int, mass *engine.MassCancelOrders) error {
+	if err := s.decideRun(); err != nil {
+		return err
+	}
+	if repeated, err := s.settled(n, mass); repeated || err != nil {
+		return err
+	}
+	return s.applyCommand(pending{result: n, input: mass})
+}
+
+// decideRun stamps the run, asks the gate about its orders with one question, and applies it.
+func (s *Sequencer) decideRun() error {
+	if len(s.run) == 0 {
+		return nil
+	}
+	s.output.Routes = slices.Grow(s.output.Routes, len(s.run))
+	decisions := s.ask()
+	for _, p := range s.run {
+		s.decide(p, decisions[:p.checks])
+		decisions = decisions[p.checks:]
+		if err := s.applyCommand(p); err != nil {
+			return err
+		}
+	}
+	s.endRun()
+	return nil
+}
+
+func (s *Sequencer) endRun() {
+	clear(s.run)
+	s.run = s.run[:0]
+	clear(s.named)
+}
+
+// ask stamps the run's checks and puts them as one question. The gate keeps them.
+func (s *Sequencer) ask() []gate.Decision {
+	rest, sequence := s.checks, s.engine.Sequence()
+	for i := range s.run {
+		sequence++
+		for index := range rest[:s.run[i].checks] {
+			check := &rest[index]
+			if check.Sequence = sequence; !check.Replaces {
+				check.OrderID = engine.OrderID(sequence, index)
+			}
+		}
+		rest = rest[s.run[i].checks:]
+	}
+	checks := s.checks
+	if s.checks = nil; len(checks) == 0 {
+		return nil
+	}
+	return s.gate.Ask(checks)
+}
+
+// decide takes over the gate's decisions on a command whose sequence comes next.
+func (s *Sequencer) decide(p pending, decisions []gate.Decision) {
+	if len(decisions) == 0 {
+		return
+	}
+	approved := true
+	for i := range decisions {
+		approved = approved && decisions[i].OrderDecision.Approved
+	}
+	switch command := p.input.(type) {
+	case *engine.OrderDecision:
+		asked, session := command.NewOrder, command.SessionID
+		*command = decisions[0].OrderDecision
+		command.NewOrder, command.SessionID = asked, session
+	case *engine.OrderListDecision:
+		decideList(command, approved, decisions)
+	case *engine.ReplaceDecision:
+		approved = s.decideReplace(command, &decisions[0].OrderDecision)
+	}
+	if s.approvals == nil {
+		s.approvals = map[uint64]gate.Approved{}
+	}
+	for i := range decisions {
+		if approved {
+			s.approvals[decisions[i].Approved.OrderID()] = decisions[i].Approved
+		}
+	}
+}
+
+func decideList(list *engine.OrderListDecision, approved bool, decisions []gate.Decision) {
+	if list.Approved = approved; approved {
+		return
+	}
+	list.Decisions = make([]engine.OrderDecision, len(decisions))
+	for i := range decisions {
+		own := &list.Decisions[i]
+		if *own = decisions[i].OrderDecision; own.Approved {
+			own.Approved = false
+			refuse(own, otherOfList)
+			own.RejectedBy = engine.ByRisk
+		}
+		own.NewOrder = engine.NewOrder{}
+	}
+}
+
+// decideReplace says whether the replace may go. Since it was put into the run an earlier command of the run may
+// have changed its order.
+func (s *Sequencer) decideReplace(replace *engine.ReplaceDecision, decision *engine.OrderDecision) bool {
+	if _, _, refusal := s.engine.ValidateReplace(&replace.Replace); refusal != nil {
+		refuseReplace(replace, refusal)
+		return false
+	}
+	if replace.Approved = decision.Approved; replace.Approved {
+		return true
+	}
+	replace.OrdRejReason, replace.CxlRejReason, replace.RejectedBy = decision.OrdRejReason, engine.CxlRefused, decision.RejectedBy
+	replace.Text, replace.CheckFailures = decision.Text, decision.CheckFailures
+	return false
+}
+
+func (s *Sequencer) applyCommand(p pending) error {
+	sequence := s.engine.Sequence() + 1
+	if err := s.apply(p.input); err != nil {
+		return fmt.Errorf("sequence %d: %w", sequence, err)
+	}
+	s.output.Results[p.result] = Result{Sequence: sequence, Ack: s.effects.Ack}
+	return nil
+}

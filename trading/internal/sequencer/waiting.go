@@ -1,0 +1,107 @@
+package sequencer
+
+import (
+	"maps"
+	"slices"
+
+	"aetherion/trading/internal/engine"
+	"aetherion/trading/internal/market"
+)
+
+// waiting are the orders that wait for the market, by instrument.
+type waiting struct {
+	orders map[string][]watch
+	finest map[string]int // of the rows of an instrument that were seen
+}
+
+type watch struct {
+	engine.Watch
+	told bool // that it was triggered
+}
+
+func newWaiting() waiting { return waiting{orders: map[string][]watch{}, finest: map[string]int{}} }
+
+func (w *waiting) clone() waiting {
+	c := waiting{orders: make(map[string][]watch, len(w.orders)), finest: maps.Clone(w.finest)}
+	for id, orders := range w.orders {
+		c.orders[id] = slices.Clone(orders)
+	}
+	return c
+}
+
+// set takes over what the engine says. It may not have heard yet what was told it last: of an order that is the
+// same, a trigger is not told again, and the better watermark stays.
+func (w *waiting) set(orders []engine.Watch) {
+	before := map[uint64]watch{}
+	for _, watched := range w.orders {
+		for _, o := range watched {
+			before[o.OrderID] = o
+		}
+	}
+	w.orders = map[string][]watch{}
+	for _, o := range orders {
+		next := watch{Watch: o}
+		if was, known := before[o.OrderID]; known {
+			if was.Trailing != nil && was.HasStopPx {
+				next.Follow(was.Watermark)
+			}
+			next.told = was.told && was.StopPx == next.StopPx
+		}
+		w.orders[o.InstrumentID] = append(w.orders[o.InstrumentID], next)
+	}
+}
+
+// observe gives what the engine is to hear of a row.
+func (w *waiting) observe(instrumentID string, row *market.Row) []engine.Input {
+	rank := slices.Index([]market.Kind{market.Bar, market.Quote, market.Trade}, row.Kind)
+	if rank < w.finest[instrumentID] {
+		return nil
+	}
+	w.finest[instrumentID] = rank
+	var inputs []engine.Input
+	orders := w.orders[instrumentID]
+	for i := range orders {
+		o := &orders[i]
+		worst, best, there := seenBy(row, o.Side)
+		// Of a bar that had begun it is not known what came after the order.
+		if !there || o.told || row.Kind == market.Bar && row.OpenTime < o.Since {
+			continue
+		}
+		if o.Reached(worst) {
+			o.told = true
+			inputs = append(inputs, &engine.Triggered{OrderID: o.OrderID, MDSequence: uint64(row.MdSequence), Price: o.reachedAt(row, worst)})
+			continue
+		}
+		if o.Follow(best) {
+			inputs = append(inputs, &engine.Watermark{OrderID: o.OrderID, Price: best})
+		}
+	}
+	return inputs
+}
+
+// seenBy is the worst and the best price of a row for the position that an order of a side protects.
+func seenBy(row *market.Row, side engine.Side) (worst, best int64, there bool) {
+	sells := side == engine.Sell
+	switch {
+	case row.Kind == market.Trade:
+		return row.TradePx, row.TradePx, true
+	case row.Kind == market.Quote && sells:
+		return row.BidPx, row.BidPx, row.HasBid
+	case row.Kind == market.Quote:
+		return row.AskPx, row.AskPx, row.HasAsk
+	case sells:
+		return row.LowPx, row.HighPx, true
+	}
+	return row.HighPx, row.LowPx, true
+}
+
+// reachedAt is the price at which a row reached the trigger: within a bar the trigger, unless it opened beyond.
+func (w *watch) reachedAt(row *market.Row, worst int64) int64 {
+	switch {
+	case row.Kind != market.Bar:
+		return worst
+	case w.Side == engine.Sell:
+		return min(w.StopPx, row.OpenPx)
+	}
+	return max(w.StopPx, row.OpenPx)
+}
