@@ -25,22 +25,27 @@ type Order struct {
 	instrument    *instrument // nil for an order refused because of it
 	session       string      // that sent it
 	closed        OrdStatus   // 0 while it works
+	ended         OrdStatus   // how the venue or we ended it, also when it is filled
 	closedAt      int64
+	sent          bool // to the venue, or about to be
 	acknowledged  bool // by the venue
+	inDoubt       bool // whether the venue has it
 	pendingCancel bool
-	expires       bool       // its time is over: the cancel that is on its way ends it as expired
-	held          bool       // by us: it waits for its trigger, or for another order of its list
-	waits         bool       // for another order of its list
-	triggered     bool       // what it waited for in the market has come
-	change        *change    // that is on its way to the venue
-	wantQty       int64      // that its list or the position leaves it; 0: its own
-	marked        bool       // a trailing stop has seen a price
-	watermark     int64      // the best that it saw
-	list          *list      // nil: none
-	came          int64      // when it did
-	armed         int64      // since when it waits for its trigger, as that stands
-	names         []string   // its own, and those of requests that concerned it
-	execs         []execName // of its fills
+	expires       bool     // its time is over: the cancel that is on its way ends it as expired
+	held          bool     // by us: it waits for its trigger, or for another order of its list
+	waits         bool     // for another order of its list
+	triggered     bool     // what it waited for in the market has come
+	change        *change  // that is on its way to the venue
+	wantQty       int64    // that its list or the position leaves it; 0: its own
+	marked        bool     // a trailing stop has seen a price
+	watermark     int64    // the best that it saw
+	list          *list    // nil: none
+	came          int64    // when it did
+	armed         int64    // since when it waits for its trigger, as that stands
+	names         []string // its own, and those of requests that concerned it
+	holdPx        int64    // the mark that it counted at when it came
+	fills         []fill
+	revisions     []revision
 	forgotten     bool
 }
 
@@ -64,6 +69,8 @@ func (o *Order) OrdStatus() OrdStatus {
 		return StatusPendingReplace
 	case o.held:
 		return StatusSuspended
+	case o.inDoubt:
+		return StatusInDoubt
 	case o.CumQty > 0:
 		return StatusPartiallyFilled
 	case o.acknowledged:
@@ -83,7 +90,7 @@ func (o *Order) LeavesQty() int64 {
 // Outcome is the answer to the command that brought the order, also when it comes again.
 func (o *Order) Outcome() CommandAck {
 	ack := CommandAck{
-		Account: o.NewOrder.Account, ClOrdID: o.NewOrder.ClOrdID, Sequence: sequenceOf(o.OrderID), OrderID: o.OrderID,
+		Account: o.NewOrder.Account, ClOrdID: o.NewOrder.ClOrdID, Sequence: SequenceOf(o.OrderID), OrderID: o.OrderID,
 		OrdStatus: o.OrdStatus(), ExecType: ExecPendingNew,
 	}
 	switch {
@@ -122,7 +129,8 @@ const indexShift = 56
 // OrderID is the id of an order by the event that brought it.
 func OrderID(sequence uint64, index int) uint64 { return sequence + uint64(index)<<indexShift }
 
-func sequenceOf(orderID uint64) uint64 { return orderID & (1<<indexShift - 1) }
+// SequenceOf is the sequence of the event that brought an order.
+func SequenceOf(orderID uint64) uint64 { return orderID & (1<<indexShift - 1) }
 
 // orderKey sorts ids as the orders came: by sequence, and in a list by index.
 func orderKey(orderID uint64) uint64 { return bits.RotateLeft64(orderID, 64-indexShift) }
@@ -191,6 +199,7 @@ func (e *Engine) newOrder(event *Event, id uint64, asked *NewOrder, session stri
 func (e *Engine) admit(event *Event, order *Order, effects *Effects) {
 	order.waits = order.list.holds(order)
 	order.held = order.waits || order.NewOrder.hasTrigger()
+	order.holdPx, _ = e.valuationPx(order.instrument, order.terms)
 	if e.index(order); order.held {
 		effects.report(event, order, ExecutionReport{ExecType: ExecSuspended})
 		return
@@ -232,7 +241,9 @@ func (e *Engine) refuseOrder(event *Event, order *Order, decision *OrderDecision
 // close ends an order. Its report and what follows for others, afterClose, are the caller's.
 func (e *Engine) close(event *Event, order *Order, status OrdStatus) {
 	delete(e.open, order.OrderID)
-	order.closed, order.closedAt = status, event.TransactTime
+	if order.closed, order.closedAt = status, event.TransactTime; status != StatusFilled {
+		order.ended = status
+	}
 	order.wantQty = 0
 	e.unhold(order)
 	delete(order.account.reduceOnly, order.OrderID)
@@ -247,6 +258,7 @@ func (o *Order) restate(change func(*NewOrder)) {
 }
 
 func (e *Effects) route(kind RouteKind, order *Order) {
+	order.sent = true
 	e.Routes = append(e.Routes, Route{Kind: kind, OrderID: order.OrderID, NewOrder: order.terms, VenueOrderID: order.VenueOrderID})
 }
 

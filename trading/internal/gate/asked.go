@@ -41,7 +41,7 @@ func (a *Asked) decide(i int, answer engine.OrderDecision) (blocked bool) {
 	case blocked:
 		a.set(i, Decision{OrderDecision: refusal(check, engine.RejGatewayBlock, a.blocks[i])})
 	case answer.Approved:
-		a.set(i, Decision{answer, Approved{orderID: check.Sequence, newOrder: check.NewOrder}})
+		a.set(i, Decision{answer, Approved{orderID: check.OrderID, newOrder: check.NewOrder}})
 	default:
 		a.set(i, Decision{OrderDecision: answer})
 	}

@@ -89,10 +89,10 @@ func TestMisbehaviourFailsClosedAndTradingResumes(t *testing.T) {
 		{"answers half", 50 * time.Millisecond, wrong(func(r *response) { r.Decisions = r.Decisions[:1] }),
 			[]string{"approved", "RISK_UNAVAILABLE"}, "no answer within 50ms"},
 		{"answers too many", patient, wrong(func(r *response) { r.Decisions = append(r.Decisions, r.Decisions[0]) }), refused, "3 decisions, 2 were asked for"},
-		{"wrong sequence", patient, wrong(func(r *response) { r.Decisions[1].Sequence++ }), refused, "sequence and order_id must be 2, got 3 and 2"},
-		{"unknown order", patient, wrong(func(r *response) { r.Decisions[0].OrderId = 99 }), refused, "sequence and order_id must be 1, got 1 and 99"},
-		{"out of order", patient, wrong(func(r *response) { slices.Reverse(r.Decisions) }), refused, "must be 1, got 2 and 2"},
-		{"missing decision", patient, wrong(func(r *response) { r.Decisions[0] = nil }), refused, "must be 1, got 0 and 0"},
+		{"wrong sequence", patient, wrong(func(r *response) { r.Decisions[1].Sequence++ }), refused, "sequence and order_id must be 2 and 2, got 3 and 2"},
+		{"unknown order", patient, wrong(func(r *response) { r.Decisions[0].OrderId = 99 }), refused, "sequence and order_id must be 1 and 1, got 1 and 99"},
+		{"out of order", patient, wrong(func(r *response) { slices.Reverse(r.Decisions) }), refused, "must be 1 and 1, got 2 and 2"},
+		{"missing decision", patient, wrong(func(r *response) { r.Decisions[0] = nil }), refused, "must be 1 and 1, got 0 and 0"},
 		{"refused without reason", patient, wrong(func(r *response) { r.Decisions[0].Approved = false }), refused, "refused without a reason"},
 		{"approved with failures", patient, wrong(func(r *response) {
 			r.Decisions[0].CheckFailures = []*aetherionv1.CheckFailure{{OrdRejReason: 7}}

@@ -15,7 +15,7 @@ func checkMessage(check *engine.PretradeCheck) *aetherionv1.PretradeEvent {
 		Sequence:       check.Sequence,
 		TransactTimeNs: check.TransactTime,
 		Event: &aetherionv1.PretradeEvent_Check{Check: &aetherionv1.PretradeCheck{
-			OrderId:  check.Sequence,
+			OrderId:  check.OrderID,
 			NewOrder: contract.EncodeNewOrder(&check.NewOrder),
 		}},
 	}
@@ -100,10 +100,9 @@ func markMessage(m *engine.Mark) *aetherionv1.Mark {
 
 // decisionOf reads the answer to check. What does not answer it, or contradicts itself, is an error.
 func decisionOf(m *aetherionv1.PretradeDecision, check *engine.PretradeCheck) (engine.OrderDecision, error) {
-	// An order's id is the sequence of its event, but the Risk Service is told both and must return both.
-	if m.GetSequence() != check.Sequence || m.GetOrderId() != check.Sequence {
-		return engine.OrderDecision{}, fmt.Errorf("sequence and order_id must be %d, got %d and %d",
-			check.Sequence, m.GetSequence(), m.GetOrderId())
+	if m.GetSequence() != check.Sequence || m.GetOrderId() != check.OrderID {
+		return engine.OrderDecision{}, fmt.Errorf("sequence and order_id must be %d and %d, got %d and %d",
+			check.Sequence, check.OrderID, m.GetSequence(), m.GetOrderId())
 	}
 	failures := m.GetCheckFailures()
 	if m.GetApproved() {

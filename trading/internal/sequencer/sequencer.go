@@ -70,6 +70,7 @@ type Sequencer struct {
 	effects   engine.Effects
 	encoded   [][]byte
 	first     uint64
+	stamped   uint64 // sequence of the last event
 	approvals map[uint64]gate.Approved
 	together  together // the orders of the request whose inputs are taken
 	run       []pending
@@ -265,6 +266,7 @@ func (n notApplied) unlessNothingNew() error {
 // apply stamps an input, applies it, tells the gate and keeps the event for the journal.
 func (s *Sequencer) apply(input engine.Input) error {
 	event := engine.Event{Sequence: s.engine.Sequence() + 1, TransactTime: s.now, Input: input}
+	s.stamped = event.Sequence
 	s.effects.Reset()
 	if err := s.engine.Apply(event, &s.effects); err != nil {
 		return notApplied{err}
@@ -300,12 +302,12 @@ func (s *Sequencer) route(r *engine.Route) router.Route {
 	return route
 }
 
-// approval is the one that was just made, or that of an order which has waited with the engine or is changed
-// by it.
+// approval is the one that the event which is applied came with, or that of an order which has waited with the
+// engine or is changed by it.
 func (s *Sequencer) approval(r *engine.Route) gate.Approved {
-	if approved, fresh := s.approvals[r.OrderID]; fresh {
-		delete(s.approvals, r.OrderID)
-		return approved
+	approved, fresh := s.approvals[r.OrderID]
+	if delete(s.approvals, r.OrderID); fresh || r.Kind == engine.RouteNew && engine.SequenceOf(r.OrderID) == s.stamped {
+		return approved // the zero value, which approves nothing, when the gate made none
 	}
 	return gate.Held(s.engine.Order(r.OrderID), r.NewOrder)
 }
