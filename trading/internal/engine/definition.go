@@ -12,6 +12,7 @@ type instrument struct {
 	toAttos    uint64 // price * qty * multiplier * toAttos is in 10^-18
 	markPx     int64
 	hasMark    bool
+	markTime   int64 // when it was journaled
 }
 
 func (e *Engine) applyInstrument(event *Event, definition *Instrument, effects *Effects) error {
@@ -30,7 +31,7 @@ func (e *Engine) applyInstrument(event *Event, definition *Instrument, effects *
 			return err
 		}
 		// In place: orders and positions point to it.
-		next.markPx, next.hasMark = current.markPx, current.hasMark
+		next.markPx, next.hasMark, next.markTime = current.markPx, current.hasMark, current.markTime
 		*current = *next
 	}
 	effects.tell(event, PretradeEvent{Instrument: definition})

@@ -18,9 +18,13 @@ type Engine struct {
 	instruments map[string]*instrument
 	accounts    map[string]*account
 	orders      map[uint64]*Order
-	execs       map[execName]struct{}
+	execs       map[execName]*Order
 	limits      RiskLimits
-	forgettable []forgettable // in the order of their time
+	fx          rates
+	model       *PretradeModel       // nil: none
+	states      []TradingStateChange // other than ACTIVE, by scope
+	kills       []KillSwitchChange   // that are engaged, by scope
+	forgettable []forgettable        // in the order of their time
 
 	// What follows from the orders.
 	open        map[uint64]*Order // orders that still work
@@ -86,7 +90,8 @@ func New() *Engine {
 		instruments: map[string]*instrument{},
 		accounts:    map[string]*account{},
 		orders:      map[uint64]*Order{},
-		execs:       map[execName]struct{}{},
+		execs:       map[execName]*Order{},
+		fx:          rates{},
 		open:        map[uint64]*Order{},
 		held:        map[uint64]*Order{},
 	}
@@ -148,6 +153,23 @@ func (e *Engine) applyOrderEvent(event *Event, effects *Effects) error {
 		return e.applyWatermark(input)
 	case *Timer:
 		return e.applyTimer(event, effects)
+	case *OrderInDoubt:
+		return e.applyInDoubt(event, input, effects)
+	}
+	return e.applyControl(event, effects)
+}
+
+// applyControl takes what binds orders and values them.
+func (e *Engine) applyControl(event *Event, effects *Effects) error {
+	switch input := event.Input.(type) {
+	case *TradingStateChange:
+		return e.applyTradingState(event, input, effects)
+	case *KillSwitchChange:
+		return e.applyKillSwitch(event, input, effects)
+	case *FxRates:
+		return e.applyFxRates(event, input, effects)
+	case *PretradeModel:
+		return e.applyModel(event, input, effects)
 	}
 	return fmt.Errorf("input: unknown type %T", event.Input)
 }
@@ -160,7 +182,7 @@ func (e *Engine) applyMark(event *Event, mark *Mark, effects *Effects) error {
 	if err := instrument.checkPrice("mark_px", mark.MarkPx); err != nil {
 		return err
 	}
-	instrument.markPx, instrument.hasMark = mark.MarkPx, true
+	instrument.markPx, instrument.hasMark, instrument.markTime = mark.MarkPx, true, event.TransactTime
 	effects.tell(event, PretradeEvent{Mark: mark})
 	return nil
 }

@@ -22,6 +22,7 @@ type world struct {
 	engine  *Engine
 	effects Effects // of the last event
 	execs   int
+	passed  int64 // before the next event
 }
 
 func newWorld(t *testing.T, definition Instrument) *world {
@@ -42,8 +43,13 @@ func usd(t *testing.T, units int64) Money {
 
 func (w *world) try(input Input) error {
 	w.effects = Effects{}
-	return w.engine.Apply(Event{Sequence: w.engine.Sequence() + 1, TransactTime: w.engine.Now() + 1, Input: input}, &w.effects)
+	passed := w.passed
+	w.passed = 0
+	return w.engine.Apply(Event{Sequence: w.engine.Sequence() + 1, TransactTime: w.engine.Now() + 1 + passed, Input: input}, &w.effects)
 }
+
+// later lets time pass before the next event.
+func (w *world) later(ns int64) { w.passed = ns }
 
 func (w *world) must(input Input) {
 	w.t.Helper()
@@ -82,7 +88,7 @@ func (w *world) check(id uint64, want string) {
 	}
 }
 
-var statusNames = []string{"?", "PENDING_NEW", "NEW", "PARTIALLY_FILLED", "FILLED", "CANCELED", "REJECTED", "EXPIRED", "PENDING_CANCEL"}
+var statusNames = []string{"?", "PENDING_NEW", "NEW", "PARTIALLY_FILLED", "FILLED", "CANCELED", "REJECTED", "EXPIRED", "PENDING_CANCEL", "PENDING_REPLACE", "SUSPENDED", "IN_DOUBT"}
 
 func TestOrderLifeCycle(t *testing.T) {
 	w := newWorld(t, stock("ACME.X"))

@@ -158,9 +158,7 @@ func (e *Engine) forgetOrders(order *Order) {
 		for _, name := range o.names {
 			delete(o.account.names, name)
 		}
-		for _, exec := range o.execs {
-			delete(e.execs, exec)
-		}
+		e.forgetExecutions(o)
 		delete(e.orders, o.OrderID)
 		o.account.drop(o)
 	}

@@ -124,19 +124,14 @@ type PretradeHold struct {
 	TransactTime    int64 // when the order came
 }
 
-// hold is what the order keeps reserved.
+// hold is what the order keeps reserved. While a change is on its way that is the larger of both quantities.
 func (o *Order) hold() PretradeHold {
 	h := PretradeHold{
 		OrderID: o.OrderID, Account: o.terms.Account, InstrumentID: o.terms.InstrumentID, Side: o.terms.Side, LeavesQty: o.LeavesQty(),
-		StrategyID: o.terms.StrategyID, IsLimit: o.terms.limited(), TransactTime: o.came,
+		StrategyID: o.terms.StrategyID, IsLimit: o.terms.limited(), TransactTime: o.came, Price: o.holdPx,
 	}
-	switch stopPx, has := o.stopPx(); {
-	case h.IsLimit:
-		h.Price = o.terms.Price
-	case has:
-		h.Price = stopPx
-	default:
-		h.Price = o.instrument.markPx
+	if o.change != nil {
+		h.LeavesQty = max(h.LeavesQty, o.change.terms.OrderQty-o.CumQty)
 	}
 	if o.list != nil {
 		h.ListOrderID, h.ContingencyType = o.list.first().OrderID, o.list.contingencyType
@@ -144,8 +139,7 @@ func (o *Order) hold() PretradeHold {
 	return h
 }
 
-// tellHold tells the gate what an order keeps reserved from now on; nothing, once it is closed. While a change
-// is on its way that is the larger of both.
+// tellHold tells the gate what an order keeps reserved from now on; nothing, once it is closed.
 func (e *Effects) tellHold(event *Event, order *Order) {
 	switch {
 	case order == nil:
@@ -153,9 +147,6 @@ func (e *Effects) tellHold(event *Event, order *Order) {
 		e.tell(event, PretradeEvent{Release: &PretradeRelease{OrderID: order.OrderID}})
 	default:
 		hold := order.hold()
-		if order.change != nil {
-			hold.LeavesQty = max(hold.LeavesQty, order.change.terms.OrderQty-order.CumQty)
-		}
 		e.tell(event, PretradeEvent{Restated: &hold})
 	}
 }

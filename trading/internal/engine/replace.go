@@ -140,14 +140,8 @@ func (e *Engine) applyReplaced(event *Event, order *Order, report *VenueReport, 
 		terms.Price = report.Price
 	}
 	order.terms = &terms
-	order.nameAtVenue(report)
-	order.acknowledged = true
-	switch done := order.CumQty >= terms.OrderQty; {
-	case order.closed == StatusFilled && !done:
-		e.reopen(order)
-	case order.Open() && done:
-		e.close(event, order, StatusFilled)
-	}
+	order.heard(report)
+	e.settle(event, order)
 	effects.tellHold(event, order)
 	effects.report(event, order, r)
 	e.sendWanted(event, order, effects)
@@ -168,10 +162,4 @@ func (e *Engine) applyReplaceRejected(event *Event, order *Order, report *VenueR
 		return
 	}
 	e.sendWanted(event, order, effects)
-}
-
-// reopen lets a closed order work again.
-func (e *Engine) reopen(order *Order) {
-	order.closed, order.closedAt = 0, 0
-	e.index(order)
 }

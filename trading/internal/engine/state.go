@@ -9,7 +9,7 @@ import (
 )
 
 // stateVersion changes when the same state is written in other bytes.
-const stateVersion = 2
+const stateVersion = 3
 
 // StateHash is SHA-256 over the whole state as WriteState writes it. Two engines with the same hash
 // answer every further event alike.
@@ -49,10 +49,14 @@ func (e *Engine) walk(w walker) {
 	w.uint(&e.sequence)
 	walkInt(w, &e.now)
 	walkLimits(w, &e.limits)
+	walkRates(w, e.fx)
+	walkOptional(w, &e.model, walkModel)
 	walkMap(w, e.instruments, walkString, walkInstrument)
 	walkMap(w, e.accounts, walkString, e.walkAccount)
 	walkMap(w, e.orders, walkUint, e.walkOrder)
 	e.walkLists(w)
+	walkSlice(w, &e.states, walkTradingState)
+	walkSlice(w, &e.kills, walkKillSwitch)
 	for _, name := range sortedKeys(e.accounts) {
 		walkMap(w, e.accounts[name].names, walkString, e.walkNamed)
 	}
@@ -166,6 +170,7 @@ func walkInstrument(w walker, value **instrument) {
 	})
 	walkBool(w, &i.hasMark)
 	walkInt(w, &i.markPx)
+	walkInt(w, &i.markTime)
 	if !w.reads() || failed(w) {
 		return
 	}
@@ -175,7 +180,7 @@ func walkInstrument(w walker, value **instrument) {
 		w.fault(err)
 		return
 	}
-	complete.markPx, complete.hasMark = i.markPx, i.hasMark
+	complete.markPx, complete.hasMark, complete.markTime = i.markPx, i.hasMark, i.markTime
 	*value = complete
 }
 
@@ -190,21 +195,6 @@ func (e *Engine) walkAccount(w walker, value **account) {
 	w.uint(&a.lastReport)
 	walkMap(w, a.cash, walkString, walkAmount)
 	walkMap(w, a.positions, walkString, e.walkPosition)
-}
-
-func (e *Engine) walkPosition(w walker, value **position) {
-	if w.reads() {
-		*value = &position{}
-	}
-	p := *value
-	e.walkInstrumentOf(w, &p.instrument)
-	walkInt(w, &p.netQty)
-	walkAmount(w, &p.cost)
-	walkAmount(w, &p.realized)
-	walkAmount(w, &p.fees)
-	if w.reads() && p.instrument == nil {
-		w.fault(fmt.Errorf("a position has no instrument"))
-	}
 }
 
 // walkInstrumentOf walks a reference to a definition; none is the empty id.

@@ -26,13 +26,16 @@ func (e *Engine) walkOrder(w walker, value **Order) {
 	walkSlice(w, &o.CheckFailures, walkFailure)
 	walkSmall(w, &o.closed)
 	walkInt(w, &o.closedAt)
-	for _, flag := range []*bool{&o.acknowledged, &o.pendingCancel, &o.expires, &o.held, &o.waits, &o.triggered, &o.marked} {
+	walkSmall(w, &o.ended)
+	for _, flag := range []*bool{&o.sent, &o.inDoubt, &o.acknowledged, &o.pendingCancel, &o.expires, &o.held, &o.waits, &o.triggered, &o.marked} {
 		walkBool(w, flag)
 	}
 	walkInt(w, &o.watermark)
 	walkInt(w, &o.wantQty)
 	walkOptional(w, &o.change, walkChange)
-	walkSlice(w, &o.execs, walkExec)
+	walkInt(w, &o.holdPx)
+	walkSlice(w, &o.fills, walkFill)
+	walkSlice(w, &o.revisions, walkRevision)
 	walkReport(w, &o.LastReport)
 	if w.reads() && !failed(w) {
 		e.completeOrder(w, o)
@@ -49,9 +52,7 @@ func (e *Engine) completeOrder(w walker, o *Order) {
 		w.fault(fmt.Errorf("instrument_id: the open order %d has none", o.OrderID))
 		return
 	}
-	for _, exec := range o.execs {
-		e.execs[exec] = struct{}{}
-	}
+	e.indexExecutions(o)
 	o.completeLastReport()
 }
 
@@ -77,11 +78,6 @@ func walkChange(w walker, c *change) {
 	walkNewOrder(w, c.terms)
 	walkBool(w, &c.byName)
 	w.string(&c.request)
-}
-
-func walkExec(w walker, exec *execName) {
-	w.string(&exec.venue)
-	w.string(&exec.execID)
 }
 
 func walkNewOrder(w walker, o *NewOrder) {

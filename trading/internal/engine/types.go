@@ -249,8 +249,10 @@ type TradingSession struct {
 func (i *Instrument) Equal(other *Instrument) bool { return reflect.DeepEqual(i, other) }
 
 // Venue is the part of the id after the last point.
-func (i *Instrument) Venue() string {
-	return i.InstrumentID[strings.LastIndexByte(i.InstrumentID, '.')+1:]
+func (i *Instrument) Venue() string { return venueOf(i.InstrumentID) }
+
+func venueOf(instrumentID string) string {
+	return instrumentID[strings.LastIndexByte(instrumentID, '.')+1:]
 }
 
 // NewOrder asks for an order.
@@ -629,6 +631,7 @@ type Position struct {
 	MarkPx        int64 // meant when HasMark
 	HasMark       bool
 	AvgPx         float64 // for display: Cost is exact
+	StrategyID    string  // of whom; empty: the account, or among those of strategies what none moved
 }
 
 // AccountState is an account as the engine holds it after one event.
@@ -638,7 +641,9 @@ type AccountState struct {
 	TransactTime int64
 	BaseCurrency string
 	Balances     []Money    // sorted by currency
-	Positions    []Position // sorted by instrument id
-	Equity       Money      // meant when HasEquity
-	HasEquity    bool       // false when an open position has no mark, or a currency no rate
+	Positions    []Position // netted over the strategies, sorted by instrument id
+	// StrategyPositions are the parts of the strategies in them, sorted by instrument id and strategy.
+	StrategyPositions []Position
+	Equity            Money // meant when HasEquity
+	HasEquity         bool  // false when an open position has no mark, or a currency no rate
 }

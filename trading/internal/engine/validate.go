@@ -22,6 +22,9 @@ func (e *Engine) validate(order *NewOrder, now int64, waits bool) *Refusal {
 	if refusal := validateFields(order, now); refusal != nil {
 		return refusal
 	}
+	if refusal := e.latched(order); refusal != nil {
+		return refusal
+	}
 	account := e.accounts[order.Account]
 	if account == nil || !account.opened {
 		return refuse(RejUnknownAccount, "account: unknown account %q", order.Account)

@@ -1,146 +1,136 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
-	"math"
 )
 
+// ErrUnknownOrder says that a venue speaks of an order that the engine does not know, or no longer knows. It
+// is for a person to look at, and no reason to stop.
+var ErrUnknownOrder = errors.New("unknown order")
+
+// applyVenueReport takes what a venue says of an order. Where the order is follows from what was said, and
+// not from when: the reports of an order may come in any order, and more than once.
 func (e *Engine) applyVenueReport(event *Event, report *VenueReport, effects *Effects) error {
 	order := e.orders[report.OrderID]
 	if order == nil {
-		return fmt.Errorf("order_id: unknown order %d", report.OrderID)
+		return fmt.Errorf("order_id: %w %d", ErrUnknownOrder, report.OrderID)
 	}
-	if order.RejectedBy == ByEngine || order.RejectedBy == ByRisk {
-		return fmt.Errorf("order_id: order %d was refused and never sent", report.OrderID)
-	}
-	if order.held {
-		return fmt.Errorf("order_id: order %d waits with us and was not sent", report.OrderID)
+	if !order.sent {
+		return fmt.Errorf("order_id: order %d was never sent", report.OrderID)
 	}
 	if venue := order.instrument.Venue(); report.Venue != venue {
 		return fmt.Errorf("venue: order %d is at %q, got %q", report.OrderID, venue, report.Venue)
 	}
-	if report.ExecType == ExecTrade {
-		return e.applyFill(event, order, report, effects)
-	}
-	return e.applyStatus(event, order, report, effects)
-}
-
-// applyStatus takes a report that moves no quantity.
-func (e *Engine) applyStatus(event *Event, order *Order, report *VenueReport, effects *Effects) error {
-	news := order.Open()
 	switch report.ExecType {
+	case ExecTrade:
+		return e.applyTrade(event, order, report, effects)
+	case ExecTradeCancel, ExecTradeCorrect:
+		return e.applyRevision(event, order, report, effects)
 	case ExecNew:
-		news = news && !order.acknowledged
+		return e.applyNews(event, order, report, &order.acknowledged, effects)
+	case ExecTriggered:
+		return e.applyNews(event, order, report, &order.triggered, effects)
 	case ExecReplaced, ExecRestated:
 		return e.applyReplaced(event, order, report, effects)
-	case ExecCancelRejected: // Also of an order that closed while the cancel was on its way.
-		// A replace goes out before a cancel, never after it: so its refusal comes first.
-		if order.change != nil {
-			e.applyReplaceRejected(event, order, report, effects)
-			return nil
-		}
-		news = order.pendingCancel
-	case ExecCanceled, ExecExpired, ExecRejected:
-	default:
-		return fmt.Errorf("exec_type: a venue does not say %d", report.ExecType)
+	case ExecCancelRejected:
+		return e.applyCancelRejected(event, order, report, effects)
+	case ExecCanceled:
+		return e.applyEnd(event, order, report, StatusCanceled, effects)
+	case ExecExpired:
+		return e.applyEnd(event, order, report, StatusExpired, effects)
+	case ExecRejected:
+		return e.applyEnd(event, order, report, StatusRejected, effects)
 	}
-	if !news {
+	return fmt.Errorf("exec_type: a venue does not say %d", report.ExecType)
+}
+
+// applyNews takes what a venue says once of an order that works, and that moves nothing.
+func (e *Engine) applyNews(event *Event, order *Order, report *VenueReport, known *bool, effects *Effects) error {
+	if !order.Open() || *known {
 		return ErrNothingNew
 	}
-	r := ExecutionReport{ExecType: report.ExecType, ExecID: report.ExecID, Text: report.Text}
-	switch report.ExecType {
-	case ExecNew:
-		order.acknowledged = true
-	case ExecCancelRejected:
-		order.pendingCancel, order.expires = false, false
-		r.CxlRejReason, r.RejectedBy = report.CxlRejReason, ByVenue
-	case ExecCanceled:
-		if order.pendingCancel = false; order.expires {
-			r.ExecType = ExecExpired
-			e.close(event, order, StatusExpired)
-			break
-		}
-		e.close(event, order, StatusCanceled)
-	case ExecExpired:
-		e.close(event, order, StatusExpired)
-	case ExecRejected:
-		e.close(event, order, StatusRejected)
-		order.OrdRejReason, order.RejectedBy, order.Text = RejVenue, ByVenue, report.Text
-		r.OrdRejReason, r.RejectedBy = RejVenue, ByVenue
+	*known = true
+	order.heard(report)
+	effects.report(event, order, ExecutionReport{ExecType: report.ExecType, ExecID: report.ExecID, Text: report.Text})
+	return nil
+}
+
+// heard takes what a report says besides its own matter: that the venue has the order, and its name there.
+func (o *Order) heard(report *VenueReport) {
+	o.acknowledged, o.inDoubt = true, false
+	o.nameAtVenue(report)
+}
+
+func (o *Order) nameAtVenue(report *VenueReport) {
+	if report.VenueOrderID != "" {
+		o.VenueOrderID = report.VenueOrderID
 	}
-	order.nameAtVenue(report)
-	if !order.Open() && report.ExecType != ExecCancelRejected {
-		effects.tell(event, PretradeEvent{Release: &PretradeRelease{OrderID: order.OrderID}})
+}
+
+// applyCancelRejected leaves the order as it is, be it closed while the cancel was on its way. It settles no
+// doubt: a venue refuses to cancel also what it does not know yet.
+func (e *Engine) applyCancelRejected(event *Event, order *Order, report *VenueReport, effects *Effects) error {
+	if order.change != nil { // A replace goes out before a cancel, never after it: so its refusal comes first.
+		e.applyReplaceRejected(event, order, report, effects)
+		return nil
 	}
-	effects.report(event, order, r)
-	switch {
-	case !order.Open():
-		e.afterClose(event, order, effects)
-	case report.ExecType == ExecCancelRejected:
+	if !order.pendingCancel {
+		return ErrNothingNew
+	}
+	order.pendingCancel, order.expires = false, false
+	effects.report(event, order, ExecutionReport{ExecType: ExecCancelRejected, ExecID: report.ExecID, Text: report.Text,
+		CxlRejReason: report.CxlRejReason, RejectedBy: ByVenue})
+	if order.Open() {
 		e.expireLater(order)
 		e.sendWanted(event, order, effects)
 	}
 	return nil
 }
 
-// applyFill counts a fill, also one that comes after the order closed: the venue has the last word on
-// what was traded. Everything is computed before anything is changed.
-func (e *Engine) applyFill(event *Event, order *Order, report *VenueReport, effects *Effects) error {
-	exec := execName{report.Venue, report.ExecID}
-	if report.ExecID == "" {
-		return fmt.Errorf("exec_id: a fill must have one")
-	}
-	if _, seen := e.execs[exec]; seen {
+// applyEnd ends an order, once. One that is filled stays so; it only does not work again when a fill of it is
+// busted.
+func (e *Engine) applyEnd(event *Event, order *Order, report *VenueReport, status OrdStatus, effects *Effects) error {
+	if order.ended != 0 {
 		return ErrNothingNew
 	}
-	if report.LastQty <= 0 {
-		return fmt.Errorf("last_qty: must be positive, got %d", report.LastQty)
+	r := ExecutionReport{ExecType: report.ExecType, ExecID: report.ExecID, Text: report.Text}
+	if order.expires && status == StatusCanceled { // That is what it was canceled for.
+		r.ExecType, status = ExecExpired, StatusExpired
 	}
-	if err := order.instrument.checkPrice("last_px", report.LastPx); err != nil {
-		return err
+	wasOpen := order.Open()
+	order.ended, order.pendingCancel = status, false
+	order.heard(report)
+	e.settle(event, order)
+	if status == StatusRejected {
+		order.OrdRejReason, order.RejectedBy, order.Text = RejVenue, ByVenue, report.Text
+		r.OrdRejReason, r.RejectedBy = RejVenue, ByVenue
 	}
-	if order.CumQty > math.MaxInt64-report.LastQty {
-		return fmt.Errorf("cum_qty: %w", ErrOverflow)
+	switch {
+	case !wasOpen:
+	case status == StatusRejected:
+		effects.tell(event, PretradeEvent{VenueReject: &PretradeVenueReject{OrderID: order.OrderID}})
+	default:
+		effects.tell(event, PretradeEvent{Release: &PretradeRelease{OrderID: order.OrderID}})
 	}
-	booking, err := order.account.bookFill(order, report)
-	if err != nil {
-		return err
-	}
-	notional, err := order.instrument.notional(report.LastQty, report.LastPx)
-	if err != nil {
-		return err
-	}
-	cumNotional, err := order.CumNotional.Add(notional)
-	if err != nil {
-		return err
-	}
-
-	booking.commit(order.account)
-	e.execs[exec] = struct{}{}
-	order.execs = append(order.execs, exec)
-	order.CumQty, order.CumNotional, order.acknowledged = order.CumQty+report.LastQty, cumNotional, true
-	order.nameAtVenue(report)
-	if order.CumQty >= order.terms.OrderQty {
-		e.close(event, order, StatusFilled)
-	}
-	effects.tell(event, PretradeEvent{Fill: &PretradeFill{
-		OrderID: order.OrderID, Account: order.NewOrder.Account, InstrumentID: order.NewOrder.InstrumentID,
-		Side: order.NewOrder.Side, LastQty: report.LastQty, LastPx: report.LastPx,
-	}})
-	effects.report(event, order, ExecutionReport{
-		ExecType: ExecTrade, ExecID: report.ExecID, Text: report.Text, LastQty: report.LastQty, LastPx: report.LastPx,
-		LastLiquidityInd: report.LastLiquidityInd, Commission: report.Commission,
-	})
-	if !order.Open() && order.change != nil {
-		effects.tellHold(event, order) // It was of the larger quantity, of which no fill can be awaited now.
-	}
-	e.afterFill(event, order, report.LastQty, effects)
-	e.positionMoved(event, order.account, order.instrument, effects)
+	effects.report(event, order, r)
+	e.afterClose(event, order, effects)
 	return nil
 }
 
-func (o *Order) nameAtVenue(report *VenueReport) {
-	if report.VenueOrderID != "" {
-		o.VenueOrderID = report.VenueOrderID
+// settle closes an order that is filled or was ended, and opens one that is neither any more. Filled goes
+// before any other end, as in FIX.
+func (e *Engine) settle(event *Event, order *Order) {
+	status := order.ended
+	if order.CumQty > 0 && order.CumQty >= order.terms.OrderQty {
+		status = StatusFilled
+	}
+	switch {
+	case status == order.closed:
+	case status != 0:
+		e.close(event, order, status)
+	default:
+		order.closed, order.closedAt = 0, 0
+		e.index(order)
 	}
 }

@@ -1,0 +1,354 @@
+package engine
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// fill is a trade of an order, as the venue last corrected it.
+type fill struct {
+	execID     string
+	sequence   uint64 // of the event that booked it
+	qty        int64  // 0: busted
+	px         int64
+	commission Money
+}
+
+// revision is a bust or a correction: of a trade, or of what corrected it before. What a trade is in the
+// end depends on which revisions there are, not on the order in which they came, be it before the trade.
+type revision struct {
+	execID       string
+	refID        string
+	bust         bool
+	transactTime int64
+	qty          int64
+	px           int64
+	commission   Money // without a currency: that before stays
+}
+
+// applyTrade counts a fill, also one that comes after the order closed, and one of more than was ordered:
+// the venue has the last word on what was traded. Everything is computed before anything is changed.
+func (e *Engine) applyTrade(event *Event, order *Order, report *VenueReport, effects *Effects) error {
+	if _, seen := e.execs[execName{report.Venue, report.ExecID}]; seen {
+		return ErrNothingNew
+	}
+	if err := order.checkTraded(report); err != nil {
+		return err
+	}
+	trade := fill{report.ExecID, event.Sequence, report.LastQty, report.LastPx, report.Commission}
+	trade.revise(order.revisions)
+	if trade.qty == 0 {
+		return ErrNothingNew // It was busted before it came.
+	}
+	traded, err := order.retraded(event, fill{}, trade)
+	if err != nil {
+		return err
+	}
+
+	traded.commit(order)
+	order.fills = append(order.fills, trade)
+	e.execs[execName{report.Venue, report.ExecID}] = order
+	order.heard(report)
+	e.settle(event, order)
+	effects.tell(event, PretradeEvent{Fill: &PretradeFill{
+		OrderID: order.OrderID, Account: order.NewOrder.Account, InstrumentID: order.NewOrder.InstrumentID, Side: order.NewOrder.Side,
+		LastQty: trade.qty, LastPx: trade.px, StrategyID: order.NewOrder.StrategyID, Cash: traded.riskCash(order),
+	}})
+	traded.tellFees(event, order, effects)
+	effects.report(event, order, ExecutionReport{
+		ExecType: ExecTrade, ExecID: report.ExecID, Text: report.Text, LastQty: trade.qty, LastPx: trade.px,
+		LastLiquidityInd: report.LastLiquidityInd, Commission: trade.commission,
+	})
+	if !order.Open() && order.change != nil {
+		effects.tellHold(event, order) // It was of the larger quantity, of which no fill can be awaited now.
+	}
+	e.afterFill(event, order, trade.qty, effects)
+	e.positionMoved(event, order.account, order.instrument, effects)
+	return nil
+}
+
+// applyRevision takes a bust or a correction. That of a trade that has not come is kept until it does.
+//
+// An order whose fill is busted works again for that quantity, unless the venue ended it: this is FIX's order
+// state change J.1. A venue that does not put it back into the book says so by canceling it.
+func (e *Engine) applyRevision(event *Event, order *Order, report *VenueReport, effects *Effects) error {
+	if err := e.checkRevision(order, report); err != nil {
+		return err
+	}
+	revisions := append(slices.Clip(order.revisions), revision{
+		execID: report.ExecID, refID: report.ExecRefID, bust: report.ExecType == ExecTradeCancel, transactTime: report.TransactTime,
+		qty: report.LastQty, px: report.LastPx, commission: report.Commission,
+	})
+	tradeID, _ := origin(revisions, &revisions[len(revisions)-1])
+	at := slices.IndexFunc(order.fills, func(f fill) bool { return f.execID == tradeID })
+	var traded retraded
+	if at >= 0 {
+		trade := order.fills[at]
+		trade.revise(revisions)
+		var err error
+		if traded, err = order.retraded(event, order.fills[at], trade); err != nil {
+			return err
+		}
+	}
+
+	open := order.Open()
+	if order.revisions = revisions; at >= 0 {
+		traded.commit(order)
+		order.fills[at] = traded.after
+	}
+	e.execs[execName{report.Venue, report.ExecID}] = order
+	order.heard(report)
+	e.settle(event, order)
+	traded.tellCorrection(event, order, effects)
+	if open || order.Open() {
+		effects.tellHold(event, order)
+	}
+	effects.report(event, order, ExecutionReport{
+		ExecType: report.ExecType, ExecID: report.ExecID, ExecRefID: report.ExecRefID, Text: report.Text,
+		LastQty: report.LastQty, LastPx: report.LastPx, Commission: traded.after.commission,
+	})
+	e.afterRevision(event, order, traded.after.qty-traded.before.qty, effects)
+	return nil
+}
+
+// afterRevision does what a fill that became larger or smaller means to others. What a bust took from the fills
+// of a list's order is not given back to the others: that would be more than was approved.
+func (e *Engine) afterRevision(event *Event, order *Order, more int64, effects *Effects) {
+	switch l := order.list; {
+	case more > 0:
+		e.afterFill(event, order, more, effects)
+	case more < 0 && l != nil && l.contingencyType == Bracket && order == l.first():
+		e.sizeExits(event, l, effects)
+	}
+	e.positionMoved(event, order.account, order.instrument, effects)
+}
+
+func (o *Order) checkTraded(report *VenueReport) error {
+	if report.ExecID == "" {
+		return fmt.Errorf("exec_id: a fill must have one")
+	}
+	if report.LastQty <= 0 {
+		return fmt.Errorf("last_qty: must be positive, got %d", report.LastQty)
+	}
+	if report.Commission.Currency == "" && report.Commission.Amount != (Amount{}) {
+		return fmt.Errorf("commission: %s has no currency", report.Commission.Amount)
+	}
+	return o.instrument.checkPrice("last_px", report.LastPx)
+}
+
+func (e *Engine) checkRevision(order *Order, report *VenueReport) error {
+	if _, seen := e.execs[execName{report.Venue, report.ExecID}]; seen {
+		return ErrNothingNew
+	}
+	if report.ExecID == "" || report.ExecRefID == "" || report.ExecID == report.ExecRefID {
+		return fmt.Errorf("exec_id, exec_ref_id: must be set and differ, got %q and %q", report.ExecID, report.ExecRefID)
+	}
+	if of := e.execs[execName{report.Venue, report.ExecRefID}]; of != nil && of != order {
+		return fmt.Errorf("exec_ref_id: %q is of order %d", report.ExecRefID, of.OrderID)
+	}
+	if report.ExecType == ExecTradeCancel {
+		return nil
+	}
+	return order.checkTraded(report)
+}
+
+// origin is the trade that a revision goes back to, and over how many steps.
+func origin(revisions []revision, r *revision) (tradeID string, steps int) {
+	// Revisions that name each other in a ring go back to nothing; the bound ends them.
+	for steps = 1; steps <= len(revisions); steps++ {
+		at := slices.IndexFunc(revisions, func(earlier revision) bool { return earlier.execID == r.refID })
+		if at < 0 {
+			return r.refID, steps
+		}
+		r = &revisions[at]
+	}
+	return "", steps
+}
+
+// revise makes of a trade what its revisions say: that of the most steps counts, of several with as many the
+// latest. A bust is final.
+func (f *fill) revise(revisions []revision) {
+	type step struct {
+		*revision
+		steps int
+	}
+	var all []step
+	for i := range revisions {
+		if tradeID, steps := origin(revisions, &revisions[i]); tradeID == f.execID {
+			all = append(all, step{&revisions[i], steps})
+		}
+	}
+	slices.SortFunc(all, func(a, b step) int {
+		return cmp.Or(cmp.Compare(a.steps, b.steps), cmp.Compare(a.transactTime, b.transactTime), cmp.Compare(a.execID, b.execID))
+	})
+	bust := false
+	for _, r := range all {
+		if bust = bust || r.bust; r.bust {
+			continue
+		}
+		f.qty, f.px = r.qty, r.px
+		if r.commission.Currency != "" {
+			f.commission = r.commission
+		}
+	}
+	if bust {
+		f.qty, f.px, f.commission = 0, 0, Money{}
+	}
+}
+
+// retraded is what it means that a trade is another one than before; neither is one without quantity.
+type retraded struct {
+	before, after fill
+	booking       booking
+	otherFees     [2]Money // in other currencies than the quote currency, as cash that comes in
+	cumQty        int64
+	cumNotional   Amount
+}
+
+func (o *Order) retraded(event *Event, before, after fill) (retraded, error) {
+	t := retraded{before: before, after: after, cumQty: o.CumQty, cumNotional: o.CumNotional}
+	if before == after {
+		return t, nil
+	}
+	if o.CumQty-before.qty > math.MaxInt64-after.qty {
+		return t, fmt.Errorf("cum_qty: %w", ErrOverflow)
+	}
+	t.cumQty = o.CumQty - before.qty + after.qty
+	undone, err := o.instrument.notional(before.qty, before.px)
+	if err != nil {
+		return t, err
+	}
+	done, err := o.instrument.notional(after.qty, after.px)
+	if err != nil {
+		return t, err
+	}
+	if t.cumNotional, err = o.CumNotional.Add(done); err == nil {
+		t.cumNotional, err = t.cumNotional.Sub(undone)
+	}
+	if err != nil {
+		return t, err
+	}
+	if before.qty == 0 {
+		t.booking, err = o.account.book(o.instrument, o.move(event, &after))
+	} else {
+		t.booking, err = o.account.rebook(o.instrument, o.move(event, &before), o.move(event, &after))
+	}
+	if err == nil {
+		err = t.pay(o)
+	}
+	return t, err
+}
+
+// move is what a fill does to the position. A fee in another currency than the quote currency is not of it.
+func (o *Order) move(event *Event, f *fill) move {
+	m := move{sequence: f.sequence, time: event.TransactTime, strategy: o.NewOrder.StrategyID, qty: f.qty, px: f.px}
+	if o.NewOrder.Side == Sell {
+		m.qty = -m.qty
+	}
+	if f.commission.Currency == o.instrument.QuoteCurrency {
+		m.fee = f.commission.Amount
+	}
+	return m
+}
+
+// pay moves the cash: of the quote currency, and of those of other fees.
+func (t *retraded) pay(o *Order) error {
+	if err := t.booking.payFills(o.account); err != nil {
+		return err
+	}
+	quote := o.instrument.QuoteCurrency
+	if fee := t.before.commission; fee.Currency != quote {
+		t.otherFees[0] = fee
+	}
+	if fee := t.after.commission; fee.Currency != quote {
+		var err error
+		if fee.Amount, err = fee.Amount.Neg(); err != nil {
+			return err
+		}
+		t.otherFees[1] = fee
+	}
+	for _, fee := range t.otherFees {
+		if err := t.booking.addCash(o.account, fee); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *retraded) commit(o *Order) {
+	t.booking.commit(o.account)
+	o.CumQty, o.CumNotional = t.cumQty, t.cumNotional
+}
+
+func (t *retraded) riskCash(o *Order) Money {
+	return Money{o.instrument.QuoteCurrency, t.booking.riskCash}
+}
+
+func (t *retraded) tellFees(event *Event, o *Order, effects *Effects) {
+	for _, fee := range t.otherFees {
+		effects.tellCash(event, o.account, fee)
+	}
+}
+
+func (t *retraded) tellCorrection(event *Event, o *Order, effects *Effects) {
+	if t.before == t.after {
+		return
+	}
+	qty := t.after.qty - t.before.qty
+	if o.NewOrder.Side == Sell {
+		qty = -qty
+	}
+	effects.tell(event, PretradeEvent{Correction: &PretradeCorrection{
+		OrderID: o.OrderID, Account: o.NewOrder.Account, InstrumentID: o.NewOrder.InstrumentID, Qty: qty, Cash: t.riskCash(o),
+		StrategyID: o.NewOrder.StrategyID,
+	}})
+	t.tellFees(event, o, effects)
+}
+
+// forgetExecutions drops what a venue's events of a forgotten order are known by.
+func (e *Engine) forgetExecutions(o *Order) {
+	if o.instrument == nil {
+		return
+	}
+	venue := o.instrument.Venue()
+	for i := range o.fills {
+		delete(e.execs, execName{venue, o.fills[i].execID})
+	}
+	for i := range o.revisions {
+		delete(e.execs, execName{venue, o.revisions[i].execID})
+	}
+}
+
+// indexExecutions finds an order by them again.
+func (e *Engine) indexExecutions(o *Order) {
+	if o.instrument == nil {
+		return
+	}
+	venue := o.instrument.Venue()
+	for i := range o.fills {
+		e.execs[execName{venue, o.fills[i].execID}] = o
+	}
+	for i := range o.revisions {
+		e.execs[execName{venue, o.revisions[i].execID}] = o
+	}
+}
+
+func walkFill(w walker, f *fill) {
+	w.string(&f.execID)
+	w.uint(&f.sequence)
+	walkInt(w, &f.qty)
+	walkInt(w, &f.px)
+	walkMoney(w, &f.commission)
+}
+
+func walkRevision(w walker, r *revision) {
+	w.string(&r.execID)
+	w.string(&r.refID)
+	walkBool(w, &r.bust)
+	walkInt(w, &r.transactTime)
+	walkInt(w, &r.qty)
+	walkInt(w, &r.px)
+	walkMoney(w, &r.commission)
+}
