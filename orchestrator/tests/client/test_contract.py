@@ -51,9 +51,11 @@ from aetherion.v1 import (
     journal_pb2,
     market_data_pb2,
     order_pb2,
+    risk_book_pb2,
     risk_figures_pb2,
     risk_limit_pb2,
     risk_model_pb2,
+    risk_reference_pb2,
 )
 
 AAPL = Instrument("AAPL.XNAS", InstrumentClass.EQUITY, "AAPL", "USD", price_scale=2, qty_scale=1)
@@ -79,6 +81,13 @@ AAPL = Instrument("AAPL.XNAS", InstrumentClass.EQUITY, "AAPL", "USD", price_scal
         (market_data.MarketDataKind, market_data_pb2.MarketDataKind, "MARKET_DATA_KIND_"),
         (market_data.ColumnId, market_data_pb2.ColumnId, "COLUMN_ID_"),
         (risk.QuantileRule, risk_model_pb2.QuantileRule, "QUANTILE_RULE_"),
+        (risk.ShortfallRule, risk_model_pb2.ShortfallRule, "SHORTFALL_RULE_"),
+        (risk.PricingModel, risk_book_pb2.PricingModel, "PRICING_MODEL_"),
+        (
+            risk.DistributionFunction,
+            risk_reference_pb2.DistributionFunction,
+            "DISTRIBUTION_FUNCTION_",
+        ),
         (risk.RiskWarning, risk_figures_pb2.RiskWarning, "RISK_WARNING_"),
     ],
 )

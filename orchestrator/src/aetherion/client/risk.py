@@ -90,7 +90,8 @@ from aetherion.risk.methods import (
     SpotShock,
 )
 from aetherion.risk.reference import DistributionFunction
-from aetherion.risk.trades import PlacedTrade, TradeAssessment, VolatilityForecast
+from aetherion.risk.trades import PlacedTrade, TradeAssessment
+from aetherion.risk.volatility import VolatilityForecast
 from aetherion.risk.watch import PortfolioRisk, Watch
 from aetherion.v1 import (
     risk_analysis_pb2,

@@ -27,12 +27,14 @@ from aetherion.risk.margin import (
 )
 from aetherion.risk.methods import Ewma, Floats, Garch, ReturnModel, RiskMethod
 from aetherion.risk.reference import DistributionFunction
-from aetherion.risk.trades import PlacedTrade, TradeAssessment, VolatilityForecast
+from aetherion.risk.trades import PlacedTrade, TradeAssessment
+from aetherion.risk.volatility import VolatilityForecast
 from aetherion.v1 import (
     risk_api_pb2,
     risk_margin_pb2,
     risk_reference_pb2,
     risk_trade_pb2,
+    risk_volatility_pb2,
 )
 
 
@@ -189,9 +191,9 @@ def assessments_of(m: risk_trade_pb2.AssessTradesResponse) -> tuple[TradeAssessm
 
 def forecast_message(
     returns: Floats, volatility: Ewma | Garch, horizon_days: int
-) -> risk_trade_pb2.ForecastVolatilityRequest:
+) -> risk_volatility_pb2.ForecastVolatilityRequest:
     """Return the request of ForecastVolatility."""
-    kind = risk_trade_pb2.ForecastVolatilityRequest
+    kind = risk_volatility_pb2.ForecastVolatilityRequest
     request = kind.FromString(packed(kind.RETURNS_FIELD_NUMBER, returns))
     request.horizon_days = horizon_days
     if isinstance(volatility, Ewma):
@@ -201,7 +203,7 @@ def forecast_message(
     return request
 
 
-def forecast_of(m: risk_trade_pb2.ForecastVolatilityResponse) -> VolatilityForecast:
+def forecast_of(m: risk_volatility_pb2.ForecastVolatilityResponse) -> VolatilityForecast:
     """Return the answer of ForecastVolatility."""
     garch = m.fitted
     return VolatilityForecast(

@@ -96,10 +96,9 @@ from aetherion.risk.trades import (
     Trade,
     TradeAssessment,
     TradeResult,
-    VolatilityForecast,
     assess_trades,
-    volatility,
 )
+from aetherion.risk.volatility import VolatilityForecast, volatility
 from aetherion.risk.watch import OptionTerms, PortfolioRisk, PositionRisk, Watch
 
 __all__ = [

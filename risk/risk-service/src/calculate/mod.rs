@@ -16,6 +16,7 @@ mod simulation;
 mod stream;
 pub(crate) mod stress;
 mod trades;
+mod volatility;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -143,7 +144,7 @@ impl RiskService for Calculate {
         &self,
         request: Request<ForecastVolatilityRequest>,
     ) -> Result<Response<ForecastVolatilityResponse>, Status> {
-        self.answer(request, |request, _| trades::forecast_volatility(request)).await
+        self.answer(request, |request, _| volatility::forecast_volatility(request)).await
     }
 
     async fn assess_trades(

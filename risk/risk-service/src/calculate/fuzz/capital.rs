@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use risk_core::progress::Progress;
 
-use super::super::{basel, margin, reference, trades};
+use super::super::{basel, margin, reference, trades, volatility};
 use super::{all_finite, any_model, any_number, any_price, any_risk_request, any_series, any_volatility, any_years};
 use crate::fuzz::any_value;
 use crate::proto::basel_shortfall_request::Step;
@@ -177,7 +177,7 @@ proptest! {
 
     #[test]
     fn every_forecast_is_finite_or_refused(request in any_forecast()) {
-        if let Ok(r) = trades::forecast_volatility(&request) {
+        if let Ok(r) = volatility::forecast_volatility(&request) {
             let single = r.long_run_variance.iter().chain(&r.log_likelihood);
             prop_assert!(all_finite(r.variances.iter().chain(&r.forecasts).chain(single)), "{request:?} {r:?}");
         }
