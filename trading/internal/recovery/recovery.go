@@ -45,6 +45,16 @@ func Recover(kept Kept, report func([]engine.ExecutionReport)) (snapshot uint64,
 	return snapshot, e, nil
 }
 
+// InDoubt are the orders that the last process sent, or was about to send, and of which no venue has said
+// anything: nobody knows whether their venue has them. To be processed before anything is sent.
+func InDoubt(e *engine.Engine) []engine.Input {
+	var doubts []engine.Input
+	for _, id := range e.Unanswered() {
+		doubts = append(doubts, &engine.OrderInDoubt{OrderID: id, Text: "the process ended before the venue answered"})
+	}
+	return doubts
+}
+
 // restored is the engine of a snapshot, or a new one without a snapshot.
 func restored(sequence uint64, state []byte) (*engine.Engine, error) {
 	if sequence == 0 {

@@ -2,6 +2,7 @@ package recovery_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -94,6 +95,51 @@ func TestRecoverGivesTheStateOfTheLiveRun(t *testing.T) {
 				t.Errorf("%d reports, want the %d of the events after the snapshot", len(reports), want)
 			}
 		})
+	}
+}
+
+// An order that was journaled and of which the venue said nothing is in doubt after the process ended, and one
+// that waits with us is not: it was not sent. A second end changes nothing.
+func TestOrdersThatMayHaveBeenSentAreInDoubt(t *testing.T) {
+	e := engine.New()
+	var effects engine.Effects
+	apply := func(input engine.Input) uint64 {
+		if err := e.Apply(engine.Event{Sequence: e.Sequence() + 1, Input: input}, &effects); err != nil {
+			t.Fatal(err)
+		}
+		return e.Sequence()
+	}
+	order := func(name string, ordType engine.OrdType) uint64 {
+		asked := engine.NewOrder{ClOrdID: name, Account: "A", InstrumentID: "ACME.X", Side: engine.Buy, OrdType: ordType,
+			TimeInForce: engine.GTC, OrderQty: 1}
+		if ordType == engine.Stop {
+			asked.StopPx, asked.HasStopPx = 5000, true
+		}
+		return apply(&engine.OrderDecision{Approved: true, NewOrder: asked})
+	}
+	apply(&engine.Instrument{InstrumentID: "ACME.X", Version: 1, Class: engine.Equity, BaseCurrency: "ACME", QuoteCurrency: "USD",
+		PriceScale: 2, PriceIncrement: 1, QtyIncrement: 1, Multiplier: engine.Decimal{Mantissa: 1}})
+	apply(&engine.AccountOpened{Account: "A", BaseCurrency: "USD"})
+	answered, held, unanswered, triggered := order("1", engine.Market), order("2", engine.Stop), order("3", engine.Market), order("4", engine.Stop)
+	apply(&engine.VenueReport{Venue: "X", OrderID: answered, ExecType: engine.ExecNew})
+	apply(&engine.Triggered{OrderID: triggered, Price: 5000})
+
+	for end, want := range []error{nil, engine.ErrNothingNew} {
+		doubts := recovery.InDoubt(e)
+		if len(doubts) != 2 {
+			t.Fatalf("after end %d: %d orders may have been sent, want 2", end+1, len(doubts))
+		}
+		for _, doubt := range doubts {
+			if err := e.Apply(engine.Event{Sequence: e.Sequence() + 1, Input: doubt}, &effects); !errors.Is(err, want) {
+				t.Errorf("after end %d: %v, want %v", end+1, err, want)
+			}
+		}
+		for id, want := range map[uint64]engine.OrdStatus{answered: engine.StatusNew, held: engine.StatusSuspended,
+			unanswered: engine.StatusInDoubt, triggered: engine.StatusInDoubt} {
+			if got := e.Order(id).OrdStatus(); got != want {
+				t.Errorf("after end %d: order %d has status %d, want %d", end+1, id, got, want)
+			}
+		}
 	}
 }
 
