@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
 
 	"aetherion/trading/internal/config"
 	"aetherion/trading/internal/gate"
@@ -84,6 +85,15 @@ func run(ctx context.Context, settings config.Config) error {
 	if settings.Synthetic {
 		synthetic = &flow.Config{Markets: flow.Markets(), Seed: settings.SyntheticSeed}
 	}
+	var venue grpc.ClientConnInterface
+	if settings.VenueAddress != "" {
+		conn, err := gate.Dial(settings.VenueAddress)
+		if err != nil {
+			return fmt.Errorf("venue at %s: %w", settings.VenueAddress, err)
+		}
+		defer conn.Close()
+		venue = conn
+	}
 	session, err := live.New(live.Config{
 		Account:           settings.Account,
 		InitialCash:       settings.InitialCash,
@@ -92,6 +102,7 @@ func run(ctx context.Context, settings config.Config) error {
 		OrderLatency:      settings.ReplayOrderLatency,
 		RiskTimeout:       settings.RiskTimeout,
 		Synthetic:         synthetic,
+		Venue:             venue,
 	}, dataset, risk, kept)
 	if err != nil {
 		return err

@@ -39,6 +39,7 @@ type Config struct {
 	ReplayOrderLatency   time.Duration
 	Synthetic            bool // a market of synthetic order flow instead
 	SyntheticSeed        uint64
+	VenueAddress         string // of a venue in another process; empty: none
 	Account              string
 	InitialCash          engine.Money
 
@@ -113,6 +114,12 @@ var settings = map[string]setting{
 		return nil
 	}},
 	"SYNTHETIC_SEED": {"1", whole(0, math.MaxInt64, func(c *Config, v int64) { c.SyntheticSeed = uint64(v) })},
+	"VENUE_ADDRESS": {"", func(c *Config, v string) error {
+		if c.VenueAddress = v; v == "" {
+			return nil
+		}
+		return checkAddress(v)
+	}},
 	"ACCOUNT": {"DEMO", func(c *Config, v string) error {
 		c.Account = v
 		if contract.Name("account", v) != nil {
@@ -160,6 +167,9 @@ func Load(path string, process []string) (Config, error) {
 	}
 	if config.Synthetic && config.ReplayDataSet != "" {
 		return Config{}, fmt.Errorf("%sSYNTHETIC: must be false where %sREPLAY_DATA_SET names one, got \"true\" and %q", prefix, prefix, config.ReplayDataSet)
+	}
+	if config.VenueAddress != "" && (config.Synthetic || config.ReplayDataSet != "") {
+		return Config{}, fmt.Errorf("%sVENUE_ADDRESS: must be empty where %sSYNTHETIC or %sREPLAY_DATA_SET makes a venue here, got %q", prefix, prefix, prefix, config.VenueAddress)
 	}
 	if config.Listen == "" && config.UnixSocket == "" {
 		return Config{}, fmt.Errorf("%sLISTEN, %sUNIX_SOCKET: at least one must be set, got two empty values", prefix, prefix)

@@ -3,6 +3,7 @@
 package journal
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,12 +16,22 @@ var ErrSequence = errors.New("sequence out of order")
 // Memory is a journal that dies with its process: for backtests. Readers may read while one writer
 // appends.
 type Memory struct {
+	id     func() string
 	mu     sync.RWMutex
 	events [][]byte // the event of sequence s is at s-1
 }
 
 // NewMemory is an empty journal, whose first sequence is 1.
-func NewMemory() *Memory { return &Memory{} }
+func NewMemory() *Memory {
+	return &Memory{id: sync.OnceValue(func() string {
+		var id journalID
+		_, _ = rand.Read(id[:]) // never fails
+		return id.String()
+	})}
+}
+
+// ID tells this journal from every other one, in 32 hexadecimal digits.
+func (m *Memory) ID() string { return m.id() }
 
 // Append adds the events of firstSequence and after. They are copied.
 func (m *Memory) Append(firstSequence uint64, events [][]byte) error {

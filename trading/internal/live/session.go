@@ -20,6 +20,7 @@ import (
 	"aetherion/trading/internal/router"
 	"aetherion/trading/internal/sequencer"
 	"aetherion/trading/internal/venue/flow"
+	"aetherion/trading/internal/venue/remote"
 )
 
 // reportsAtOnce is how many reports of the venue the sequencer takes in one batch.
@@ -35,6 +36,8 @@ type Config struct {
 	RiskTimeout       time.Duration
 	// Synthetic is the market of a session without a data set; nil: none.
 	Synthetic *flow.Config
+	// Venue is where a venue in another process is served, instead of one in this; nil: none.
+	Venue grpc.ClientConnInterface
 }
 
 // Journal is what a session recovers from and goes on with.
@@ -43,6 +46,8 @@ type Journal interface {
 	recovery.Kept
 	// Snapshot keeps the state after the event of a sequence.
 	Snapshot(sequence uint64, state []byte) error
+	// ID tells this journal from every other one.
+	ID() string
 }
 
 // Session is what clients trade in. Its fields may be used from any goroutine.
@@ -70,6 +75,7 @@ func New(config Config, dataset *market.Dataset, risk grpc.ClientConnInterface, 
 	s.Reports.Since(since)
 	var now clock.Clock = clock.System{}
 	inbox, venues := newInbox(), map[string]router.Venue{}
+	var elsewhere *remote.Venue
 	switch {
 	case dataset != nil:
 		recorded := &replayClock{}
@@ -81,11 +87,18 @@ func New(config Config, dataset *market.Dataset, risk grpc.ClientConnInterface, 
 		if err := s.openSynthetic(config, now, inbox, state); err != nil {
 			return nil, err
 		}
+	case config.Venue != nil:
+		if elsewhere, err = s.openRemote(config, state, journal.ID()); err != nil {
+			return nil, err
+		}
 	}
 	var ids []string
 	for i := range s.Instruments {
 		ids = append(ids, s.Instruments[i].InstrumentID)
 		venues[s.Instruments[i].Venue()] = inbox
+	}
+	if elsewhere != nil {
+		venues[elsewhere.Name()] = elsewhere
 	}
 	s.snapshots = &snapshots{journal: journal, last: since}
 	sampler := sequencer.NewSampler(ids)
@@ -122,17 +135,32 @@ func (s *Session) open(config Config, core *sequencer.Sequencer) error {
 	inputs := s.definitions(core.Engine())
 	if _, opened := core.Engine().Account(config.Account); !opened {
 		inputs = append(inputs, &engine.AccountOpened{Account: config.Account, BaseCurrency: config.InitialCash.Currency})
-		if config.InitialCash.Amount.Sign() != 0 {
-			inputs = append(inputs, &engine.Adjustment{Account: config.Account, Cash: config.InitialCash, Reason: "initial cash"})
+		has, err := s.initial(config)
+		if err != nil {
+			return err
 		}
+		inputs = append(inputs, has...)
 	}
-	inputs = append(inputs, lost(core.Engine())...)
+	if config.Venue == nil {
+		inputs = append(inputs, lost(core.Engine())...)
+	}
 	output, err := core.Process(inputs)
 	if err != nil {
 		return err
 	}
 	s.Reports.Publish(output.Reports)
 	return refused(output.Results)
+}
+
+// initial is what a new account has: what the venue says, or what was set where the venue is simulated here.
+func (s *Session) initial(config Config) ([]engine.Input, error) {
+	if remote, ok := s.desk.(*remoteDesk); ok {
+		return remote.adopted(config.Account, s.Instruments)
+	}
+	if config.InitialCash.Amount.Sign() == 0 {
+		return nil, nil
+	}
+	return []engine.Input{&engine.Adjustment{Account: config.Account, Cash: config.InitialCash, Reason: "initial cash"}}, nil
 }
 
 // definitions are those that are new or changed, each a version above the one before.
@@ -210,10 +238,13 @@ func (s *Session) mark(ctx context.Context, core *sequencer.Sequencer) error {
 	return s.report(ctx, marks)
 }
 
+// errRefused says that an event does not apply.
+var errRefused = errors.New("the engine refused an event")
+
 func refused(results []sequencer.Result) error {
 	for i := range results {
 		if err := results[i].Err; err != nil {
-			return fmt.Errorf("the engine refused an event: %w", err)
+			return fmt.Errorf("%w: %w", errRefused, err)
 		}
 	}
 	return nil

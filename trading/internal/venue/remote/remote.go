@@ -68,8 +68,9 @@ type Venue struct {
 	wake   chan struct{} // of capacity 1: the outbox holds something
 	// unanswered are orders that were sent, until the venue says anything of them.
 	unanswered map[uint64]*command
-	// canceling are cancels that were sent, until the venue says no or the order has ended.
-	canceling map[uint64]*command
+	// requests are the newest cancel or replace of each order, until the venue answers it or the order has
+	// ended.
+	requests map[uint64]*command
 	// working are orders that the venue took and did not end, by our id.
 	working map[uint64]*work
 	after   uint64            // sequence of the newest report up to which all were heard
@@ -101,7 +102,7 @@ func Open(ctx context.Context, conn grpc.ClientConnInterface, config Config) (*V
 	config.Receive = cmp.Or(config.Receive, defaultReceive)
 	v := &Venue{
 		client: pb.NewVenueServiceClient(conn), config: config, wake: make(chan struct{}, 1),
-		unanswered: map[uint64]*command{}, canceling: map[uint64]*command{}, working: map[uint64]*work{}, ahead: map[uint64]uint64{},
+		unanswered: map[uint64]*command{}, requests: map[uint64]*command{}, working: map[uint64]*work{}, ahead: map[uint64]uint64{},
 	}
 	var err error
 	if v.about, err = v.client.DescribeVenue(ctx, &pb.DescribeVenueRequest{}, grpc.WaitForReady(true)); err != nil {

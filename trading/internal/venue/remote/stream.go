@@ -48,7 +48,8 @@ func streamError(stream tradeStream, err error) error {
 }
 
 // restart is the sequence after which reports are to come. What was not answered is sent again before all
-// else: an order where the venue knows a name that it has seen, and answers as it did then; a cancel always.
+// else: an order where the venue knows a name that it has seen, and answers as it did then; a cancel or a replace
+// always, for doing it twice does nothing more.
 func (v *Venue) restart() uint64 {
 	defer v.rouse()
 	v.mu.Lock()
@@ -61,8 +62,8 @@ func (v *Venue) restart() uint64 {
 			again = append(again, v.unanswered[id])
 		}
 	}
-	for _, id := range sortedKeys(v.canceling) {
-		again = append(again, v.canceling[id])
+	for _, id := range sortedKeys(v.requests) {
+		again = append(again, v.requests[id])
 	}
 	v.outbox = append(again, v.outbox...)
 	return v.after
@@ -147,7 +148,7 @@ func (v *Venue) take() []*command {
 			c.sent = time.Now()
 			v.unanswered[c.orderID] = c
 		} else {
-			v.canceling[c.orderID] = c
+			v.requests[c.orderID] = c
 		}
 	}
 	return commands
@@ -231,9 +232,9 @@ func (v *Venue) decode(r *pb.ExecutionReport) (engine.Input, error) {
 	switch {
 	case r.GetLeavesQty() == 0 && report.ExecType != engine.ExecCancelRejected:
 		delete(v.working, orderID)
-		delete(v.canceling, orderID)
-	case report.ExecType == engine.ExecCancelRejected:
-		delete(v.canceling, orderID)
+		delete(v.requests, orderID)
+	case report.ExecType == engine.ExecCancelRejected || report.ExecType == engine.ExecReplaced:
+		delete(v.requests, orderID)
 	case v.working[orderID] == nil:
 		v.working[orderID] = &work{venueOrderID: r.GetVenueOrderId()}
 	}
