@@ -165,10 +165,12 @@ func segmentStart(id journalID, size int64, start header) []byte {
 	return appendRecord(nil, start, segmentStartPayload(id, size))
 }
 
+// zeros are never changed: a segment's worth of them a window at a time would be 64 MiB of garbage.
+var zeros [window]byte
+
 func writeZeros(w io.WriterAt, from, to int64) error {
-	zeros := make([]byte, min(window, max(to-from, 0)))
-	for ; from < to; from += int64(len(zeros)) {
-		if _, err := w.WriteAt(zeros[:min(int64(len(zeros)), to-from)], from); err != nil {
+	for ; from < to; from += window {
+		if _, err := w.WriteAt(zeros[:min(window, to-from)], from); err != nil {
 			return err
 		}
 	}
