@@ -80,6 +80,10 @@ func (e *Engine) release(event *Event, order *Order, qty int64, effects *Effects
 		e.requestCancel(event, order, "exec_insts: there is no position to reduce", effects)
 		return
 	}
+	if refusal := e.latched(order.terms); refusal != nil && !order.hasUnmetTrigger() {
+		e.requestCancel(event, order, refusal.Text, effects)
+		return
+	}
 	restated := qty != order.terms.OrderQty
 	if restated {
 		order.restate(func(o *NewOrder) { o.OrderQty = qty })

@@ -36,6 +36,9 @@ func (e *Engine) ValidateReplace(r *ReplaceOrder) (*Order, NewOrder, *ReplaceRef
 		return no(CxlAlreadyPending, "orig_cl_ord_id: a cancel or replace of order %q is on its way", r.OrigClOrdID)
 	}
 	terms := order.replacedBy(r)
+	if refusal := e.latched(&terms); refusal != nil && !order.reducedTo(&terms) {
+		return order, NewOrder{}, &ReplaceRefusal{CxlRefused, refusal.OrdRejReason, refusal.Text}
+	}
 	if refusal := order.validateReplaced(r, &terms); refusal != nil {
 		return order, NewOrder{}, &ReplaceRefusal{CxlRefused, refusal.OrdRejReason, refusal.Text}
 	}
@@ -52,6 +55,11 @@ func (o *Order) replacedBy(r *ReplaceOrder) NewOrder {
 		terms.StopPx = r.StopPx
 	}
 	return terms
+}
+
+// reducedTo says whether other terms are only of less: that works in every trading state, as a cancel does.
+func (o *Order) reducedTo(terms *NewOrder) bool {
+	return terms.OrderQty <= o.terms.OrderQty && terms.Price == o.terms.Price && terms.StopPx == o.terms.StopPx
 }
 
 // validateReplaced holds the order as it would be against its definition and what is filled of it.

@@ -100,8 +100,9 @@ func (e *Engine) applyKillSwitch(event *Event, change *KillSwitchChange, effects
 	return nil
 }
 
-// latched is why a new order or a replace may not pass a kill switch or a trading state; nil: it may.
-// Whether an order reduces is for the Risk Service to say.
+// latched is why an order may not be sent or get more, by a kill switch or a trading state; nil: it may. What
+// waited with us and comes to be sent there is canceled. Whether an order reduces is for the Risk Service to
+// say.
 func (e *Engine) latched(order *NewOrder) *Refusal {
 	for i := range e.kills {
 		if k := &e.kills[i]; k.Scope.binds(order) {

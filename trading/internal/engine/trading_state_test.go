@@ -95,3 +95,30 @@ func TestKillSwitchCancelsAndLatches(t *testing.T) {
 		t.Errorf("released again: %v", err)
 	}
 }
+
+func TestNothingIsSentWhereTradingIsHalted(t *testing.T) {
+	w := newWorld(t, stock("ACME.X"))
+	resting := w.order("1", Buy, 10)
+	w.must(w.status(resting, ExecNew))
+	w.must(&OrderDecision{Approved: true, NewOrder: NewOrder{ClOrdID: "2", Account: "A", InstrumentID: "ACME.X", Side: Buy,
+		OrdType: Stop, TimeInForce: GTC, OrderQty: 10, StopPx: 5100, HasStopPx: true}})
+	stop := w.engine.Sequence()
+	w.must(&TradingStateChange{Scope: TradingScope{InstrumentID: "ACME.X"}, TradingState: Halted})
+	replace := func(qty, px int64) *ReplaceRefusal {
+		_, _, refusal := w.engine.ValidateReplace(&ReplaceOrder{ClOrdID: "r", OrigClOrdID: "1", Account: "A", OrderQty: qty, Price: px, HasPrice: true})
+		return refusal
+	}
+	for _, c := range [][2]int64{{11, 5000}, {9, 5001}} {
+		if refusal := replace(c[0], c[1]); refusal == nil || refusal.CxlRejReason != CxlRefused || refusal.OrdRejReason != RejStateHalted {
+			t.Errorf("replaced by %d at %d: %+v, want STATE_HALTED", c[0], c[1], refusal)
+		}
+	}
+	if refusal := replace(9, 5000); refusal != nil {
+		t.Errorf("a replace that only reduces: %+v", refusal)
+	}
+	w.must(&Triggered{OrderID: stop, Price: 5100})
+	w.check(stop, "CANCELED 0 0")
+	if text := w.engine.Order(stop).LastReport.Text; len(w.effects.Routes) != 0 || text != "trading_state: HALTED for instrument:ACME.X" {
+		t.Errorf("a stop that triggered: %q, and routed %+v", text, w.effects.Routes)
+	}
+}

@@ -134,6 +134,10 @@ func (e *Engine) applyTriggered(event *Event, t *Triggered, effects *Effects) er
 	if w.StopPx, w.HasStopPx = order.stopPx(); !w.Reached(t.Price) {
 		return ErrNothingNew // It was replaced in the meantime.
 	}
+	if refusal := e.latched(order.terms); refusal != nil {
+		e.requestCancel(event, order, refusal.Text, effects)
+		return nil
+	}
 	e.unhold(order)
 	order.triggered = true
 	effects.report(event, order, ExecutionReport{ExecType: ExecTriggered})
