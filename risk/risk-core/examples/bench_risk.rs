@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use pulp::{Simd, WithSimd};
+use rayon::prelude::*;
 use risk_core::covariance::Covariance;
 use risk_core::delta_gamma::{DeltaGamma, QuadraticForm};
 use risk_core::historical::historical_risk;
@@ -155,44 +156,56 @@ fn floor_flops() -> f64 {
     f64::from(rounds) * 64.0 * 128.0 * 2.0 / took
 }
 
-/// Normals a second of one thread, random words and inversion, in cache.
-fn floor_normals() -> f64 {
-    let mut stream = BlockStream::new(1, 0);
-    let mut z = vec![0.0; FILL_BLOCK];
-    let rounds = 20_000;
-    let took = seconds(|| {
-        for _ in 0..rounds {
-            normals_from_stream(&mut stream, black_box(&mut z));
+/// Seconds of nothing but the normals of a million scenarios, block by block as a simulation draws them.
+fn floor_normals(each: usize) -> f64 {
+    seconds(|| {
+        let mut z = vec![0.0; FILL_BLOCK];
+        for block in 0..blocks() {
+            let mut stream = BlockStream::new(1, block);
+            (0..each).for_each(|_| normals_from_stream(&mut stream, black_box(&mut z)));
         }
-    });
-    black_box(&z);
-    rounds as f64 * FILL_BLOCK as f64 / took
+    })
 }
 
-/// Normals in single precision a second of so many threads, random words and inversion, in cache.
-fn floor_normals_f32(threads: usize) -> f64 {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-    let rounds = 40_000;
-    let took = seconds(|| {
-        pool.broadcast(|thread| {
-            let (mut stream, mut z) = (BlockStream::new(1, thread.index() as u64), vec![0.0; FILL_BLOCK]);
-            (0..rounds).for_each(|_| normals_f32_from_stream(&mut stream, black_box(&mut z)));
-        });
-    });
-    (threads * rounds * FILL_BLOCK) as f64 / took
+/// The same in single precision on two threads.
+fn floor_normals_f32(each: usize) -> f64 {
+    on_threads(2, || {
+        seconds(|| {
+            (0..blocks()).into_par_iter().for_each(|block| {
+                let (mut stream, mut z) = (BlockStream::new(1, block), [0.0; FILL_BLOCK]);
+                (0..each).for_each(|_| normals_f32_from_stream(&mut stream, black_box(&mut z)));
+            });
+        })
+    })
 }
 
-/// Bytes a second that one thread reads from memory.
-fn floor_read() -> f64 {
+fn blocks() -> u64 {
+    u64::from(MILLION) / FILL_BLOCK as u64
+}
+
+/// Seconds of a million normals that are kept, and read once.
+fn floor_kept() -> f64 {
+    seconds(|| {
+        let mut kept = vec![0.0; MILLION as usize];
+        for (block, z) in kept.chunks_mut(FILL_BLOCK).enumerate() {
+            normals_from_stream(&mut BlockStream::new(1, block as u64), z);
+        }
+        black_box(sums(&kept));
+    })
+}
+
+/// Seconds of reading so many bytes from memory, one thread.
+fn floor_read(bytes: usize) -> f64 {
     let values = vec![1.0_f64; 32 << 20];
-    let took = seconds(|| {
-        let sums = values.chunks_exact(8).fold([0.0; 8], |mut sums, chunk| {
-            sums.iter_mut().zip(chunk).for_each(|(sum, v)| *sum += v);
-            sums
-        });
-        black_box(sums);
-    });
-    values.len() as f64 * 8.0 / took
+    let took = seconds(|| _ = black_box(sums(&values)));
+    took * bytes as f64 / (values.len() as f64 * 8.0)
+}
+
+fn sums(values: &[f64]) -> [f64; 8] {
+    values.chunks_exact(8).fold([0.0; 8], |mut sums, chunk| {
+        sums.iter_mut().zip(chunk).for_each(|(sum, v)| *sum += v);
+        sums
+    })
 }
 
 fn linear(n: u32) -> f64 {
@@ -365,9 +378,10 @@ fn measure(name: &str) -> Vec<f64> {
     let argument: usize = argument.parse().expect("a whole number");
     match kernel {
         "floor_flops" => vec![floor_flops()],
-        "floor_normals" => vec![floor_normals()],
+        "floor_normals" => vec![floor_normals(argument)],
         "floor_normals_f32" => vec![floor_normals_f32(argument)],
-        "floor_read" => vec![floor_read()],
+        "floor_kept" => vec![floor_kept()],
+        "floor_read" => vec![floor_read(argument)],
         "linear" => vec![linear(argument as u32)],
         "delta_gamma_50" => vec![delta_gamma(50, argument as u32, Distribution::Normal, plain, 1)],
         "delta_gamma_50_student_t" => vec![delta_gamma(50, argument as u32, student_t(), plain, 1)],

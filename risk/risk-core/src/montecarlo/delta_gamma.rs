@@ -21,6 +21,8 @@ use crate::rng::FILL_BLOCK;
 use crate::units::{Confidence, DegreesOfFreedom, Distribution};
 
 const NAME: &str = "delta_gamma_monte_carlo";
+/// Terms that are added to the losses at once.
+const TERMS: usize = 4;
 
 /// How the scenarios of a delta-gamma book are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -195,13 +197,33 @@ impl LossForm {
             return self.fill_reflected(&reflection, scale, draws, losses);
         }
         let first = usize::from(scale.is_some());
-        let mut normals = [0.0; FILL_BLOCK];
-        let normals = &mut normals[..losses.len().min(FILL_BLOCK)];
         losses.fill(self.constant);
+        self.add_terms(scale, losses, |j, normals: &mut [f64]| draws.normals(first + j, normals));
+    }
+
+    /// Adds the terms to the losses of one block, the normals of one term after the other, each scenario's times its scale.
+    pub fn add_terms<F: Copy + Default + Into<f64>>(
+        &self,
+        scale: Option<&[f64]>,
+        losses: &mut [f64],
+        mut draw: impl FnMut(usize, &mut [F]),
+    ) {
+        let n = losses.len().min(FILL_BLOCK);
+        let mut normals = [F::default(); TERMS * FILL_BLOCK];
         let arch = pulp::Arch::new();
-        for (j, &(b, m)) in self.terms.iter().enumerate() {
-            draws.normals(first + j, normals);
-            arch.dispatch(AddTerm { b, m, normals, scale, losses });
+        for (number, terms) in self.terms.chunks(TERMS).enumerate() {
+            let normals = &mut normals[..terms.len() * n];
+            for (j, column) in normals.chunks_exact_mut(n.max(1)).enumerate() {
+                draw(number * TERMS + j, column);
+            }
+            match terms.as_array() {
+                Some(terms) => arch.dispatch(AddFourTerms { terms, normals, scale, losses }),
+                None => {
+                    for (&(b, m), normals) in terms.iter().zip(normals.chunks_exact(n.max(1))) {
+                        arch.dispatch(AddTerm { b, m, normals, scale, losses });
+                    }
+                }
+            }
         }
     }
 
@@ -245,20 +267,8 @@ impl LossForm {
             draw_scale(table, draws, scale);
         }
         let scale = mixing.map(|_| &*scale);
-        let mut normals = [0.0_f32; 4 * FILL_BLOCK];
         losses.fill(self.constant);
-        let arch = pulp::Arch::new();
-        let (fours, rest) = self.terms.as_chunks();
-        for terms in fours {
-            let normals = &mut normals[..4 * n];
-            draws.normals_f32(normals);
-            arch.dispatch(AddFourTerms { terms, normals, scale, losses });
-        }
-        for &(b, m) in rest {
-            let normals = &mut normals[..n];
-            draws.normals_f32(normals);
-            arch.dispatch(AddTerm { b, m, normals, scale, losses });
-        }
+        self.add_terms(scale, losses, |_, normals: &mut [f32]| draws.normals_f32(normals));
     }
 }
 
@@ -288,15 +298,15 @@ impl<F: Copy + Into<f64>> WithSimd for AddTerm<'_, F> {
     }
 }
 
-/// [`AddTerm`] for four terms, a column of normals each: single precision is drawn faster than losses are read and written.
-struct AddFourTerms<'a> {
-    terms: &'a [(f64, f64); 4],
-    normals: &'a [f32],
+/// [`AddTerm`] for four terms, a column of normals each: the losses are read and written once.
+struct AddFourTerms<'a, F> {
+    terms: &'a [(f64, f64); TERMS],
+    normals: &'a [F],
     scale: Option<&'a [f64]>,
     losses: &'a mut [f64],
 }
 
-impl WithSimd for AddFourTerms<'_> {
+impl<F: Copy + Into<f64>> WithSimd for AddFourTerms<'_, F> {
     type Output = ();
 
     #[inline(always)]
@@ -314,7 +324,7 @@ impl WithSimd for AddFourTerms<'_> {
             }
             Some(scale) => {
                 for ((loss, ((&z0, &z1), (&z2, &z3))), s) in losses.iter_mut().zip(columns).zip(scale) {
-                    let [x0, x1, x2, x3] = [z0, z1, z2, z3].map(|z| f64::from(z) * s);
+                    let (x0, x1, x2, x3) = (z0.into() * s, z1.into() * s, z2.into() * s, z3.into() * s);
                     *loss = term(t3, x3, term(t2, x2, term(t1, x1, term(t0, x0, *loss))));
                 }
             }

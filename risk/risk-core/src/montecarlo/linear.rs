@@ -2,6 +2,7 @@
 
 use super::draws::Draws;
 use super::estimate::{MonteCarloLevel, levels};
+use super::importance::LossForm;
 use super::mixing::MixingTable;
 use super::{MonteCarloSettings, Sampler, Simulation};
 use crate::covariance::{Covariance, symmetric_eigen};
@@ -77,24 +78,22 @@ pub fn linear_monte_carlo(
         require_finite(NAME, "mu", mean)?;
     }
     let sigma_1d = cov.quadratic_form(exposures, &cov.matrix().mul_vec(exposures)).sqrt();
-    let mut book = Book {
-        expected_loss: -dot(exposures, mean) * horizon.days(),
-        weights: match form {
-            LinearForm::OneDimensional => vec![sigma_1d],
-            LinearForm::AllFactors => factor_weights(exposures, cov, settings.sampler)?,
-        },
-        mixing: None,
-        days: 1,
+    let mut weights = match form {
+        LinearForm::OneDimensional => vec![sigma_1d],
+        LinearForm::AllFactors => factor_weights(exposures, cov, settings.sampler)?,
     };
-    match distribution {
+    let (mixing, days) = match distribution {
         // The sum of normal days is one normal day of h times the variance.
-        Distribution::Normal => book.weights.iter_mut().for_each(|w| *w *= horizon.days().sqrt()),
-        Distribution::StudentT(nu) => {
-            book.mixing = Some(MixingTable::new(nu));
-            book.days = simulated_days(horizon)?;
+        Distribution::Normal => {
+            weights.iter_mut().for_each(|w| *w *= horizon.days().sqrt());
+            (None, 1)
         }
-    }
-    require_finite(NAME, "factor weights", &book.weights)?;
+        Distribution::StudentT(nu) => (Some(MixingTable::new(nu)), simulated_days(horizon)?),
+    };
+    require_finite(NAME, "factor weights", &weights)?;
+    let day = LossForm { constant: 0.0, terms: weights.iter().map(|w| (-w, 0.0)).collect() };
+    let expected_loss = -dot(exposures, mean) * horizon.days();
+    let book = Book { expected_loss, day, mixing, days };
     let simulation = Simulation::new(NAME, settings, book.dimension())?;
     simulation.begin(progress, 1);
     let losses = simulation.losses(progress, |draws, losses| book.fill(draws, losses))?;
@@ -140,7 +139,8 @@ fn simulated_days(horizon: HorizonDays) -> Result<usize> {
 
 struct Book {
     expected_loss: f64,
-    weights: Vec<f64>,
+    /// The losses of one day but for their mean.
+    day: LossForm,
     mixing: Option<MixingTable>,
     /// Days that are drawn, each with a mixing variable of its own.
     days: usize,
@@ -148,16 +148,12 @@ struct Book {
 
 impl Book {
     fn dimension(&self) -> usize {
-        self.days * (self.weights.len() + usize::from(self.mixing.is_some()))
+        self.days * (self.day.terms.len() + usize::from(self.mixing.is_some()))
     }
 
     fn fill(&self, draws: &mut Draws<'_>, losses: &mut [f64]) {
-        let mut buffer = [0.0; FILL_BLOCK];
-        let normals = &mut buffer[..losses.len().min(FILL_BLOCK)];
-        let mut scale = [1.0; FILL_BLOCK];
+        let mut scale = [0.0; FILL_BLOCK];
         let scale = &mut scale[..losses.len().min(FILL_BLOCK)];
-        let mut day = [0.0; FILL_BLOCK];
-        let day = &mut day[..losses.len().min(FILL_BLOCK)];
         losses.fill(self.expected_loss);
         let mut dimension = 0;
         for _ in 0..self.days {
@@ -167,13 +163,9 @@ impl Book {
                 table.scale_in_place(scale);
                 dimension += 1;
             }
-            day.fill(0.0);
-            for weight in &self.weights {
-                draws.normals(dimension, normals);
-                day.iter_mut().zip(normals.iter()).for_each(|(loss, z)| *loss -= weight * z);
-                dimension += 1;
-            }
-            losses.iter_mut().zip(day.iter().zip(scale.iter())).for_each(|(loss, (day, s))| *loss += day * s);
+            let scale = self.mixing.as_ref().map(|_| &*scale);
+            self.day.add_terms(scale, losses, |j, normals: &mut [f64]| draws.normals(dimension + j, normals));
+            dimension += self.day.terms.len();
         }
     }
 }
