@@ -286,10 +286,19 @@ func (t *retraded) riskCash(o *Order) Money {
 	return Money{o.instrument.QuoteCurrency, t.booking.riskCash}
 }
 
+// tellFees tells of fees in other currencies: as of corrections that move cash alone, for they are a loss, while
+// cash that is paid out is none.
 func (t *retraded) tellFees(event *Event, o *Order, effects *Effects) {
 	for _, fee := range t.otherFees {
-		effects.tellCash(event, o.account, fee)
+		if fee.Amount != (Amount{}) {
+			effects.tell(event, PretradeEvent{Correction: o.correction(0, fee)})
+		}
 	}
+}
+
+func (o *Order) correction(qty int64, cash Money) *PretradeCorrection {
+	return &PretradeCorrection{OrderID: o.OrderID, Account: o.NewOrder.Account, InstrumentID: o.NewOrder.InstrumentID,
+		StrategyID: o.NewOrder.StrategyID, Qty: qty, Cash: cash}
 }
 
 func (t *retraded) tellCorrection(event *Event, o *Order, effects *Effects) {
@@ -300,10 +309,7 @@ func (t *retraded) tellCorrection(event *Event, o *Order, effects *Effects) {
 	if o.NewOrder.Side == Sell {
 		qty = -qty
 	}
-	effects.tell(event, PretradeEvent{Correction: &PretradeCorrection{
-		OrderID: o.OrderID, Account: o.NewOrder.Account, InstrumentID: o.NewOrder.InstrumentID, Qty: qty, Cash: t.riskCash(o),
-		StrategyID: o.NewOrder.StrategyID,
-	}})
+	effects.tell(event, PretradeEvent{Correction: o.correction(qty, t.riskCash(o))})
 	t.tellFees(event, o, effects)
 }
 

@@ -43,7 +43,7 @@ type Order struct {
 	came          int64    // when it did
 	armed         int64    // since when it waits for its trigger, as that stands
 	names         []string // its own, and those of requests that concerned it
-	holdPx        int64    // the mark that it counted at when it came
+	holdPx        int64    // what it counts at for risk unless it has a limit price: that moves with the market
 	fills         []fill
 	revisions     []revision
 	forgotten     bool

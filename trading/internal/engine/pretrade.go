@@ -128,7 +128,11 @@ type PretradeHold struct {
 func (o *Order) hold() PretradeHold {
 	h := PretradeHold{
 		OrderID: o.OrderID, Account: o.terms.Account, InstrumentID: o.terms.InstrumentID, Side: o.terms.Side, LeavesQty: o.LeavesQty(),
-		StrategyID: o.terms.StrategyID, IsLimit: o.terms.limited(), TransactTime: o.came, Price: o.holdPrice(),
+		StrategyID: o.terms.StrategyID, TransactTime: o.came, Price: o.holdPx,
+		IsLimit: o.terms.OrdType == Limit || o.terms.limited() && o.triggered,
+	}
+	if o.terms.limited() {
+		h.Price = o.terms.Price
 	}
 	if o.change != nil {
 		h.LeavesQty = max(h.LeavesQty, o.change.terms.OrderQty-o.CumQty)
@@ -137,18 +141,6 @@ func (o *Order) hold() PretradeHold {
 		h.ListOrderID, h.ContingencyType = o.list.first().OrderID, o.list.contingencyType
 	}
 	return h
-}
-
-// holdPrice is what the order counts at: its limit price, or its trigger price; or else, as it moves with the
-// market, what it counted at when it came.
-func (o *Order) holdPrice() int64 {
-	switch {
-	case o.terms.limited():
-		return o.terms.Price
-	case o.terms.stopped():
-		return o.terms.StopPx
-	}
-	return o.holdPx
 }
 
 // tellHold tells the gate what an order keeps reserved from now on; nothing, once it is closed.

@@ -10,8 +10,8 @@ func (e *Engine) QuoteCurrency(instrumentID string) string {
 	return ""
 }
 
-// Worth is the size of what an order is worth: at its price, or trigger price, or else at the mark, of a buy
-// raised by the band of market orders. False when there is no price, or the value is too large.
+// Worth is the size of what an order is worth: at its limit price, or else at its trigger price or the mark, of
+// a buy raised by the band of market orders. False when there is no price, or the value is too large.
 func (e *Engine) Worth(order *NewOrder) (Money, bool) {
 	i := e.instruments[order.InstrumentID]
 	if i == nil {
@@ -31,24 +31,32 @@ func (e *Engine) Worth(order *NewOrder) (Money, bool) {
 }
 
 func (e *Engine) valuationPx(i *instrument, order *NewOrder) (int64, bool) {
-	switch {
-	case order.limited():
+	px, has := i.markPx, i.hasMark
+	switch order.OrdType {
+	case Limit, StopLimit:
 		return order.Price, true
-	case order.stopped():
-		return order.StopPx, true
-	case order.Side == Sell || i.markPx <= 0:
-		return i.markPx, i.hasMark
+	case Stop:
+		px, has = order.StopPx, true
+	case TrailingStop: // A buy triggers that far above the mark, if it has seen no better price.
+		if order.Side == Buy {
+			if stopPx, ok := order.trailingStopPx(px, i.PriceIncrement); ok {
+				px = stopPx
+			}
+		}
+	}
+	if order.Side == Sell || px <= 0 {
+		return px, has
 	}
 	const whole = 10_000 // basis points
-	hi, lo := bits.Mul64(uint64(i.markPx), whole+uint64(e.limits.MarketOrderBandBps))
+	hi, lo := bits.Mul64(uint64(px), whole+uint64(e.limits.MarketOrderBandBps))
 	if hi >= whole {
 		return 0, false
 	}
-	px, rest := bits.Div64(hi, lo, whole)
+	raised, rest := bits.Div64(hi, lo, whole)
 	if rest > 0 {
-		px++
+		raised++
 	}
-	return int64(px), int64(px) > 0
+	return int64(raised), has && int64(raised) > 0
 }
 
 // CeilDecimal is the smallest decimal of 18 places or fewer that is not below an amount that is not negative, with
