@@ -15,6 +15,7 @@ func EncodePosition(p *engine.Position) *pb.Position {
 		RealizedPnl:  EncodeMoney(p.RealizedPnl),
 		Fees:         EncodeMoney(p.Fees),
 		AvgPx:        p.AvgPx,
+		StrategyId:   p.StrategyID,
 	}
 	if p.HasMark {
 		mark := p.MarkPx
@@ -35,12 +36,13 @@ func EncodePositions(positions []engine.Position) []*pb.Position {
 // EncodeAccountState gives the contract's form.
 func EncodeAccountState(s *engine.AccountState) *pb.AccountState {
 	encoded := &pb.AccountState{
-		Account:        s.Account,
-		Sequence:       s.Sequence,
-		TransactTimeNs: s.TransactTime,
-		BaseCurrency:   s.BaseCurrency,
-		Balances:       make([]*pb.Balance, len(s.Balances)),
-		Positions:      EncodePositions(s.Positions),
+		Account:           s.Account,
+		Sequence:          s.Sequence,
+		TransactTimeNs:    s.TransactTime,
+		BaseCurrency:      s.BaseCurrency,
+		Balances:          make([]*pb.Balance, len(s.Balances)),
+		Positions:         EncodePositions(s.Positions),
+		StrategyPositions: EncodePositions(s.StrategyPositions),
 	}
 	for i, cash := range s.Balances {
 		encoded.Balances[i] = &pb.Balance{Cash: EncodeMoney(cash)}

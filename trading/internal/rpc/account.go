@@ -36,7 +36,10 @@ func (s accountService) ListPositions(ctx context.Context, r *pb.ListPositionsRe
 	if err != nil {
 		return nil, err
 	}
-	return &pb.ListPositionsResponse{Positions: contract.EncodePositions(state.Positions), Sequence: state.Sequence}, nil
+	return &pb.ListPositionsResponse{
+		Positions: contract.EncodePositions(state.Positions), StrategyPositions: contract.EncodePositions(state.StrategyPositions),
+		Sequence: state.Sequence,
+	}, nil
 }
 
 // account is the state of an account that must be there.
