@@ -25,6 +25,9 @@ func (e *Engine) applyAdjustment(event *Event, adjustment *Adjustment, effects *
 		effects.tellCash(event, account, Money{b.position.instrument.QuoteCurrency, b.riskCash})
 	}
 	effects.tellCash(event, account, adjustment.Cash)
+	if b.position != nil {
+		e.positionMoved(event, account, b.position.instrument, effects)
+	}
 	return nil
 }
 

@@ -161,10 +161,7 @@ const maxListOrders = 16
 // validateMember holds an order against the others of its list.
 func (l *NewOrderList) validateMember(i int) *Refusal {
 	order, first := &l.Orders[i], &l.Orders[0]
-	side := first.Side
-	if l.ContingencyType == Bracket && i > 0 {
-		side = Buy + Sell - side
-	}
+	exits := l.ContingencyType == Bracket && i > 0
 	switch {
 	case order.Account != l.Account:
 		return refuse(RejInvalidField, "account: must be that of the list, %q, got %q", l.Account, order.Account)
@@ -174,9 +171,11 @@ func (l *NewOrderList) validateMember(i int) *Refusal {
 		return nil
 	case order.InstrumentID != first.InstrumentID:
 		return refuse(RejInvalidField, "instrument_id: must be that of the first order, %q, got %q", first.InstrumentID, order.InstrumentID)
-	case order.Side != side:
-		return refuse(RejInvalidField, "side: must be %d for this order of the list, got %d", side, order.Side)
-	case l.ContingencyType == Bracket && order.OrderQty != first.OrderQty:
+	case exits && order.Side == first.Side:
+		return refuse(RejInvalidField, "side: an exit has the other side than the entry, got %d for both", order.Side)
+	case !exits && order.Side != first.Side:
+		return refuse(RejInvalidField, "side: must be that of the first order, %d, got %d", first.Side, order.Side)
+	case exits && order.OrderQty != first.OrderQty:
 		return refuse(RejInvalidQty, "order_qty: must be that of the entry, %d, got %d", first.OrderQty, order.OrderQty)
 	}
 	return nil
