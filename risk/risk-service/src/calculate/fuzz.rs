@@ -19,7 +19,7 @@ use crate::proto::simulate_scenarios_request::Part;
 use crate::proto::*;
 
 /// Ordinary numbers, numbers that overflow when multiplied, and what no number may be.
-fn any_number() -> impl Strategy<Value = f64> {
+pub(crate) fn any_number() -> impl Strategy<Value = f64> {
     prop_oneof![8 => -1e3..1e3f64, 1 => any::<f64>(), 1 => prop::sample::select(vec![0.0, -0.0, f64::MAX, f64::MIN_POSITIVE])]
 }
 
@@ -40,7 +40,7 @@ prop_compose! {
     }
 }
 
-fn any_model(k: usize) -> BoxedStrategy<ReturnModel> {
+pub(crate) fn any_model(k: usize) -> BoxedStrategy<ReturnModel> {
     let source = prop_oneof![any_matrix(k).prop_map(Source::Covariance), any_matrix(k).prop_map(Source::Returns)];
     let distribution = prop_oneof![
         Just(Distribution::Normal(Normal {})),
@@ -123,11 +123,11 @@ prop_compose! {
     }
 }
 
-fn any_price() -> impl Strategy<Value = f64> {
+pub(crate) fn any_price() -> impl Strategy<Value = f64> {
     prop_oneof![8 => 1.0..200.0f64, 1 => any_number()]
 }
 
-fn any_years() -> impl Strategy<Value = f64> {
+pub(crate) fn any_years() -> impl Strategy<Value = f64> {
     prop_oneof![8 => 0.0..2.0f64, 1 => any_number()]
 }
 
@@ -212,7 +212,7 @@ fn any_series() -> impl Strategy<Value = Vec<f64>> {
     prop::collection::vec(any_number(), 0..30)
 }
 
-fn any_shock() -> impl Strategy<Value = Shock> {
+pub(crate) fn any_shock() -> impl Strategy<Value = Shock> {
     ("[abc]{0,1}", any_years(), any_years(), any_years(), any_years())
         .prop_map(|(underlying, spot, volatility, rate, years)| Shock { underlying, spot, volatility, rate, years })
 }

@@ -5,7 +5,7 @@ mod basel;
 pub(crate) mod covariance;
 pub(crate) mod figures;
 #[cfg(test)]
-mod fuzz;
+pub(crate) mod fuzz;
 mod margin;
 mod model;
 pub(crate) mod options;

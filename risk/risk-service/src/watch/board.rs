@@ -81,6 +81,7 @@ impl Terms {
 }
 
 /// An instrument as it is now.
+#[derive(Debug)]
 pub(crate) struct Seen {
     pub instrument_id: String,
     /// Units, short negative; of the account asked for, or of all.
@@ -92,6 +93,7 @@ pub(crate) struct Seen {
 }
 
 /// What is new on a board.
+#[derive(Debug)]
 pub(crate) struct News {
     pub version: u64,
     /// Everything is in `seen`, and what is not is gone.

@@ -1,6 +1,8 @@
 //! The live portfolio: sessions show it on a board, watchers of `StreamRisk` read it from there.
 
 mod board;
+#[cfg(test)]
+mod fuzz;
 mod rates;
 mod stream;
 

@@ -135,7 +135,7 @@ async fn watch(
 }
 
 /// The portfolio as far as one watcher has seen it.
-struct Watcher {
+pub(super) struct Watcher {
     portfolio: LivePortfolio,
     /// Instrument ids in the order of the portfolio's kinds: the factors first.
     names: Vec<String>,
@@ -152,7 +152,7 @@ struct Watcher {
 }
 
 impl Watcher {
-    fn new(request: &StreamRiskRequest) -> Result<Box<Self>> {
+    pub(super) fn new(request: &StreamRiskRequest) -> Result<Box<Self>> {
         let factors = request.factors.len();
         if !(1..=MAX_FACTORS).contains(&factors) {
             return Err(RiskError::invalid(NAME, "factors", format!("must be 1 to {MAX_FACTORS}"), factors));
@@ -192,7 +192,7 @@ impl Watcher {
     }
 
     /// Takes what is new, and reports the whole.
-    fn take(&mut self, news: &News) -> Result<StreamRiskResponse> {
+    pub(super) fn take(&mut self, news: &News) -> Result<StreamRiskResponse> {
         self.portfolio.set_time(news.transact_time_ns);
         if news.from_scratch {
             self.strangers.clear();
