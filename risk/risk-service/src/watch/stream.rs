@@ -205,7 +205,9 @@ impl Watcher {
         let held = self.currencies.iter().zip(&self.qty).filter(|(_, qty)| **qty != 0.0);
         self.conversion.require_one(held.map(|(currency, _)| currency.as_str()).collect())?;
         self.portfolio.age()?;
-        Ok(self.report(news))
+        let report = self.report(news);
+        require_representable(&report)?;
+        Ok(report)
     }
 
     fn take_one(&mut self, seen: &Seen, rates: &Rates) -> Result<()> {
@@ -364,6 +366,20 @@ fn shocks(sent: &StressScenario, factors: &Factors<'_>, count: usize) -> Result<
         }
     }
     Ok(all)
+}
+
+/// Refuses sums that left the range of doubles, although everything in them is within it.
+fn require_representable(report: &StreamRiskResponse) -> Result<()> {
+    let figures = report.figures.iter().flat_map(|it| [it.var, it.es]);
+    let parts = report.positions.iter().flat_map(|it| [it.notional, it.exposure, it.component_var]);
+    let greeks = report.greeks.iter();
+    let greeks = greeks.flat_map(|it| [it.delta, it.gamma, it.vega, it.theta, it.rho, it.rho_q, it.vanna, it.volga]);
+    let totals = [report.gross_notional, report.net_notional, report.sigma_1d];
+    let stress = report.stress.iter().map(|it| it.pnl);
+    match figures.chain(parts).chain(greeks).chain(totals).chain(stress).find(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(value) => Err(RiskError::invalid(NAME, "figures", "must be representable for these inputs", value)),
+    }
 }
 
 fn position(name: &str, qty: f64, held: &InstrumentRisk, component_var: f64) -> PositionRisk {
