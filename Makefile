@@ -138,6 +138,11 @@ lint: build ## buf, gofmt, go vet, staticcheck, rustfmt, clippy, ruff, mypy
 proto-breaking: $(STAMPS)/python ## Compare the contract with main
 	buf breaking --against '.git#ref=refs/heads/main'
 
+.PHONY: chaos
+N ?= 300
+chaos: build ## Kill -9 of the services N times with orders in flight (SEED=, FAULTS=drop=0.02,lose=0.02)
+	@$(VENV)/bin/python tests/chaos.py --cycles $(N) --seed $(SEED) --fault-rates '$(FAULTS)'
+
 .PHONY: soak-bitflips
 soak-bitflips: build ## Every single-bit flip of a 1 MiB journal, all 8,388,608 (a few minutes)
 	@cd trading && AETHERION_SOAK=1 go test -count=1 -timeout 60m -v -run 'TestBitFlips$$' ./internal/journal

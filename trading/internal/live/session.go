@@ -143,6 +143,8 @@ func (s *Session) open(config Config, core *sequencer.Sequencer) error {
 	}
 	if config.Venue == nil {
 		inputs = append(inputs, lost(core.Engine())...)
+	} else {
+		inputs = append(inputs, recovery.InDoubt(core.Engine())...)
 	}
 	output, err := core.Process(inputs)
 	if err != nil {

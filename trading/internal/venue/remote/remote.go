@@ -144,15 +144,17 @@ func (v *Venue) Balances(ctx context.Context) ([]engine.Money, error) {
 	return all, nil
 }
 
-// Resume tells of an order that worked, or may have been sent, when the process before this one ended. It
-// comes before Run.
+// Resume tells of an order that worked, or may have been sent and is in doubt, when the process before this
+// one ended. It comes before Run.
 func (v *Venue) Resume(order *engine.Order) {
 	if order.VenueOrderID != "" {
 		v.working[order.OrderID] = &work{venueOrderID: order.VenueOrderID}
 		return
 	}
 	sent := order.Terms().AtVenue()
-	v.unanswered[order.OrderID] = v.newOrder(order.OrderID, &sent)
+	again := v.newOrder(order.OrderID, &sent)
+	again.doubted, again.sent = true, time.Now()
+	v.unanswered[order.OrderID] = again
 }
 
 // Submit is router.Venue's.
