@@ -61,6 +61,7 @@ fn simulate(threads: usize, settings: MonteCarloSettings) -> Vec<MonteCarloLevel
         ];
         let mut books = vec![
             (student_t(), Shock::Simple, BookSampling::Plain),
+            (student_t(), Shock::Simple, BookSampling::ImportanceSampling { strata: 0 }),
             (Distribution::Normal, Shock::Log, BookSampling::ImportanceSampling { strata: 0 }),
         ];
         if settings == PSEUDO {
@@ -225,6 +226,16 @@ fn a_form_that_cannot_vary_has_a_certain_loss() {
             assert_eq!((level.var, level.es, level.es_se), (3.0, 3.0, 0.0), "{distribution:?} {strata}");
         }
     }
+}
+
+#[test]
+fn strata_of_student_t_are_refused() {
+    let cov = Covariance::new("t", 1, MatrixRef::new("t", "cov", 1, 1, &[1e-4]).unwrap()).unwrap();
+    let how = (Revaluation { shock: Shock::Simple, years: 0.01 }, BookSampling::ImportanceSampling { strata: 16 });
+    let settings = MonteCarloSettings { n_scenarios: 2048, ..PSEUDO };
+    let (c, progress) = (confidences(), Progress::new());
+    let refused = full_revaluation_monte_carlo(&[], &cov, student_t(), how, settings, &c, &progress).unwrap_err();
+    assert_eq!(refused.to_string(), "full_revaluation_var: strata must be 0 for student_t, got 16");
 }
 
 /// All levels are told of when the first begins.

@@ -27,11 +27,21 @@ fn settings(n_scenarios: u32, seed: u64, sampler: Sampler) -> MonteCarloSettings
 }
 
 fn revalue(book: &Book, sampling: BookSampling, settings: MonteCarloSettings) -> MonteCarloLevel {
+    revalue_under(Distribution::Normal, Shock::Log, book, sampling, settings)
+}
+
+fn revalue_under(
+    distribution: Distribution,
+    shock: Shock,
+    book: &Book,
+    sampling: BookSampling,
+    settings: MonteCarloSettings,
+) -> MonteCarloLevel {
     let k = book.covariance.rows();
     let covariance = Covariance::new("test", k, book.covariance.as_ref()).unwrap();
-    let how = (Revaluation { shock: Shock::Log, years: TEN_DAYS }, sampling);
+    let how = (Revaluation { shock, years: TEN_DAYS }, sampling);
     let (progress, levels) = (Progress::new(), [c99()]);
-    full_revaluation_monte_carlo(&book.positions, &covariance, Distribution::Normal, how, settings, &levels, &progress)
+    full_revaluation_monte_carlo(&book.positions, &covariance, distribution, how, settings, &levels, &progress)
         .unwrap()
         .levels[0]
 }
@@ -87,6 +97,26 @@ fn a_twist_alone_and_with_sobol_points_gains_too() {
         let (var, es) = ratios(book.name, &plain, &twisted);
         println!("{} {sampler:?}: {var:.0} on VaR, {es:.0} on ES", book.name);
         assert!(var >= least.0 && es >= least.1, "{var} {es}");
+    }
+}
+
+#[test]
+fn a_twist_gains_on_option_books_of_student_t() {
+    let distribution = Distribution::StudentT(DegreesOfFreedom::new("test", 5.0).unwrap());
+    for place in [0, 2] {
+        let book = &books()[place];
+        let run = |sampling, sampler| {
+            repeat(|seed| {
+                revalue_under(distribution, Shock::Simple, book, sampling, settings(SCENARIOS, seed, sampler))
+            })
+        };
+        let plain = run(BookSampling::Plain, Sampler::Pseudo);
+        for sampler in [Sampler::Pseudo, Sampler::Sobol { replications: 16 }] {
+            let twisted = run(BookSampling::ImportanceSampling { strata: 0 }, sampler);
+            let (var, es) = ratios(book.name, &plain, &twisted);
+            println!("Student t, {} {sampler:?}: {var:.0} on VaR, {es:.0} on ES", book.name);
+            assert!(var >= 20.0 && es >= 30.0, "{}: {var} {es}", book.name);
+        }
     }
 }
 

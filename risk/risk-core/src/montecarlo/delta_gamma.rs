@@ -149,20 +149,16 @@ impl Job<'_> {
         nu: DegreesOfFreedom,
         mixing: &MixingTable,
     ) -> Result<MonteCarloLevel> {
-        let aimed = StudentTwist::aimed(&self.loss, nu, confidence.tail());
-        let (x, (twist, mixing_factor)) = (aimed.x(), aimed.twist());
-        let twisted = self.loss.twisted(&twist);
-        // W is multiplied, so the scale √((ν-2)/W) is divided by the root.
-        let shrink = mixing_factor.sqrt().recip();
+        let sampling = StudentTwist::aimed(&self.loss, nu, confidence.tail()).sampling(mixing);
+        let twisted = self.loss.twisted(&sampling.twist);
         let scenarios = self.simulation.scenarios(self.progress, |draws, scenarios: &mut [Weighted]| {
             let (mut scale, mut losses) = ([0.0; FILL_BLOCK], [0.0; FILL_BLOCK]);
             let n = scenarios.len().min(FILL_BLOCK);
             let (scale, losses) = (&mut scale[..n], &mut losses[..n]);
-            draw_scale(mixing, draws, scale);
-            scale.iter_mut().for_each(|s| *s *= shrink);
+            sampling.draw_scale(draws, scale);
             twisted.fill_with(Some(scale), draws, losses);
-            for ((scenario, &loss), s) in scenarios.iter_mut().zip(&*losses).zip(&*scale) {
-                *scenario = Weighted { loss, weight: twist.weight((loss - x) / (s * s)) };
+            for ((scenario, &loss), &s) in scenarios.iter_mut().zip(&*losses).zip(&*scale) {
+                *scenario = Weighted { loss, weight: sampling.weight(loss, s) };
             }
         })?;
         weighted_level(NAME, &self.simulation, scenarios, 1, confidence)
@@ -173,19 +169,13 @@ impl Job<'_> {
     }
 }
 
-/// The scale of each scenario of a block. The mixing variable moves all factors at once: the first dimension is its due.
-fn draw_scale(table: &MixingTable, draws: &mut Draws<'_>, scale: &mut [f64]) {
-    draws.normals(0, scale);
-    table.scale_in_place(scale);
-}
-
 impl LossForm {
     /// The losses of one block.
     fn fill(&self, mixing: Option<&MixingTable>, draws: &mut Draws<'_>, losses: &mut [f64]) {
         let mut scale = [0.0; FILL_BLOCK];
         let scale = &mut scale[..losses.len().min(FILL_BLOCK)];
         if let Some(table) = mixing {
-            draw_scale(table, draws, scale);
+            table.draw(0, draws, scale);
         }
         self.fill_with(mixing.map(|_| &*scale), draws, losses);
     }
@@ -264,7 +254,7 @@ impl LossForm {
         let mut scale = [1.0; FILL_BLOCK];
         let scale = &mut scale[..n];
         if let Some(table) = mixing {
-            draw_scale(table, draws, scale);
+            table.draw(0, draws, scale);
         }
         let scale = mixing.map(|_| &*scale);
         losses.fill(self.constant);

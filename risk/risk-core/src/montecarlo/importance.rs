@@ -161,8 +161,13 @@ impl TwistedDraws {
         let strata = if form.moments().1 > 0.0 { strata } else { 1 };
         let boundary = |i: u32| twisted.quantile(1.0 - f64::from(i) / f64::from(strata));
         let boundaries = (1..strata).map(boundary).collect::<Result<_>>()?;
-        let reflection = Reflection::along(twisted.terms.iter().map(|(b, _)| *b));
-        Ok(Self { form, twist, boundaries, reflection })
+        Ok(Self { boundaries, ..Self::without_strata(form, twist) })
+    }
+
+    /// Of any twist.
+    pub fn without_strata(form: LossForm, twist: Twist) -> Self {
+        let reflection = Reflection::along(form.twisted(&twist).terms.iter().map(|(b, _)| *b));
+        Self { form, twist, boundaries: Vec::new(), reflection }
     }
 
     /// Number of strata, at least 1.
@@ -174,7 +179,7 @@ impl TwistedDraws {
     /// `i / (n / strata)`.
     pub fn fill(&self, draws: &mut Draws<'_>, y: &mut [f64], q: &mut [f64]) {
         if self.boundaries.is_empty() {
-            return self.candidates(draws, y, q);
+            return self.candidates(None, draws, y, q);
         }
         let (n, k) = (q.len(), self.form.terms.len());
         let quota = n / self.strata();
@@ -182,7 +187,7 @@ impl TwistedDraws {
         let (mut candidates, mut losses) = (vec![0.0; k * n], vec![0.0; n]);
         let mut missing = n;
         for _ in 0..MAX_BATCHES {
-            self.candidates(draws, &mut candidates, &mut losses);
+            self.candidates(None, draws, &mut candidates, &mut losses);
             for (i, &loss) in losses.iter().enumerate() {
                 let stratum = self.boundaries.partition_point(|b| *b <= loss);
                 if filled[stratum] == quota {
@@ -204,15 +209,21 @@ impl TwistedDraws {
         q.fill(f64::NAN);
     }
 
-    fn candidates(&self, draws: &mut Draws<'_>, y: &mut [f64], q: &mut [f64]) {
+    /// As [`TwistedDraws::fill`] without strata, what is normal in a scenario times its scale: not the shift of its mean,
+    /// which the scale of Student's t does not move.
+    pub fn candidates(&self, scale: Option<&[f64]>, draws: &mut Draws<'_>, y: &mut [f64], q: &mut [f64]) {
         let n = q.len();
+        let first = usize::from(scale.is_some());
         q.fill(self.form.constant);
-        y.chunks_exact_mut(n.max(1)).enumerate().for_each(|(j, column)| draws.normals(j, column));
+        y.chunks_exact_mut(n.max(1)).enumerate().for_each(|(j, column)| draws.normals(first + j, column));
         if let (Some(reflection), true) = (&self.reflection, draws.is_quasi()) {
             reflection.apply(y, n);
         }
         let columns = y.chunks_exact_mut(n.max(1)).zip(self.form.terms.iter().zip(&self.twist.normals));
         for (column, (&(b, m), &(mean, deviation))) in columns {
+            if let Some(scale) = scale {
+                column.iter_mut().zip(scale).for_each(|(y, s)| *y *= s);
+            }
             for (y, q) in column.iter_mut().zip(q.iter_mut()) {
                 *y = mean + deviation * *y;
                 *q = m.mul_add(*y, b).mul_add(*y, *q);

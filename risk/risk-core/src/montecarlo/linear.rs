@@ -157,10 +157,8 @@ impl Book {
         losses.fill(self.expected_loss);
         let mut dimension = 0;
         for _ in 0..self.days {
-            // The mixing variable moves all factors at once: the first dimension is its due.
             if let Some(table) = &self.mixing {
-                draws.normals(dimension, scale);
-                table.scale_in_place(scale);
+                table.draw(dimension, draws, scale);
                 dimension += 1;
             }
             let scale = self.mixing.as_ref().map(|_| &*scale);

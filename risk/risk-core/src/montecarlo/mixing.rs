@@ -2,6 +2,7 @@
 
 use pulp::{Simd, WithSimd};
 
+use super::draws::Draws;
 use crate::special::{gamma_inc, gamma_log_density, norm_cdf, norm_pdf};
 use crate::units::DegreesOfFreedom;
 
@@ -51,8 +52,14 @@ impl MixingTable {
         Self { nodes }
     }
 
+    /// The scale of each scenario of a block. It moves all factors at once: the first dimension of a day is its due.
+    pub fn draw(&self, dimension: usize, draws: &mut Draws<'_>, scale: &mut [f64]) {
+        draws.normals(dimension, scale);
+        self.scale_in_place(scale);
+    }
+
     /// Normal scores to scales, in place.
-    pub fn scale_in_place(&self, scores: &mut [f64]) {
+    fn scale_in_place(&self, scores: &mut [f64]) {
         // An array, whose length the compiler knows: a look-up within it needs no check.
         if let Some(nodes) = self.nodes.as_array() {
             pulp::Arch::new().dispatch(Interpolate { nodes, scores });

@@ -7,6 +7,7 @@ use super::importance::{LossForm, TwistedDraws, check_strata, target};
 use super::linear::{MonteCarloRisk, loadings};
 use super::loadings::apply_loadings;
 use super::mixing::MixingTable;
+use super::student_twist::StudentTwist;
 use super::{MonteCarloSettings, Simulation};
 use crate::covariance::Covariance;
 use crate::delta_gamma::{DeltaGamma, QuadraticForm};
@@ -15,7 +16,7 @@ use crate::matrix::Matrix;
 use crate::progress::Progress;
 use crate::rng::FILL_BLOCK;
 use crate::stress::Holding;
-use crate::units::{Confidence, Distribution};
+use crate::units::{Confidence, DegreesOfFreedom, Distribution};
 
 const NAME: &str = "full_revaluation_var";
 
@@ -54,10 +55,11 @@ pub enum BookSampling {
     /// From the distribution itself; one simulation serves all levels.
     #[default]
     Plain,
-    /// Where the book's delta-gamma approximation loses its own VaR; one simulation a level. Gaussian only. The closer the
-    /// approximation, the more it gains; the answer is that of the book however far off it is.
+    /// Where the book's delta-gamma approximation loses its own VaR; one simulation a level. The closer the approximation,
+    /// the more it gains; the answer is that of the book however far off it is.
     ImportanceSampling {
-        /// Equally likely strata of the approximate loss, a power of two up to 256; 0 and 1 are none. Pseudo-random only.
+        /// Equally likely strata of the approximate loss, a power of two up to 256; 0 and 1 are none. Gaussian and
+        /// pseudo-random only.
         strata: u32,
     },
 }
@@ -67,10 +69,10 @@ pub enum BookSampling {
 /// Formula: `L = -Σ qty (V₁ - V₀)`, V₁ at the shocked spot and at `max(T - years, 0)`; returns `r = B z`, Student-t
 /// `r = B z √((ν-2)/W)`, as [`super::linear_monte_carlo`].
 /// Units: money; `cov` of the factors' returns over the horizon; `sigma_1d` is the deviation of the simulated P&L, of its
-/// delta-gamma approximation where that was sampled by importance.
-/// Errors: a factor that `cov` lacks, what [`crate::pricing::bsm`] refuses, Student-t with [`Shock::Log`] or importance
-/// sampling, strata with Sobol.
-/// Source: Glasserman 2003 §9.1 to §9.3; McNeil, Frey & Embrechts 2015 §9.2.
+/// delta-gamma approximation where that was sampled by importance (of Student-t its delta: gamma may have no variance).
+/// Errors: a factor that `cov` lacks, what [`crate::pricing::bsm`] refuses, Student-t with [`Shock::Log`] or strata, strata
+/// with Sobol.
+/// Source: Glasserman 2003 §9.1 to §9.4; McNeil, Frey & Embrechts 2015 §9.2.
 pub fn full_revaluation_monte_carlo(
     book: &[BookPosition],
     cov: &Covariance<'_>,
@@ -80,26 +82,26 @@ pub fn full_revaluation_monte_carlo(
     confidences: &[Confidence],
     progress: &Progress,
 ) -> Result<MonteCarloRisk> {
-    let mixing = match (distribution, revaluation.shock) {
+    let nu = match (distribution, revaluation.shock) {
         (Distribution::Normal, _) => None,
-        (Distribution::StudentT(nu), Shock::Simple) => Some(MixingTable::new(nu)),
+        (Distribution::StudentT(nu), Shock::Simple) => Some(nu),
         (Distribution::StudentT(_), Shock::Log) => {
             return Err(RiskError::invalid(NAME, "shock", "must be simple for student_t", "log"));
         }
     };
     let book = RepricedBook::new(NAME, book, cov.dimension(), revaluation)?;
-    match (sampling, mixing) {
-        (BookSampling::Plain, mixing) => {
+    match sampling {
+        BookSampling::Plain => {
+            let mixing = nu.map(MixingTable::new);
             let model = Model { book, loadings: loadings(NAME, cov, settings.sampler)?, mixing };
             plain(&model, settings, confidences, progress)
         }
-        (BookSampling::ImportanceSampling { strata }, None) => {
+        BookSampling::ImportanceSampling { strata } => {
             check_strata(NAME, strata, settings)?;
-            let model = Proxied::new(book, cov)?;
-            importance(&model, strata, settings, confidences, progress)
-        }
-        (BookSampling::ImportanceSampling { .. }, Some(_)) => {
-            Err(RiskError::invalid(NAME, "importance_sampling", "must be unset for student_t with a book", "a value"))
+            if nu.is_some() && strata > 1 {
+                return Err(RiskError::invalid(NAME, "strata", "must be 0 for student_t", strata));
+            }
+            importance(&Proxied::new(book, cov)?, (strata, nu), settings, confidences, progress)
         }
     }
 }
@@ -143,8 +145,7 @@ impl Model {
         let mut scale = [1.0; FILL_BLOCK];
         let scale = &mut scale[..n.min(FILL_BLOCK)];
         if let Some(table) = &self.mixing {
-            draws.normals(0, scale);
-            table.scale_in_place(scale);
+            table.draw(0, draws, scale);
         }
         let first = usize::from(self.mixing.is_some());
         let (mut normals, mut returns) = (vec![0.0; k * n], vec![0.0; k * n]);
@@ -179,22 +180,41 @@ impl Proxied {
         let entry = |i: usize, j: usize| order.get(j).and_then(|&j| columns.get(j)?.get(i)).copied().unwrap_or(0.0);
         Ok(Self { book, form, loss, loadings: Matrix::from_fn(k, k, entry) })
     }
+
+    /// Losses of the book where the normals are y, a column for each.
+    fn losses(&self, y: &[f64], n: usize) -> Vec<f64> {
+        let (mut returns, mut losses) = (vec![0.0; y.len()], vec![0.0; n]);
+        apply_loadings(&self.loadings, n, y, &mut returns);
+        self.book.losses(&returns, &mut losses);
+        losses
+    }
+
+    /// Deviation of the approximation, or of its delta alone.
+    fn deviation(&self, with_gamma: bool) -> Result<f64> {
+        let variance = if with_gamma { self.form.cumulants()?.k2 } else { self.form.b().iter().map(|b| b * b).sum() };
+        require_finite(NAME, "variance", &[variance])?;
+        Ok(variance.sqrt())
+    }
 }
 
 fn importance(
     model: &Proxied,
-    strata: u32,
+    (strata, nu): (u32, Option<DegreesOfFreedom>),
     settings: MonteCarloSettings,
     confidences: &[Confidence],
     progress: &Progress,
 ) -> Result<MonteCarloRisk> {
-    let dimension = model.book.factors();
+    let dimension = model.book.factors() + usize::from(nu.is_some());
     let simulation = Simulation::new(NAME, settings, dimension)?;
     simulation.begin(progress, confidences.len());
-    let level = |&c: &Confidence| importance_level(model, strata, &simulation, c, progress);
+    let mixing = nu.map(|nu| (nu, MixingTable::new(nu)));
+    let level = |&confidence: &Confidence| match &mixing {
+        None => importance_level(model, strata, &simulation, confidence, progress),
+        Some((nu, mixing)) => student_t_level(model, (*nu, mixing), &simulation, confidence, progress),
+    };
     Ok(MonteCarloRisk {
         levels: confidences.iter().map(level).collect::<Result<_>>()?,
-        sigma_1d: model.form.cumulants()?.k2.sqrt(),
+        sigma_1d: model.deviation(nu.is_none())?,
         dimension,
         settings,
         replications: simulation.replications(),
@@ -212,16 +232,34 @@ fn importance_level(
     let twisted = TwistedDraws::new(NAME, model.loss.clone(), aimed, strata)?;
     let scenarios = simulation.scenarios(progress, |draws, scenarios: &mut [Weighted]| {
         let (n, k) = (scenarios.len(), model.book.factors());
-        let (mut y, mut q, mut losses) = (vec![0.0; k * n], vec![0.0; n], vec![0.0; n]);
+        let (mut y, mut q) = (vec![0.0; k * n], vec![0.0; n]);
         twisted.fill(draws, &mut y, &mut q);
-        let mut returns = vec![0.0; k * n];
-        apply_loadings(&model.loadings, n, &y, &mut returns);
-        model.book.losses(&returns, &mut losses);
-        for ((scenario, loss), q) in scenarios.iter_mut().zip(losses).zip(q) {
+        for ((scenario, loss), q) in scenarios.iter_mut().zip(model.losses(&y, n)).zip(q) {
             *scenario = Weighted { loss, weight: twisted.twist.weight(q) };
         }
     })?;
     weighted_level(NAME, simulation, scenarios, twisted.strata(), confidence)
+}
+
+fn student_t_level(
+    model: &Proxied,
+    (nu, mixing): (DegreesOfFreedom, &MixingTable),
+    simulation: &Simulation,
+    confidence: Confidence,
+    progress: &Progress,
+) -> Result<MonteCarloLevel> {
+    let sampling = StudentTwist::aimed(&model.loss, nu, confidence.tail()).sampling(mixing);
+    let twisted = TwistedDraws::without_strata(model.loss.clone(), sampling.twist.clone());
+    let scenarios = simulation.scenarios(progress, |draws, scenarios: &mut [Weighted]| {
+        let (n, k) = (scenarios.len(), model.book.factors());
+        let (mut scale, mut y, mut q) = (vec![0.0; n], vec![0.0; k * n], vec![0.0; n]);
+        sampling.draw_scale(draws, &mut scale);
+        twisted.candidates(Some(&scale), draws, &mut y, &mut q);
+        for ((scenario, loss), (q, s)) in scenarios.iter_mut().zip(model.losses(&y, n)).zip(q.into_iter().zip(scale)) {
+            *scenario = Weighted { loss, weight: sampling.weight(q, s) };
+        }
+    })?;
+    weighted_level(NAME, simulation, scenarios, 1, confidence)
 }
 
 /// Standard deviation of the losses.

@@ -5,7 +5,9 @@
 //! Source: Glasserman, Heidelberger & Shahabuddin, *Portfolio value-at-risk with heavy-tailed risk factors*, Mathematical
 //! Finance 12, 2002.
 
+use super::draws::Draws;
 use super::importance::{LossForm, Twist, solve};
+use super::mixing::MixingTable;
 use crate::special::norm_cdf;
 use crate::units::{DegreesOfFreedom, Tail};
 
@@ -14,6 +16,27 @@ pub(super) struct StudentTwist<'a> {
     loss: &'a LossForm,
     nu: f64,
     x: f64,
+}
+
+/// How twisted scenarios are drawn, and the weights that undo it.
+pub(super) struct StudentSampling<'a> {
+    x: f64,
+    pub twist: Twist,
+    stretch: f64,
+    mixing: &'a MixingTable,
+}
+
+impl StudentSampling<'_> {
+    /// The scale of each scenario of a block.
+    pub fn draw_scale(&self, draws: &mut Draws<'_>, scale: &mut [f64]) {
+        self.mixing.draw(0, draws, scale);
+        scale.iter_mut().for_each(|s| *s *= self.stretch);
+    }
+
+    /// What a scenario counts for.
+    pub fn weight(&self, loss: f64, scale: f64) -> f64 {
+        self.twist.weight((loss - self.x) / (scale * scale))
+    }
 }
 
 /// α with its first two derivatives, and the same of `-½ Σ ln(1 - 2 t μ_j)`.
@@ -42,16 +65,13 @@ impl<'a> StudentTwist<'a> {
         at(mean + 0.5 * (low + high))
     }
 
-    /// The loss aimed at.
-    pub fn x(&self) -> f64 {
-        self.x
-    }
-
-    /// The twist under which the mean of `Q_x` is 0, and by how much it multiplies the mixing variable W.
-    pub fn twist(&self) -> (Twist, f64) {
+    /// Scenarios under the twist under which the mean of `Q_x` is 0.
+    pub fn sampling(&self, mixing: &'a MixingTable) -> StudentSampling<'a> {
         let t = self.saddle_point(100);
         let twist = Twist { parameter: t, log_moment: self.log_moment(t), normals: self.loss.normals(t) };
-        (twist, 1.0 / self.mixing(self.parts(t).alpha[0]))
+        // W is divided by this, so the scale √((ν-2)/W) is multiplied by the root.
+        let stretch = self.mixing(self.parts(t).alpha[0]).sqrt();
+        StudentSampling { x: self.x, twist, stretch, mixing }
     }
 
     /// `P(L > x)` by the saddle point, `Φ(-r - ln(u/r)/r)`, `r = √(-2ψ)`, `u = t √ψ''`, where `ψ' = 0`; for x above the
