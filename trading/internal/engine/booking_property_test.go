@@ -1,11 +1,13 @@
 package engine_test
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
 	"maps"
 	"math/big"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -93,11 +95,15 @@ func (b *books) pass() { b.now += rapid.Int64Range(0, 8*3600e9).Draw(b.t, "elaps
 func (b *books) order() {
 	definition := rapid.SampledFrom(definitions).Draw(b.t, "instrument")
 	qty := quantities.Draw(b.t, "qty")
-	b.must(&engine.OrderDecision{Approved: true, NewOrder: engine.NewOrder{
+	order := engine.NewOrder{
 		ClOrdID: fmt.Sprint(b.engine.Sequence()), Account: rapid.SampledFrom(accountNames).Draw(b.t, "account"),
 		StrategyID: rapid.SampledFrom(strategies).Draw(b.t, "strategy"), InstrumentID: definition.InstrumentID,
 		Side: engine.Side(rapid.IntRange(1, 2).Draw(b.t, "side")), OrdType: engine.Market, TimeInForce: engine.GTC, OrderQty: qty,
-	}})
+	}
+	if b.engine.Validate(&order) != nil { // A kill switch or a state.
+		return
+	}
+	b.must(&engine.OrderDecision{Approved: true, NewOrder: order})
 	b.orders = append(b.orders, b.engine.Sequence())
 	b.risk.holds[b.engine.Sequence()] = qty
 }
@@ -217,6 +223,58 @@ func (b *books) end() {
 	if err := b.try(b.report(order, execType)); err != nil && !errors.Is(err, engine.ErrNothingNew) {
 		b.t.Fatal(err)
 	}
+}
+
+// control changes what binds and values, and puts an order in doubt.
+func (b *books) control() {
+	scope := engine.TradingScope{Account: rapid.SampledFrom(accountNames).Draw(b.t, "account")}
+	if rapid.Bool().Draw(b.t, "firm") {
+		scope = engine.TradingScope{}
+	}
+	d := rapid.SampledFrom(definitions).Draw(b.t, "instrument")
+	rate := engine.Decimal{Mantissa: rapid.Int64Range(1, 1e6).Draw(b.t, "rate"), Scale: 3}
+	model := &engine.PretradeModel{Version: 1, InstrumentIDs: []string{d.InstrumentID}, Covariance: []float64{1e-4}, ConfidenceBp: 9900, HorizonDays: 1}
+	if before := b.engine.PretradeModel(); before != nil {
+		model.Version = before.Version + 1
+	}
+	inputs := []engine.Input{
+		&engine.KillSwitchChange{Scope: scope, Engaged: rapid.IntRange(0, 3).Draw(b.t, "engaged") == 0},
+		&engine.TradingStateChange{Scope: scope, TradingState: engine.TradingState(rapid.IntRange(1, 4).Draw(b.t, "state"))},
+		&engine.FxRates{Rates: []engine.FxRate{{Currency: "BNB", QuoteCurrency: "USD", Rate: rate}}},
+		&engine.FxRates{Rates: []engine.FxRate{{Currency: "USD", QuoteCurrency: "ACME", Rate: rate}}},
+		&engine.Mark{InstrumentID: d.InstrumentID, MarkPx: rate.Mantissa}, model,
+	}
+	if order := b.known(); order != nil {
+		inputs = append(inputs, &engine.OrderInDoubt{OrderID: order.OrderID})
+	}
+	if err := b.try(rapid.SampledFrom(inputs).Draw(b.t, "input")); err != nil && !errors.Is(err, engine.ErrNothingNew) {
+		b.t.Fatal(err)
+	}
+}
+
+// restart goes on with an engine that was written and read back.
+func (b *books) restart() {
+	var state bytes.Buffer
+	if err := b.engine.WriteState(&state); err != nil {
+		b.t.Fatal(err)
+	}
+	restored, err := engine.ReadState(state.Bytes())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if restored.StateHash() != b.engine.StateHash() {
+		b.t.Fatal("the hash changed")
+	}
+	if got, want := restored.PretradeSnapshot(), b.engine.PretradeSnapshot(); !reflect.DeepEqual(got, want) {
+		b.t.Fatalf("the gate would be told %+v, want %+v", got, want)
+	}
+	for _, name := range accountNames {
+		got, _ := restored.Account(name)
+		if want, _ := b.engine.Account(name); !reflect.DeepEqual(got, want) {
+			b.t.Fatalf("account %s is %+v, want %+v", name, got, want)
+		}
+	}
+	b.engine = restored
 }
 
 // book changes the moves of a position; of fills the cash follows: what was paid, or of a future what was
@@ -435,6 +493,7 @@ func TestBooksBalanceAtEverySequence(t *testing.T) {
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"order": step(b.order), "fill": step(b.fill), "fill again": step(b.fill), "revise": step(b.revise), "adjust": step(b.adjust), "end": step(b.end),
+			"control": step(b.control), "restart": step(b.restart),
 		})
 	})
 }

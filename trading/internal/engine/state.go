@@ -54,6 +54,9 @@ func (e *Engine) walk(w walker) {
 	walkMap(w, e.instruments, walkString, walkInstrument)
 	walkMap(w, e.accounts, walkString, e.walkAccount)
 	walkMap(w, e.orders, walkUint, e.walkOrder)
+	checkKeys(w, e.instruments, func(i *instrument) string { return i.InstrumentID })
+	checkKeys(w, e.accounts, func(a *account) string { return a.name })
+	checkKeys(w, e.orders, func(o *Order) uint64 { return o.OrderID })
 	e.walkLists(w)
 	walkSlice(w, &e.states, walkTradingState)
 	walkSlice(w, &e.kills, walkKillSwitch)
@@ -93,6 +96,9 @@ func (e *Engine) indexAll() {
 func walkAmount(w walker, a *Amount) {
 	walkInt(w, &a.hi)
 	w.uint(&a.lo)
+	if _, err := a.checked(); err != nil {
+		w.fault(err)
+	}
 }
 
 func walkMoney(w walker, m *Money) {
@@ -195,6 +201,7 @@ func (e *Engine) walkAccount(w walker, value **account) {
 	w.uint(&a.lastReport)
 	walkMap(w, a.cash, walkString, walkAmount)
 	walkMap(w, a.positions, walkString, e.walkPosition)
+	checkKeys(w, a.positions, func(p *position) string { return p.instrument.InstrumentID })
 }
 
 // walkInstrumentOf walks a reference to a definition; none is the empty id.

@@ -126,10 +126,14 @@ func (e *Engine) latched(order *NewOrder) *Refusal {
 }
 
 // TradingStates are those other than ACTIVE, by scope.
-func (e *Engine) TradingStates() []TradingStateChange { return slices.Clone(e.states) }
+func (e *Engine) TradingStates() []TradingStateChange {
+	return append([]TradingStateChange(nil), e.states...)
+}
 
 // KillSwitches are those that are engaged, by scope.
-func (e *Engine) KillSwitches() []KillSwitchChange { return slices.Clone(e.kills) }
+func (e *Engine) KillSwitches() []KillSwitchChange {
+	return append([]KillSwitchChange(nil), e.kills...)
+}
 
 func walkScope(w walker, s *TradingScope) {
 	w.string(&s.Account)

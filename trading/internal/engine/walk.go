@@ -169,6 +169,19 @@ func walkMap[K cmp.Ordered, V any](w walker, m map[K]V, key func(walker, *K), va
 	}
 }
 
+// checkKeys refuses a map that was read with a value under another key than its own.
+func checkKeys[K cmp.Ordered, V any](w walker, m map[K]V, own func(V) K) {
+	if !w.reads() || failed(w) {
+		return
+	}
+	for key, value := range m {
+		if own(value) != key {
+			w.fault(fmt.Errorf("%v stands under the key %v", own(value), key))
+			return
+		}
+	}
+}
+
 func failed(w walker) bool {
 	r, reads := w.(*stateReader)
 	return reads && r.err != nil
