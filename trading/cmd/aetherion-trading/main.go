@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 
 	"golang.org/x/sync/errgroup"
@@ -25,6 +26,10 @@ import (
 
 // version is set by the linker in releases.
 var version = "0.1.0"
+
+// gcPercent is how much the heap grows between two collections, in percent of what is in use. At Go's 100 they
+// take a third of the time of a busy service. GOGC sets another; GOMEMLIMIT bounds the memory.
+const gcPercent = 300
 
 const (
 	exitFailure = 1
@@ -52,6 +57,9 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	defer profileCPU()()
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	if err := run(ctx, settings); err != nil {
 		fmt.Fprintln(os.Stderr, "aetherion-trading:", err)
 		os.Exit(exitFailure)
