@@ -157,6 +157,24 @@ impl PortfolioVar {
         Err(RiskError::invalid(NAME, "x", "must leave the variance finite", "an overflow"))
     }
 
+    /// A new exposure of one factor, as a fill of the difference. O(K).
+    pub fn set_exposure(&mut self, factor: usize, x: f64) -> Result<()> {
+        let before = self.exposures.get(factor).copied().unwrap_or(0.0);
+        if x == before { Ok(()) } else { self.fill(factor, x - before) }
+    }
+
+    /// What all open orders of one factor may change its exposure by, `Σ |d|`. O(K).
+    pub fn set_open(&mut self, factor: usize, gross: f64) -> Result<()> {
+        self.change(factor, gross)?;
+        if let Some(open) = self.open.gross.get_mut(factor)
+            && *open != gross
+        {
+            *open = gross;
+            self.open.worst = dot(&self.open.gross, &self.open.sigma);
+        }
+        Ok(())
+    }
+
     /// An order that may change exposure `factor` by `d` is open from now on.
     pub fn open_order(&mut self, factor: usize, d: f64) -> Result<()> {
         self.change(factor, d)?;

@@ -6,8 +6,10 @@ use prost::Message;
 use crate::pretrade::session::Session;
 use crate::proto::pretrade_event::Event;
 use crate::proto::{
-    AccountOpened, CheckRequest, Decimal, Instrument, Mark, NewOrder, PretradeAdjust, PretradeCheck, PretradeEvent,
-    PretradeFill, PretradeHold, PretradePosition, PretradeRelease, PretradeSnapshot, RiskLimit, RiskLimits,
+    AccountOpened, CheckRequest, Decimal, FxRate, FxRates, Instrument, KillSwitchChange, Mark, Money, NewOrder,
+    PretradeAdjust, PretradeCash, PretradeCheck, PretradeCorrection, PretradeEvent, PretradeFill, PretradeHold,
+    PretradeListCheck, PretradeMemory, PretradeModel, PretradePosition, PretradeRelease, PretradeReplaceCheck,
+    PretradeSave, PretradeSnapshot, PretradeVenueReject, RiskLimit, RiskLimits, TradingScope, TradingStateChange,
 };
 use crate::watch::Boards;
 
@@ -46,13 +48,62 @@ prop_compose! {
 
 prop_compose! {
     fn any_limits()(
-        version in 0u64..5, market_order_band_bps: u32, account in any_id(), instrument_id in any_id(),
-        decimals in (any_decimal(), any_decimal(), any_decimal())
+        version in 0u64..5, market_order_band_bps: u32, ids in (any_id(), any_strategy(), any_id()),
+        decimals in prop::collection::vec(any_decimal(), 17),
+        counts in prop::collection::vec(prop::option::of(prop_oneof![0u32..4, any::<u32>()]), 16),
+        flags: (bool, bool, bool),
     ) -> RiskLimits {
-        let (max_order_qty, max_order_notional, max_position_qty) = decimals;
-        let limit = RiskLimit { account, instrument_id, max_order_qty, max_order_notional, max_position_qty, ..RiskLimit::default() };
+        let (mut decimals, mut counts) = (decimals.into_iter(), counts.into_iter());
+        let mut decimal = || decimals.next().flatten();
+        let mut count = || counts.next().flatten();
+        let limit = RiskLimit {
+            account: ids.0,
+            strategy_id: ids.1,
+            instrument_id: ids.2,
+            max_order_qty: decimal(),
+            max_order_notional: decimal(),
+            max_position_qty: decimal(),
+            max_long_qty: decimal(),
+            max_short_qty: decimal(),
+            no_short: flags.0,
+            restricted: flags.1,
+            static_collar_bps: count(),
+            static_reference_px: decimal(),
+            price_collar_bps: count(),
+            max_mark_age_ms: count(),
+            max_aggressive_ticks: count(),
+            order_rate_per_s: count(),
+            order_burst: count(),
+            duplicate_count: count(),
+            duplicate_window_ms: count(),
+            max_open_orders: count(),
+            max_open_notional: decimal(),
+            max_gross_notional: decimal(),
+            max_net_notional: decimal(),
+            max_leverage: decimal(),
+            initial_margin_ratio: decimal(),
+            max_daily_notional: decimal(),
+            max_daily_qty: decimal(),
+            max_daily_loss: decimal(),
+            max_drawdown: decimal(),
+            max_var: decimal(),
+            max_adv_share_bps: count(),
+            adv_qty: decimal(),
+            max_batch_notional: decimal(),
+            max_batch_orders: count(),
+            repeat_count: count(),
+            repeat_window_ms: count(),
+            max_consecutive_rejects: count(),
+            max_order_to_trade_ratio: count(),
+            otr_window_ms: count(),
+            prevent_self_trade: flags.2,
+        };
         RiskLimits { version, limits: vec![limit], market_order_band_bps }
     }
+}
+
+fn any_strategy() -> impl Strategy<Value = String> {
+    prop_oneof![2 => Just(String::new()), 1 => Just("S".to_owned())]
 }
 
 /// A value of an enum with values from 1 to `last`, sometimes none.
@@ -63,40 +114,127 @@ pub(crate) fn any_value(last: i32) -> impl Strategy<Value = i32> {
 prop_compose! {
     fn any_order()(
         cl_ord_id in prop_oneof![9 => "[a-z]", 1 => ".{0,4}"], account in any_id(), instrument_id in any_id(),
-        side in any_value(2), ord_type in any_value(4), time_in_force in any_value(5), order_qty in any_integer(),
-        price in prop::option::of(any_integer())
+        side in any_value(2), ord_type in any_value(5), time_in_force in any_value(5), order_qty in any_integer(),
+        prices in (prop::option::of(any_integer()), prop::option::weighted(0.2, any_integer())),
+        strategy_id in any_strategy(), trailing in (any_integer(), 0u32..20_000), self_trade_prevention in any_value(5),
     ) -> NewOrder {
-        let strategy_id = String::new();
         NewOrder {
-            cl_ord_id, account, strategy_id, instrument_id, side, ord_type, time_in_force, order_qty, price,
+            cl_ord_id, account, strategy_id, instrument_id, side, ord_type, time_in_force, order_qty, price: prices.0,
+            stop_px: prices.1, trailing_amount: trailing.0, trailing_bps: trailing.1, self_trade_prevention,
             ..NewOrder::default()
         }
     }
 }
 
+prop_compose! {
+    fn any_hold()(
+        order_id in 0u64..9, account in any_id(), strategy_id in any_strategy(), instrument_id in any_id(),
+        side in any_value(2), leaves_qty in any_integer(), price in any_integer(), is_limit: bool,
+        list in (0u64..9, any_value(4)),
+    ) -> PretradeHold {
+        PretradeHold { order_id, account, strategy_id, instrument_id, side, leaves_qty, price, is_limit,
+            list_order_id: list.0, contingency_type: list.1, transact_time_ns: 0 }
+    }
+}
+
+fn any_check() -> impl Strategy<Value = PretradeCheck> {
+    let batch = (0u32..3, any_decimal());
+    (0u64..9, prop::option::weighted(0.95, any_order()), batch, prop::bool::weighted(0.1)).prop_map(
+        |(order_id, new_order, (batch_orders, batch_notional), preview)| PretradeCheck {
+            order_id,
+            new_order,
+            batch_orders,
+            batch_notional,
+            preview,
+        },
+    )
+}
+
+fn any_money() -> impl Strategy<Value = Option<Money>> {
+    let currency = prop_oneof![Just(String::new()), Just("USD".to_owned())];
+    prop::option::of((currency, any_integer(), -5i64..5).prop_map(|(currency, units, attos)| Money {
+        currency,
+        units,
+        attos,
+    }))
+}
+
+fn any_scope() -> impl Strategy<Value = Option<TradingScope>> {
+    prop::option::of((any_id(), any_strategy(), any_id()).prop_map(|(account, strategy_id, instrument_id)| {
+        TradingScope { account, strategy_id, instrument_id, venue: String::new() }
+    }))
+}
+
+fn any_model() -> impl Strategy<Value = PretradeModel> {
+    (any_id(), prop::num::f64::ANY, 0u32..10_001, 0u32..3, prop_oneof![Just(0.0), prop::num::f64::ANY]).prop_map(
+        |(factor, variance, confidence_bp, horizon_days, degrees_of_freedom)| PretradeModel {
+            version: 1,
+            instrument_ids: vec![factor],
+            covariance: vec![variance],
+            confidence_bp,
+            horizon_days,
+            degrees_of_freedom,
+        },
+    )
+}
+
+/// Events of orders.
+fn any_order_event() -> BoxedStrategy<Event> {
+    let ids = || (any_id(), any_id(), any_strategy());
+    prop_oneof![
+        4 => any_check().prop_map(Event::Check),
+        1 => (any_value(4), prop::collection::vec(any_check(), 0..4))
+            .prop_map(|(contingency_type, checks)| Event::ListCheck(PretradeListCheck { contingency_type, checks })),
+        1 => (0u64..9, any_order(), any_integer()).prop_map(|(order_id, new_order, cum_qty)| {
+            Event::ReplaceCheck(PretradeReplaceCheck { order_id, new_order: Some(new_order), cum_qty })
+        }),
+        2 => (0u64..9, ids(), any_value(2), any_integer(), any_integer(), any_money()).prop_map(
+            |(order_id, (account, instrument_id, strategy_id), side, last_qty, last_px, cash)| {
+                Event::Fill(PretradeFill { order_id, account, instrument_id, side, last_qty, last_px, strategy_id, cash })
+            }
+        ),
+        1 => (0u64..9).prop_map(|order_id| Event::Release(PretradeRelease { order_id })),
+        1 => (0u64..9).prop_map(|order_id| Event::VenueReject(PretradeVenueReject { order_id })),
+        1 => any_hold().prop_map(Event::Restated),
+        1 => (0u64..9, ids(), any_integer(), any_money()).prop_map(
+            |(order_id, (account, instrument_id, strategy_id), qty, cash)| {
+                Event::Correction(PretradeCorrection { order_id, account, instrument_id, qty, cash, strategy_id })
+            }
+        ),
+    ]
+    .boxed()
+}
+
 fn any_event() -> BoxedStrategy<Event> {
     let ids = || (any_id(), any_id());
     prop_oneof![
-        4 => (0u64..9, prop::option::weighted(0.95, any_order()))
-            .prop_map(|(order_id, new_order)| Event::Check(PretradeCheck { order_id, new_order, ..PretradeCheck::default() })),
-        2 => (0u64..9, ids(), any_value(2), any_integer()).prop_map(|(order_id, (account, instrument_id), side, last_qty)| {
-            Event::Fill(PretradeFill { order_id, account, instrument_id, side, last_qty, last_px: 0, ..PretradeFill::default() })
+        10 => any_order_event(),
+        1 => (ids(), any_integer(), any_strategy()).prop_map(|((account, instrument_id), qty, strategy_id)| {
+            Event::Adjust(PretradeAdjust { account, instrument_id, qty, strategy_id })
         }),
-        1 => (0u64..9).prop_map(|order_id| Event::Release(PretradeRelease { order_id })),
-        1 => (ids(), any_integer()).prop_map(|((account, instrument_id), qty)| {
-            Event::Adjust(PretradeAdjust { account, instrument_id, qty, ..PretradeAdjust::default() })
-        }),
+        1 => (any_id(), any_money()).prop_map(|(account, cash)| Event::Cash(PretradeCash { account, cash })),
         1 => (any_id(), any_integer()).prop_map(|(instrument_id, mark_px)| Event::Mark(Mark { instrument_id, mark_px })),
         1 => any_limits().prop_map(Event::RiskLimits),
         1 => any_instrument().prop_map(Event::Instrument),
         1 => any_id().prop_map(|account| Event::AccountOpened(AccountOpened { account, base_currency: String::new() })),
-        1 => (prop::option::of(any_instrument()), any_limits(), ids(), any_integer(), any_integer()).prop_map(
-            |(instrument, risk_limits, (account, instrument_id), net_qty, leaves_qty)| {
-                let hold = PretradeHold { order_id: 8, account, instrument_id, side: 1, leaves_qty, ..PretradeHold::default() };
-                Event::Snapshot(PretradeSnapshot { positions: vec![position(net_qty)], holds: vec![hold],
+        1 => (any_scope(), any_value(4)).prop_map(|(scope, trading_state)| {
+            Event::TradingStateChange(TradingStateChange { scope, trading_state, ..TradingStateChange::default() })
+        }),
+        1 => (any_scope(), any::<bool>()).prop_map(|(scope, engaged)| {
+            Event::KillSwitchChange(KillSwitchChange { scope, engaged, ..KillSwitchChange::default() })
+        }),
+        1 => any_decimal().prop_map(|rate| {
+            let rate = FxRate { currency: "USD".into(), quote_currency: String::new(), rate };
+            Event::FxRates(FxRates { rates: vec![rate] })
+        }),
+        1 => any_model().prop_map(Event::PretradeModel),
+        1 => Just(Event::Save(PretradeSave {})),
+        1 => (prop::option::of(any_instrument()), any_limits(), any_integer(), any_hold(), prop::option::of(any::<Vec<u8>>()))
+            .prop_map(|(instrument, risk_limits, net_qty, hold, memory)| {
+                let memory = memory.map(|memory| PretradeMemory { memory, ..PretradeMemory::default() });
+                Event::Snapshot(PretradeSnapshot { positions: vec![position(net_qty)], holds: vec![hold], memory,
                     ..start(instrument, risk_limits) })
-            }
-        ),
+            }),
     ]
     .boxed()
 }
@@ -135,11 +273,16 @@ proptest! {
         prop_assert!(begun.is_ok(), "a snapshot is taken");
         for (event, step) in events {
             sequence += step;
-            let is_check = matches!(event, Event::Check(_));
+            let orders = match &event {
+                Event::Check(_) | Event::ReplaceCheck(_) => 1,
+                Event::ListCheck(list) => list.checks.len(),
+                _ => 0,
+            };
             let event = PretradeEvent { sequence, transact_time_ns: 0, event: Some(event), ..PretradeEvent::default() };
             // A real stream ends at the first refusal; here it goes on, as the state must survive that too.
             if let Ok(answer) = session.answer(CheckRequest { epoch: 1, events: vec![event], ..Default::default() }) {
-                prop_assert_eq!(answer.is_some(), is_check, "a check is answered, and nothing else");
+                let decisions = answer.map_or(0, |answer| answer.decisions.len());
+                prop_assert_eq!(decisions, orders, "each order is answered, and nothing else");
             }
         }
     }

@@ -1,13 +1,35 @@
-//! The checks, in their one fixed published order.
+//! The checks, in their one fixed published order (`docs/risk-controls.md`).
 
-use super::limits::Binding;
-use super::machine::Listed;
-use super::{Decimal, Exposure, NewOrder, OrdType, RiskLimit, RiskLimits, Side};
+mod habit;
+mod order;
+mod price;
+mod sums;
+
+pub(super) use habit::likeness;
+pub(super) use order::counted_price;
+pub(super) use sums::{over_position, raises_var, readings};
+
+use super::book::{Listed, Scope};
+use super::exposure::Exposure;
+use super::state::State;
+use super::{Asked, Decimal, Instrument, NewOrder, Side, TradingState};
 
 /// Why an order is refused. The order of the variants is the published order of the checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OrdRejReason {
-    /// A field is missing or unknown, or the order's notional does not fit into 128 bits.
+    /// A kill switch is engaged.
+    KillSwitch,
+    /// The trading state is HALTED.
+    StateHalted,
+    /// The trading state is CANCEL_ONLY.
+    StateCancelOnly,
+    /// The trading state is REDUCING, and the order does not reduce.
+    StateReducing,
+    /// The account or the instrument is restricted to what reduces.
+    Restricted,
+    /// The instrument does not trade now.
+    InstrumentClosed,
+    /// A field is missing or unknown, or a number of the order does not fit into 128 bits.
     InvalidField,
     /// No such account.
     UnknownAccount,
@@ -15,16 +37,60 @@ pub enum OrdRejReason {
     UnknownInstrument,
     /// The quantity is not positive, off the lot, or out of the instrument's range.
     InvalidQty,
-    /// The price is off the tick, out of range, or set where it may not be.
+    /// A price is off the tick, out of range, or set where it may not be.
     InvalidPrice,
     /// Larger than the largest order quantity allowed.
     MaxOrderQty,
     /// Worth more than the largest order notional allowed.
     MaxOrderNotional,
-    /// There is no mark to value a market order at.
+    /// More orders in one request than allowed.
+    BatchSize,
+    /// The orders of one request are worth more than allowed.
+    BatchValue,
+    /// Further from the static reference price than allowed.
+    PriceCollarStatic,
+    /// There is no mark to value or compare with, or it is too old.
     RefPriceStale,
+    /// Further from the mark than allowed.
+    PriceCollar,
+    /// Through the mark by more ticks than allowed.
+    AggressivePrice,
+    /// More orders a second than allowed.
+    RateLimit,
+    /// The same order came too often within the window.
+    DuplicateFlood,
+    /// More open orders than allowed.
+    MaxOpenOrders,
+    /// More open notional than allowed.
+    MaxOpenNotional,
     /// The position with all open orders of the side would pass the limit.
     PositionLimit,
+    /// The position could get short, and may not.
+    ShortNotAllowed,
+    /// Gross or net notional, or leverage, would pass the limit at the worst case.
+    MaxExposure,
+    /// More traded today than allowed, with all open orders filled.
+    DailyValue,
+    /// Not enough equity for the worst case.
+    InsufficientMargin,
+    /// The loss of the day or the drawdown passed its limit.
+    LossLimit,
+    /// Too large a share of the average daily volume.
+    Concentration,
+    /// It would trade with an open order of its own account.
+    Stp,
+    /// The strategy repeated itself too often.
+    StrategyLatched,
+    /// Too many orders were refused in a row.
+    RejectStorm,
+    /// Too many orders for each fill.
+    OtrLimit,
+    /// Portfolio VaR after the trade would pass the limit.
+    VarLimit,
+    /// A limit needs a mark, a rate or a model that is missing.
+    ModelStale,
+    /// Another order of its list was refused.
+    List,
 }
 
 /// One check that an order fails.
@@ -42,178 +108,137 @@ pub struct CheckFailure {
 
 /// What the checks of one order look at.
 pub(super) struct Facts<'a> {
-    pub(super) order_id: u64,
-    pub(super) order: &'a NewOrder,
-    /// Whether this order id is held already.
-    pub(super) is_held: bool,
-    /// None: there is no such account.
-    pub(super) exposure: Option<Exposure>,
-    /// None: there is no such instrument.
-    pub(super) listed: Option<&'a Listed>,
-    pub(super) risk_limits: &'a RiskLimits,
+    pub(super) state: &'a State,
+    pub(super) now_ns: i64,
+    pub(super) asked: &'a Asked,
+    /// Whether the order id is none that an order of this kind may have.
+    pub(super) is_wrong_id: bool,
+    pub(super) account: Option<usize>,
+    pub(super) instrument: Option<usize>,
+    /// Of an account and instrument that exist.
+    pub(super) cell: Option<usize>,
+    /// None: its size is not known.
+    pub(super) placed: Option<Placed>,
+    /// A change of an open order.
+    pub(super) is_replace: bool,
+    pub(super) price: Option<i128>,
+}
+
+/// What an order would hold.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Placed {
+    pub(super) side: Side,
+    /// What it adds to what is open.
+    pub(super) change: Exposure,
+    /// Whether it reduces the position of the account, and that of the strategy in it.
+    pub(super) reduces_book: bool,
+    pub(super) reduces_cell: bool,
+}
+
+impl Placed {
+    /// Whether it adds anything to what may be traded; a change of an order may not.
+    fn adds(&self) -> bool {
+        self.change.open_qty > 0 || self.change.open_turnover > 0 || self.change.open_orders > 0
+    }
+}
+
+impl<'a> Facts<'a> {
+    fn order(&self) -> &'a NewOrder {
+        &self.asked.order
+    }
+
+    fn listed(&self) -> Option<(&'a Listed, &'a Instrument)> {
+        let listed = self.state.instruments.get(self.instrument?);
+        Some((listed, listed.instrument.as_ref()?))
+    }
+
+    /// The scopes that cover it, from the widest to the narrowest.
+    fn scopes(&self) -> impl Iterator<Item = (usize, &'a Scope)> + use<'a> {
+        let state = self.state;
+        let numbers: &[usize] = self.cell.map_or(&[], |cell| &state.cells[cell].scopes);
+        numbers.iter().map(|number| (*number, &state.scopes[*number]))
+    }
+
+    /// What there is in a scope's view: the account's position, or the strategy's own.
+    fn exposure(&self, scope: &Scope) -> Exposure {
+        let Some(cell) = self.cell else { return Exposure::default() };
+        let cell = &self.state.cells[cell];
+        if scope.key.strategy.is_some() { cell.exposure } else { self.state.books[cell.book].exposure }
+    }
+
+    /// An order reduces when its quantity is at most the position less the open quantity on its own side, or when it
+    /// adds nothing to what is open.
+    fn reduces(&self, scope: &Scope) -> bool {
+        let of_strategy = scope.key.strategy.is_some();
+        self.placed.is_some_and(|placed| if of_strategy { placed.reduces_cell } else { placed.reduces_book })
+    }
+
+    fn name(&self, scope: &Scope) -> String {
+        self.state.scope_name(&scope.key)
+    }
+
+    /// The tightest of the limits that are passed; of equal ones the widest scope.
+    fn tightest(
+        &self,
+        reason: OrdRejReason,
+        passed: impl Iterator<Item = (Decimal, &'a Scope, Decimal)>,
+        failures: &mut Vec<CheckFailure>,
+    ) {
+        if let Some((limit, scope, value)) = passed.min_by_key(|(limit, ..)| *limit) {
+            failures.push(failure(reason, self.name(scope), limit, value));
+        }
+    }
 }
 
 /// All checks that the order fails, in their published order.
 pub(super) fn failures(facts: &Facts) -> Vec<CheckFailure> {
     let mut failures = Vec::new();
-    check_fields(facts, &mut failures);
-    if facts.exposure.is_none() {
-        let value = &facts.order.account;
-        failures.push(failure(OrdRejReason::UnknownAccount, "field:account", "an account", value));
-    }
-    match facts.listed {
-        Some(listed) => check_against(listed, facts, &mut failures),
-        None => {
-            let value = &facts.order.instrument_id;
-            let reason = OrdRejReason::UnknownInstrument;
-            failures.push(failure(reason, "field:instrument_id", "an instrument", value));
-        }
-    }
+    switched_off(facts, &mut failures);
+    order::check(facts, &mut failures);
+    price::check(facts, &mut failures);
+    habit::check(facts, &mut failures);
+    sums::check(facts, &mut failures);
     failures.sort_by_key(|failure| failure.ord_rej_reason);
     failures
 }
 
-fn check_fields(facts: &Facts, failures: &mut Vec<CheckFailure>) {
-    let order = facts.order;
-    let mut invalid = |field: &str, rule, value: String| {
-        let scope = format!("field:{field}");
-        failures.push(failure(OrdRejReason::InvalidField, scope, rule, value));
-    };
-    if facts.order_id == 0 || facts.is_held {
-        invalid("order_id", "new and positive", facts.order_id.to_string());
+/// Kill switches, trading states and restrictions.
+fn switched_off(facts: &Facts, failures: &mut Vec<CheckFailure>) {
+    let NewOrder { account, strategy_id, instrument_id, .. } = facts.order();
+    let switches = &facts.state.switches;
+    if let Some(scope) = switches.kill(account, strategy_id, instrument_id) {
+        failures.push(failure(OrdRejReason::KillSwitch, scope.name(), "released", "engaged"));
     }
-    let is_printable = order.cl_ord_id.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-    if !is_printable || !(1..=64).contains(&order.cl_ord_id.len()) {
-        invalid("cl_ord_id", "1 to 64 printable ASCII characters", order.cl_ord_id.clone());
+    if let Some((state, scope)) = switches.state(account, strategy_id, instrument_id) {
+        let reduces = facts.placed.is_some_and(|placed| match scope.strategy_id.as_str() {
+            "" => placed.reduces_book,
+            _ => placed.reduces_cell,
+        });
+        let reason = match state {
+            TradingState::Active => None,
+            TradingState::Reducing => (!reduces).then_some(OrdRejReason::StateReducing),
+            TradingState::CancelOnly => Some(OrdRejReason::StateCancelOnly),
+            TradingState::Halted => Some(OrdRejReason::StateHalted),
+        };
+        failures.extend(reason.map(|reason| failure(reason, scope.name(), TradingState::Active.name(), state.name())));
     }
-    if let Err(unknown) = order.side {
-        invalid("side", "BUY or SELL", unknown.0.to_string());
-    }
-    if let Err(unknown) = order.ord_type {
-        invalid("ord_type", "MARKET or LIMIT", unknown.0.to_string());
-    }
-    if let Err(unknown) = order.time_in_force {
-        invalid("time_in_force", "DAY, GTC, IOC or FOK", unknown.0.to_string());
-    }
-    if order.ord_type == Ok(OrdType::Limit) && order.price.is_none() {
-        invalid("price", "set for a limit order", "none".to_owned());
-    }
-}
-
-/// The checks that need the instrument's units.
-fn check_against(listed: &Listed, facts: &Facts, failures: &mut Vec<CheckFailure>) {
-    let order = facts.order;
-    failures.extend(invalid_qty(listed, order));
-    failures.extend(invalid_price(listed, order));
-    if order.order_qty <= 0 {
-        return; // Not a size that could pass or fit any limit.
-    }
-    let limits = facts.risk_limits.binding(&order.account, &order.instrument_id);
-    failures.extend(max_order_qty(listed, order, &limits));
-    failures.extend(max_order_notional(listed, facts, &limits));
-    failures.extend(position_limit(listed, facts, &limits));
-}
-
-fn invalid_qty(listed: &Listed, order: &NewOrder) -> Option<CheckFailure> {
-    let terms = listed.instrument.terms();
-    let qty = order.order_qty;
-    let broken = if qty <= 0 {
-        0
-    } else if qty % terms.qty_increment != 0 {
-        terms.qty_increment
-    } else if qty < terms.min_qty {
-        terms.min_qty
-    } else if terms.max_qty != 0 && qty > terms.max_qty {
-        terms.max_qty
-    } else {
-        return None;
-    };
-    let scope = format!("instrument:{}", terms.instrument_id);
-    let [limit, value] = [broken, qty].map(|qty| listed.instrument.qty(qty.into()));
-    Some(failure(OrdRejReason::InvalidQty, scope, limit, value))
-}
-
-fn invalid_price(listed: &Listed, order: &NewOrder) -> Option<CheckFailure> {
-    let terms = listed.instrument.terms();
-    let price = order.price?;
-    let value = listed.instrument.price(price);
-    let scope = format!("instrument:{}", terms.instrument_id);
-    if order.ord_type == Ok(OrdType::Market) {
-        let rule = "none for a market order";
-        return Some(failure(OrdRejReason::InvalidPrice, "field:price", rule, value));
-    }
-    if price <= 0 && !terms.allow_negative_price {
-        return Some(failure(OrdRejReason::InvalidPrice, scope, 0, value));
-    }
-    let tick = listed.instrument.price(terms.price_increment);
-    (price % terms.price_increment != 0).then(|| failure(OrdRejReason::InvalidPrice, scope, tick, value))
-}
-
-fn max_order_qty(listed: &Listed, order: &NewOrder, limits: &Binding) -> Option<CheckFailure> {
-    let value = listed.instrument.qty(order.order_qty.into());
-    above(limits.tightest(|limit| limit.max_order_qty), value, OrdRejReason::MaxOrderQty)
-}
-
-fn max_order_notional(listed: &Listed, facts: &Facts, limits: &Binding) -> Option<CheckFailure> {
-    let order = facts.order;
-    let price = match (order.ord_type.ok()?, order.side.ok()?) {
-        (OrdType::Limit, _) => order.price?.into(),
-        (OrdType::Market, side) => match listed.mark_px {
-            Some(mark_px) => collar_price(mark_px, side, facts.risk_limits),
-            None => return Some(ref_price_stale(order)),
-        },
-    };
-    let Some(value) = listed.instrument.notional(price, order.order_qty) else {
-        let reason = OrdRejReason::InvalidField;
-        return Some(failure(reason, "field:notional", i128::MAX, "overflow"));
-    };
-    let limit = limits.tightest(|limit| limit.max_order_notional);
-    above(limit, value, OrdRejReason::MaxOrderNotional)
-}
-
-/// The price that a market order is valued at, in 10^-`price_scale`.
-///
-/// Formula: a buy `ceil(mark * (1 + band))`, a sell `mark`.
-/// Source: the note of `pretrade.json`.
-fn collar_price(mark_px: i64, side: Side, risk_limits: &RiskLimits) -> i128 {
-    const ONE_BPS: i128 = 10_000;
-    match side {
-        Side::Sell => mark_px.into(),
-        Side::Buy => {
-            let raised = i128::from(mark_px) * (ONE_BPS + i128::from(risk_limits.market_order_band_bps()));
-            -(-raised).div_euclid(ONE_BPS)
-        }
+    let restricted = facts.scopes().find(|(_, scope)| scope.limit.restricted && !facts.reduces(scope));
+    if let Some((_, scope)) = restricted {
+        failures.push(failure(OrdRejReason::Restricted, facts.name(scope), "only what reduces", "more"));
     }
 }
 
-fn ref_price_stale(order: &NewOrder) -> CheckFailure {
-    let scope = format!("instrument:{}", order.instrument_id);
-    failure(OrdRejReason::RefPriceStale, scope, "a mark", "none")
-}
-
-/// The position limit on the worst case of the order's own side.
-///
-/// An order that reduces (its quantity is at most the position less the open quantity on its own side)
-/// passes by construction: its worst case keeps the position's sign or reaches 0, and the side that it
-/// adds to is not the side that is limited. So it passes however far beyond the limit the position is.
-fn position_limit(listed: &Listed, facts: &Facts, limits: &Binding) -> Option<CheckFailure> {
-    let worst = facts.exposure?.worst_case(facts.order.side.ok()?, facts.order.order_qty);
-    let value = listed.instrument.qty(worst);
-    let limit = limits.tightest(|limit| limit.max_position_qty);
-    above(limit, value, OrdRejReason::PositionLimit)
-}
-
-/// Equality passes, one unit more fails.
-fn above(tightest: Option<(Decimal, &RiskLimit)>, value: Decimal, reason: OrdRejReason) -> Option<CheckFailure> {
-    let (limit, scope) = tightest?;
-    (value > limit).then(|| failure(reason, scope.scope(), limit, value))
-}
-
-fn failure(
+pub(super) fn failure(
     ord_rej_reason: OrdRejReason,
     scope: impl Into<String>,
     risk_limit: impl ToString,
     value: impl ToString,
 ) -> CheckFailure {
     CheckFailure { ord_rej_reason, scope: scope.into(), risk_limit: risk_limit.to_string(), value: value.to_string() }
+}
+
+/// Whether a change of what is open reduces a position.
+pub(super) fn reduces(side: Side, before: &Exposure, change: &Exposure) -> bool {
+    let added = change.open_buy_qty + change.open_sell_qty;
+    added <= 0 || before.worst_case(side).saturating_add(added) <= 0
 }

@@ -19,6 +19,29 @@ pub struct Decimal {
 pub struct DecimalError(u32);
 
 impl Decimal {
+    /// 0.
+    pub(super) const ZERO: Self = Self { mantissa: 0, scale: 0 };
+
+    /// A whole number.
+    pub(super) fn whole(number: u64) -> Self {
+        Self { mantissa: number.into(), scale: 0 }
+    }
+
+    /// So many basis points of a number of 64 bits.
+    pub(super) fn basis_points(self, bps: i64) -> Self {
+        Self::scaled(self.mantissa * i128::from(bps), self.scale + 4)
+    }
+
+    /// A number of 64 bits and so many basis points of its size.
+    pub(super) fn moved(self, bps: i64) -> Self {
+        Self::scaled(self.mantissa * 10_000 + self.mantissa.abs() * i128::from(bps), self.scale + 4)
+    }
+
+    /// The double nearest to it, for statistics.
+    pub(super) fn to_f64(self) -> f64 {
+        self.mantissa as f64 / power_of_ten(self.scale) as f64
+    }
+
     /// Makes `mantissa * 10^-scale`.
     pub fn new(mantissa: i128, scale: u32) -> Result<Self, DecimalError> {
         if scale > MAX_SCALE {

@@ -23,7 +23,36 @@ pub struct InstrumentTerms {
     pub multiplier: Decimal,
     /// Whether a price may be zero or negative.
     pub allow_negative_price: bool,
+    /// What it is priced and settled in.
+    pub quote_currency: String,
+    /// When it stops trading, ns UTC; 0: never.
+    pub expire_time_ns: i64,
+    /// When it trades; none: always.
+    pub trading_sessions: Vec<TradingSession>,
 }
+
+/// A time of the week, UTC, in which an instrument trades.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TradingSession {
+    /// Monday 1 to Sunday 7.
+    pub day_of_week: u32,
+    /// From this time of the day on, ns since midnight.
+    pub start_ns: i64,
+    /// Until before this time of the day, ns since midnight.
+    pub end_ns: i64,
+}
+
+impl TradingSession {
+    /// The day of the week and the time of the day of a time; 1 January 1970 was a Thursday.
+    fn at(time_ns: i64) -> Self {
+        let day_of_week = u32::try_from((time_ns.div_euclid(DAY_NS) + 3).rem_euclid(7) + 1).unwrap_or_default();
+        let time_of_day = time_ns.rem_euclid(DAY_NS);
+        Self { day_of_week, start_ns: time_of_day, end_ns: time_of_day }
+    }
+}
+
+/// A UTC day, ns.
+pub(super) const DAY_NS: i64 = 86_400_000_000_000;
 
 /// A valid definition.
 #[derive(Clone, Debug)]
@@ -59,7 +88,29 @@ impl Instrument {
             let rule = "must be positive with at most 18 decimal places";
             return refuse("multiplier", rule, terms.multiplier.to_string());
         }
+        for session in &terms.trading_sessions {
+            if !(1..=7).contains(&session.day_of_week) {
+                return refuse("day_of_week", "must be 1 to 7", session.day_of_week.to_string());
+            }
+            if session.start_ns < 0 || session.end_ns <= session.start_ns || session.end_ns > DAY_NS {
+                let value = format!("{} to {}", session.start_ns, session.end_ns);
+                return refuse("trading_sessions", "must start before they end, within a day", value);
+            }
+        }
         Ok(Self(terms))
+    }
+
+    /// Why it does not trade at a time, ns UTC: the rule that is broken. None: it does.
+    pub(super) fn closed(&self, time_ns: i64) -> Option<&'static str> {
+        let TradingSession { day_of_week, start_ns: time_of_day, .. } = TradingSession::at(time_ns);
+        let sessions = &self.0.trading_sessions;
+        let is_open = |session: &TradingSession| {
+            session.day_of_week == day_of_week && (session.start_ns..session.end_ns).contains(&time_of_day)
+        };
+        if self.0.expire_time_ns != 0 && time_ns >= self.0.expire_time_ns {
+            return Some("before it expires");
+        }
+        (!sessions.is_empty() && !sessions.iter().any(is_open)).then_some("in a session")
     }
 
     /// The terms.
@@ -73,8 +124,8 @@ impl Instrument {
     }
 
     /// A price in the quote currency.
-    pub fn price(&self, scaled: i64) -> Decimal {
-        Decimal::scaled(scaled.into(), self.0.price_scale)
+    pub fn price(&self, scaled: i128) -> Decimal {
+        Decimal::scaled(scaled, self.0.price_scale)
     }
 
     /// What `qty` at `price` is worth, in the quote currency, without its sign. None when it does not

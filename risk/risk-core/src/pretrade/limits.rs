@@ -1,33 +1,62 @@
 //! Limits by scope; where several apply, the tightest wins.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
-use super::{Decimal, EventError};
+use super::{Decimal, EventError, scope};
 
-/// The limits of one scope. An absent limit does not bind.
+/// The limits of one scope. An absent limit does not bind. The contract (`risk_limit.proto`) says what each means.
 #[derive(Clone, Debug, Default)]
+#[allow(missing_docs, reason = "one fact, one home: the fields have the names and the meaning of the contract")]
 pub struct RiskLimit {
-    /// The account it binds, or empty for every account on its own.
+    /// The account it binds, or empty for all.
     pub account: String,
-    /// The instrument it binds, or empty for every instrument on its own.
+    /// The strategy it binds, or empty for all.
+    pub strategy_id: String,
+    /// The instrument it binds, or empty for all.
     pub instrument_id: String,
-    /// Largest quantity of one order, in units of the instrument.
     pub max_order_qty: Option<Decimal>,
-    /// Largest notional of one order, in the quote currency.
     pub max_order_notional: Option<Decimal>,
-    /// Largest absolute position with all open orders of the side filled, in units of the instrument.
     pub max_position_qty: Option<Decimal>,
+    pub max_long_qty: Option<Decimal>,
+    pub max_short_qty: Option<Decimal>,
+    pub no_short: bool,
+    pub restricted: bool,
+    pub static_collar_bps: Option<u32>,
+    pub static_reference_px: Option<Decimal>,
+    pub price_collar_bps: Option<u32>,
+    pub max_mark_age_ms: Option<u32>,
+    pub max_aggressive_ticks: Option<u32>,
+    pub order_rate_per_s: Option<u32>,
+    pub order_burst: Option<u32>,
+    pub duplicate_count: Option<u32>,
+    pub duplicate_window_ms: Option<u32>,
+    pub max_open_orders: Option<u32>,
+    pub max_open_notional: Option<Decimal>,
+    pub max_gross_notional: Option<Decimal>,
+    pub max_net_notional: Option<Decimal>,
+    pub max_leverage: Option<Decimal>,
+    pub initial_margin_ratio: Option<Decimal>,
+    pub max_daily_notional: Option<Decimal>,
+    pub max_daily_qty: Option<Decimal>,
+    pub max_daily_loss: Option<Decimal>,
+    pub max_drawdown: Option<Decimal>,
+    pub max_var: Option<Decimal>,
+    pub max_adv_share_bps: Option<u32>,
+    pub adv_qty: Option<Decimal>,
+    pub max_batch_notional: Option<Decimal>,
+    pub max_batch_orders: Option<u32>,
+    pub repeat_count: Option<u32>,
+    pub repeat_window_ms: Option<u32>,
+    pub max_consecutive_rejects: Option<u32>,
+    pub max_order_to_trade_ratio: Option<u32>,
+    pub otr_window_ms: Option<u32>,
+    pub prevent_self_trade: bool,
 }
 
 impl RiskLimit {
-    /// Whose limit it is: `firm`, `account:A`, `instrument:I` or `account:A,instrument:I`.
+    /// Whose limit it is: `firm`, `account:A`, `instrument:I` or `account:A,strategy:S,instrument:I`.
     pub fn scope(&self) -> String {
-        match (self.account.as_str(), self.instrument_id.as_str()) {
-            ("", "") => "firm".to_owned(),
-            (account, "") => format!("account:{account}"),
-            ("", instrument_id) => format!("instrument:{instrument_id}"),
-            (account, instrument_id) => format!("account:{account},instrument:{instrument_id}"),
-        }
+        scope::name(&[&self.account, &self.strategy_id, &self.instrument_id])
     }
 
     fn validated(self) -> Result<Self, EventError> {
@@ -35,12 +64,31 @@ impl RiskLimit {
             ("max_order_qty", self.max_order_qty),
             ("max_order_notional", self.max_order_notional),
             ("max_position_qty", self.max_position_qty),
+            ("max_long_qty", self.max_long_qty),
+            ("max_short_qty", self.max_short_qty),
+            ("max_open_notional", self.max_open_notional),
+            ("max_gross_notional", self.max_gross_notional),
+            ("max_net_notional", self.max_net_notional),
+            ("max_leverage", self.max_leverage),
+            ("initial_margin_ratio", self.initial_margin_ratio),
+            ("max_daily_notional", self.max_daily_notional),
+            ("max_daily_qty", self.max_daily_qty),
+            ("max_daily_loss", self.max_daily_loss),
+            ("max_drawdown", self.max_drawdown),
+            ("max_var", self.max_var),
+            ("adv_qty", self.adv_qty),
+            ("max_batch_notional", self.max_batch_notional),
         ];
         for (field, limit) in limits {
-            if let Some(limit) = limit.filter(|limit| limit.mantissa() < 0) {
-                let event = format!("risk_limits of {}", self.scope());
-                return Err(EventError::new(event, field, "must not be negative", limit));
-            }
+            let Some(limit) = limit else { continue };
+            let rule = match limit {
+                limit if limit.mantissa() < 0 => "must not be negative",
+                limit if limit.scale() > 18 || limit.mantissa() > i64::MAX.into() => {
+                    "must have 64 bits and a scale of at most 18"
+                }
+                _ => continue,
+            };
+            return Err(EventError::new(format!("risk_limits of {}", self.scope()), field, rule, limit));
         }
         Ok(self)
     }
@@ -51,23 +99,21 @@ impl RiskLimit {
 pub struct RiskLimits {
     version: u64,
     market_order_band_bps: u32,
-    /// By account, then by instrument; empty is all, as in [`RiskLimit`].
-    scopes: HashMap<String, HashMap<String, RiskLimit>>,
+    limits: Vec<RiskLimit>,
 }
 
 impl RiskLimits {
     /// Checks that no limit is negative and that each scope stands at most once.
     pub fn new(version: u64, limits: Vec<RiskLimit>, market_order_band_bps: u32) -> Result<Self, EventError> {
-        let mut scopes = HashMap::<String, HashMap<String, RiskLimit>>::new();
-        for limit in limits {
-            let limit = limit.validated()?;
-            let of_account = scopes.entry(limit.account.clone()).or_default();
-            if let Some(earlier) = of_account.insert(limit.instrument_id.clone(), limit) {
+        let limits = limits.into_iter().map(RiskLimit::validated).collect::<Result<Vec<_>, _>>()?;
+        let mut scopes = HashSet::new();
+        for limit in &limits {
+            if !scopes.insert((&limit.account, &limit.strategy_id, &limit.instrument_id)) {
                 let rule = "must name each scope at most once";
-                return Err(EventError::new("risk_limits", "limits", rule, earlier.scope()));
+                return Err(EventError::new("risk_limits", "limits", rule, limit.scope()));
             }
         }
-        Ok(Self { version, market_order_band_bps, scopes })
+        Ok(Self { version, market_order_band_bps, limits })
     }
 
     /// Grows with each change.
@@ -80,22 +126,8 @@ impl RiskLimits {
         self.market_order_band_bps
     }
 
-    /// The limits that bind an order, from the widest scope to the narrowest.
-    pub(super) fn binding(&self, account: &str, instrument_id: &str) -> Binding<'_> {
-        let at = |account: &str, instrument_id: &str| {
-            self.scopes.get(account).and_then(|of_account| of_account.get(instrument_id))
-        };
-        Binding([at("", ""), at(account, ""), at("", instrument_id), at(account, instrument_id)])
-    }
-}
-
-/// The limits that bind one order: firm, account, instrument, account and instrument.
-pub(super) struct Binding<'a>([Option<&'a RiskLimit>; 4]);
-
-impl<'a> Binding<'a> {
-    /// The tightest limit of one kind and the scope that sets it; of equal ones the widest scope.
-    pub(super) fn tightest(&self, kind: impl Fn(&RiskLimit) -> Option<Decimal>) -> Option<(Decimal, &'a RiskLimit)> {
-        let of_kind = self.0.iter().flatten().filter_map(|&scope| Some((kind(scope)?, scope)));
-        of_kind.min_by_key(|(limit, _)| *limit)
+    /// The limits of all scopes.
+    pub fn limits(&self) -> &[RiskLimit] {
+        &self.limits
     }
 }

@@ -1,7 +1,7 @@
 //! An order as it was asked for, before anybody knows whether it makes sense.
 
 /// Direction of an order (FIX 54).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Side {
     /// Buy.
     Buy,
@@ -10,12 +10,18 @@ pub enum Side {
 }
 
 /// How an order finds its price (FIX 40).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OrdType {
     /// At the market.
     Market,
     /// At its price or better.
     Limit,
+    /// At the market, once its trigger price is reached.
+    Stop,
+    /// At its price or better, once its trigger price is reached.
+    StopLimit,
+    /// A stop whose trigger price follows the market.
+    TrailingStop,
 }
 
 /// How long an order works (FIX 59).
@@ -29,6 +35,21 @@ pub enum TimeInForce {
     Ioc,
     /// All at once or nothing.
     Fok,
+    /// Until a time.
+    Gtd,
+}
+
+/// What the orders of a list mean to each other (FIX 1385).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Contingency {
+    /// The first fill of one cancels the others.
+    Oco,
+    /// The others wait until the first is filled.
+    Oto,
+    /// A fill of one reduces the others.
+    Ouo,
+    /// An entry, and exits that work for what of it is filled.
+    Bracket,
 }
 
 /// A number that names no value of its enum. Kept, so that the refusal can show it.
@@ -42,16 +63,26 @@ pub struct NewOrder {
     pub cl_ord_id: String,
     /// The account that trades.
     pub account: String,
+    /// The strategy that decided; may be empty.
+    pub strategy_id: String,
     /// `SYMBOL.VENUE`.
     pub instrument_id: String,
     /// Buy or sell.
     pub side: Result<Side, Unknown>,
-    /// Market or limit.
+    /// How it finds its price.
     pub ord_type: Result<OrdType, Unknown>,
     /// How long it works.
     pub time_in_force: Result<TimeInForce, Unknown>,
     /// In 10^-`qty_scale` of the instrument.
     pub order_qty: i64,
-    /// In 10^-`price_scale` of the instrument; a limit order has one, a market order none.
+    /// In 10^-`price_scale` of the instrument; a limit and a stop-limit order have one.
     pub price: Option<i64>,
+    /// Trigger price, in 10^-`price_scale`; a stop and a stop-limit order have one.
+    pub stop_px: Option<i64>,
+    /// Trailing stop: distance of the trigger price, in 10^-`price_scale`; 0 when in basis points.
+    pub trailing_amount: i64,
+    /// Trailing stop: the same in basis points; 0 when an amount.
+    pub trailing_bps: u32,
+    /// Whether the venue is asked to prevent that it trades with an order of its own account.
+    pub prevents_self_trade: bool,
 }

@@ -56,8 +56,8 @@ fn price_is_positive_and_on_the_tick() {
 #[test]
 fn a_market_order_has_no_price_and_a_limit_order_has_one() {
     let with_price = NewOrder { price: Some(100), ..market_order(Side::Buy, 20) };
-    let marked = Snapshot { marks: vec![mark(100)], ..unlimited(fine_units()) };
-    let expected = failure(OrdRejReason::InvalidPrice, "field:price", "none for a market order", "1");
+    let marked = Snapshot { marks: vec![(mark(100), 0)], ..unlimited(fine_units()) };
+    let expected = failure(OrdRejReason::InvalidPrice, "field:price", "none for this order type", "1");
     assert_eq!(decide(marked, with_price).check_failures, [expected]);
 
     let without = NewOrder { price: None, ..limit_order(Side::Buy, 20, 0) };
@@ -84,8 +84,8 @@ fn every_wrong_field_is_listed() {
         field("order_id", "new and positive", "0"),
         field("cl_ord_id", "1 to 64 printable ASCII characters", "caf\u{e9}"),
         field("side", "BUY or SELL", "0"),
-        field("ord_type", "MARKET or LIMIT", "9"),
-        field("time_in_force", "DAY, GTC, IOC or FOK", "-1"),
+        field("ord_type", "MARKET, LIMIT, STOP, STOP_LIMIT or TRAILING_STOP", "9"),
+        field("time_in_force", "DAY, GTC, IOC, FOK or GTD", "-1"),
         failure(OrdRejReason::UnknownAccount, "field:account", "an account", "nobody"),
         failure(OrdRejReason::UnknownInstrument, "field:instrument_id", "an instrument", "NONE.XNAS"),
     ];
@@ -183,7 +183,7 @@ fn a_market_order_is_valued_at_the_mark_raised_for_a_buy() {
         let firm = RiskLimit { max_order_notional: Some(decimal(limit, 0)), ..RiskLimit::default() };
         let terms = InstrumentTerms { allow_negative_price: true, ..whole_units() };
         let limits = limits(vec![firm], band_bps);
-        let snapshot = Snapshot { marks: vec![mark(mark_px)], ..snapshot(terms, limits) };
+        let snapshot = Snapshot { marks: vec![(mark(mark_px), 0)], ..snapshot(terms, limits) };
         let expected = expected.map(|value| failure(OrdRejReason::MaxOrderNotional, "firm", &limit.to_string(), value));
         let decision = decide(snapshot, market_order(side, 10));
         assert_eq!(decision.check_failures, Vec::from_iter(expected), "{side:?} {mark_px}");

@@ -1,13 +1,13 @@
 //! How events move the state, and the ones that are refused.
 
 use risk_core::pretrade::{
-    Adjust, Event, EventError, Exposure, Fill, Hold, Instrument, InstrumentTerms, Machine, Mark, RiskLimit, RiskLimits,
-    Side, Snapshot,
+    Adjust, Event, EventError, Fill, Hold, Instrument, InstrumentTerms, Machine, Mark, RiskLimit, RiskLimits, Side,
+    Snapshot, Stamp,
 };
 
 use crate::fixture::{
-    ACCOUNT, INSTRUMENT, check, decimal, fill, fine_units, hold, instrument, limit_order, limits, machine, mark,
-    position, snapshot, whole_units,
+    ACCOUNT, INSTRUMENT, account, answers, apply, check, decimal, fill, fine_units, hold, instrument, limit_order,
+    limits, machine, mark, position, snapshot, whole_units,
 };
 
 fn unlimited() -> Snapshot {
@@ -15,16 +15,12 @@ fn unlimited() -> Snapshot {
 }
 
 fn exposure(machine: &Machine) -> (i128, i128, i128) {
-    let Exposure { net_qty, open_buy_qty, open_sell_qty } = machine.exposure(ACCOUNT, INSTRUMENT);
-    (net_qty, open_buy_qty, open_sell_qty)
-}
-
-fn apply(machine: &mut Machine, event: Event) {
-    assert_eq!(machine.apply(event), Ok(None));
+    let exposure = machine.exposure(ACCOUNT, INSTRUMENT);
+    (exposure.net_qty, exposure.open_buy_qty, exposure.open_sell_qty)
 }
 
 fn refused(machine: &mut Machine, event: Event) -> String {
-    machine.apply(event).expect_err("an event that cannot be true").to_string()
+    answers(machine, 0, event).expect_err("an event that cannot be true").to_string()
 }
 
 #[test]
@@ -66,7 +62,7 @@ fn adjusts_marks_limits_and_accounts_take_effect() {
     let mut machine = machine(unlimited());
     apply(&mut machine, adjust(ACCOUNT, INSTRUMENT, -9));
     assert_eq!(exposure(&machine), (-9, 0, 0));
-    apply(&mut machine, Event::AccountOpened { account: "B2".into() });
+    apply(&mut machine, Event::AccountOpened(account("B2")));
     apply(&mut machine, adjust("B2", INSTRUMENT, 5));
     assert_eq!(machine.exposure("B2", INSTRUMENT).net_qty, 5);
     let firm = RiskLimit { max_order_qty: Some(decimal(1, 0)), ..RiskLimit::default() };
@@ -77,13 +73,13 @@ fn adjusts_marks_limits_and_accounts_take_effect() {
 
 #[test]
 fn a_new_definition_keeps_the_mark_and_a_snapshot_replaces_everything() {
-    let mut machine = machine(Snapshot { marks: vec![mark(5)], ..unlimited() });
+    let mut machine = machine(Snapshot { marks: vec![(mark(5), 0)], ..unlimited() });
     let lots = InstrumentTerms { qty_increment: 10, ..whole_units() };
     apply(&mut machine, Event::Instrument(instrument(lots)));
     assert!(!check(&mut machine, 1, crate::fixture::market_order(Side::Buy, 5)).approved());
     assert!(check(&mut machine, 2, crate::fixture::market_order(Side::Buy, 10)).approved());
     let snapshot = Snapshot { positions: vec![position(-3)], holds: vec![(8, hold(Side::Sell, 2))], ..unlimited() };
-    apply(&mut machine, Event::Snapshot(snapshot));
+    apply(&mut machine, Event::Snapshot(Box::new(snapshot)));
     assert_eq!(exposure(&machine), (-3, 0, 2));
     assert!(!check(&mut machine, 3, crate::fixture::market_order(Side::Buy, 10)).approved());
 }
@@ -111,14 +107,14 @@ fn events_that_cannot_be_true_are_named() {
     let rescaled = Event::Instrument(instrument(fine_units()));
     let expected = "instrument AAPL.XNAS: price_scale must not change outside a snapshot, got 2";
     check(rescaled, expected);
-    let nameless = Event::AccountOpened { account: String::new() };
+    let nameless = Event::AccountOpened(account(""));
     check(nameless, "account_opened: account must be named, got nothing");
 }
 
 #[test]
 fn a_snapshot_that_contradicts_itself_is_refused() {
     let check = |snapshot: Snapshot, expected: &str| {
-        let error = Machine::new(snapshot).map(|_| ()).expect_err("a contradiction");
+        let error = Machine::new(Stamp::default(), snapshot).map(|_| ()).expect_err("a contradiction");
         assert_eq!(error.to_string(), expected);
     };
     let twice = vec![(1, hold(Side::Buy, 1)), (1, hold(Side::Buy, 1))];
@@ -160,5 +156,5 @@ fn definitions_and_limits_are_checked_when_made() {
 }
 
 fn adjust(account: &str, instrument_id: &str, qty: i64) -> Event {
-    Event::Adjust(Adjust { account: account.into(), instrument_id: instrument_id.into(), qty })
+    Event::Adjust(Adjust { account: account.into(), instrument_id: instrument_id.into(), ..position(qty) })
 }

@@ -1,8 +1,9 @@
 //! One account, one instrument, and short words for what happens to them.
 
 use risk_core::pretrade::{
-    CheckFailure, Decimal, Decision, Event, Fill, Hold, Instrument, InstrumentTerms, Machine, Mark, NewOrder,
-    OrdRejReason, OrdType, Position, RiskLimit, RiskLimits, Side, Snapshot, TimeInForce,
+    Account, Adjust, Alarm, Answers, Asked, Check, CheckFailure, Decimal, Decision, Event, EventError, Fill, Hold,
+    Instrument, InstrumentTerms, Machine, Mark, Memory, NewOrder, OrdRejReason, OrdType, RiskLimit, RiskLimits, Side,
+    Snapshot, Stamp, TimeInForce,
 };
 
 pub const ACCOUNT: &str = "A1";
@@ -24,6 +25,9 @@ pub fn whole_units() -> InstrumentTerms {
         max_qty: 0,
         multiplier: decimal(1, 0),
         allow_negative_price: false,
+        quote_currency: "USD".into(),
+        expire_time_ns: 0,
+        trading_sessions: vec![],
     }
 }
 
@@ -57,22 +61,35 @@ pub fn max_position(qty: i128) -> RiskLimits {
 pub fn snapshot(terms: InstrumentTerms, risk_limits: RiskLimits) -> Snapshot {
     Snapshot {
         instruments: vec![instrument(terms)],
-        accounts: vec![ACCOUNT.into()],
+        accounts: vec![account(ACCOUNT)],
         risk_limits,
         ..Snapshot::default()
     }
 }
 
-pub fn machine(snapshot: Snapshot) -> Machine {
-    Machine::new(snapshot).expect("snapshot of a test")
+pub fn account(account: &str) -> Account {
+    Account { account: account.into(), base_currency: "USD".into() }
 }
 
-pub fn position(net_qty: i64) -> Position {
-    Position { account: ACCOUNT.into(), instrument_id: INSTRUMENT.into(), net_qty }
+pub fn machine(snapshot: Snapshot) -> Machine {
+    Machine::new(Stamp::default(), snapshot).expect("snapshot of a test")
+}
+
+pub fn position(qty: i64) -> Adjust {
+    Adjust { account: ACCOUNT.into(), strategy_id: String::new(), instrument_id: INSTRUMENT.into(), qty }
 }
 
 pub fn hold(side: Side, leaves_qty: i64) -> Hold {
-    Hold { account: ACCOUNT.into(), instrument_id: INSTRUMENT.into(), side, leaves_qty }
+    Hold {
+        account: ACCOUNT.into(),
+        strategy_id: String::new(),
+        instrument_id: INSTRUMENT.into(),
+        side,
+        leaves_qty,
+        price: 1,
+        is_limit: true,
+        list: None,
+    }
 }
 
 pub fn mark(mark_px: i64) -> Mark {
@@ -80,19 +97,33 @@ pub fn mark(mark_px: i64) -> Mark {
 }
 
 pub fn fill(order_id: u64, side: Side, last_qty: i64) -> Fill {
-    Fill { order_id, account: ACCOUNT.into(), instrument_id: INSTRUMENT.into(), side, last_qty }
+    Fill {
+        order_id,
+        account: ACCOUNT.into(),
+        strategy_id: String::new(),
+        instrument_id: INSTRUMENT.into(),
+        side,
+        last_qty,
+        last_px: 1,
+        cash: None,
+    }
 }
 
 pub fn limit_order(side: Side, order_qty: i64, price: i64) -> NewOrder {
     NewOrder {
         cl_ord_id: "o-1".into(),
         account: ACCOUNT.into(),
+        strategy_id: String::new(),
         instrument_id: INSTRUMENT.into(),
         side: Ok(side),
         ord_type: Ok(OrdType::Limit),
         time_in_force: Ok(TimeInForce::Gtc),
         order_qty,
         price: Some(price),
+        stop_px: None,
+        trailing_amount: 0,
+        trailing_bps: 0,
+        prevents_self_trade: false,
     }
 }
 
@@ -101,9 +132,45 @@ pub fn market_order(side: Side, order_qty: i64) -> NewOrder {
     NewOrder { ord_type: Ok(OrdType::Market), price: None, ..limit_order }
 }
 
+pub fn asked(order_id: u64, order: NewOrder) -> Asked {
+    Asked { order_id, order, batch_orders: 1, batch_notional: None }
+}
+
+pub fn one(order_id: u64, order: NewOrder) -> Event {
+    Event::Check(Check { contingency: None, orders: vec![asked(order_id, order)], decided: vec![], preview: false })
+}
+
+/// What an event at a time is answered with.
+pub fn answers(machine: &mut Machine, time_ns: i64, event: Event) -> Result<Answers, EventError> {
+    let mut answers = Answers::default();
+    machine.apply(Stamp { sequence: 1, transact_time_ns: time_ns }, event, &mut answers)?;
+    Ok(answers)
+}
+
+/// Applies an event that says nothing.
+pub fn apply(machine: &mut Machine, event: Event) {
+    assert_eq!(alarms(machine, 0, event), []);
+}
+
+/// The alarms of an event that is not a check.
+pub fn alarms(machine: &mut Machine, time_ns: i64, event: Event) -> Vec<Alarm> {
+    let answers = answers(machine, time_ns, event).expect("an event that can be true");
+    assert_eq!(answers.decisions, []);
+    answers.alarms
+}
+
+pub fn check_at(machine: &mut Machine, time_ns: i64, order_id: u64, order: NewOrder) -> Decision {
+    let answers = answers(machine, time_ns, one(order_id, order)).expect("a check is no error");
+    answers.decisions.into_iter().next().expect("a check is answered")
+}
+
 pub fn check(machine: &mut Machine, order_id: u64, order: NewOrder) -> Decision {
-    let answer = machine.apply(Event::Check { order_id, order });
-    answer.expect("a check is no error").expect("a check is answered")
+    check_at(machine, 0, order_id, order)
+}
+
+pub fn save(machine: &mut Machine) -> Memory {
+    let answers = answers(machine, 0, Event::Save).expect("a save is no error");
+    answers.memories.into_iter().next().expect("a memory")
 }
 
 pub fn reasons(decision: &Decision) -> Vec<OrdRejReason> {

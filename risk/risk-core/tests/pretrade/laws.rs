@@ -1,10 +1,11 @@
 //! Laws under random interleavings, against a twin that recomputes everything from scratch.
 
 use proptest::prelude::*;
-use risk_core::pretrade::{Adjust, Event, Hold, Machine, NewOrder, RiskLimit, Side, Snapshot, Unknown};
+use risk_core::pretrade::{Event, Machine, NewOrder, RiskLimit, Side, Snapshot, Unknown};
 
 use crate::fixture::{
-    ACCOUNT, INSTRUMENT, check, decimal, fill, limit_order, limits, machine, max_position, snapshot, whole_units,
+    ACCOUNT, INSTRUMENT, alarms, check, decimal, fill, limit_order, limits, machine, max_position, position, snapshot,
+    whole_units,
 };
 
 const LIMIT: i64 = 100;
@@ -66,21 +67,20 @@ fn play(machine: &mut Machine, twin: &mut Twin, step: &Step) {
         Step::Fill(order, qty) => {
             let Some((side, leaves_qty)) = twin.orders.get_mut(order) else { return };
             let event = Event::Fill(fill(order as u64 + 1, *side, qty));
-            assert_eq!(machine.apply(event), Ok(None));
+            let _ = alarms(machine, 0, event);
             twin.net_qty += if *side == Side::Buy { qty } else { -qty };
             *leaves_qty -= qty.min(*leaves_qty);
         }
         Step::Release(order) => {
             let event = Event::Release { order_id: order as u64 + 1 };
-            assert_eq!(machine.apply(event), Ok(None));
+            let _ = alarms(machine, 0, event);
             if let Some((_, leaves_qty)) = twin.orders.get_mut(order) {
                 *leaves_qty = 0;
             }
         }
         Step::Adjust(qty) => {
-            let (account, instrument_id) = (ACCOUNT.into(), INSTRUMENT.into());
-            let event = Event::Adjust(Adjust { account, instrument_id, qty });
-            assert_eq!(machine.apply(event), Ok(None));
+            let event = Event::Adjust(position(qty));
+            let _ = alarms(machine, 0, event);
             twin.net_qty += qty;
         }
     }
@@ -93,7 +93,7 @@ fn assert_same(machine: &Machine, twin: &Twin) {
     assert_eq!(exposure.open_sell_qty, i128::from(twin.open_qty(Side::Sell)));
     let held = |side| -> i128 {
         let of_side = machine.holds().filter(|(_, hold)| hold.side == side);
-        of_side.map(|(_, hold): (u64, &Hold)| i128::from(hold.leaves_qty)).sum()
+        of_side.map(|(_, hold)| i128::from(hold.leaves_qty)).sum()
     };
     assert_eq!(exposure.open_buy_qty, held(Side::Buy));
     assert_eq!(exposure.open_sell_qty, held(Side::Sell));
@@ -170,8 +170,8 @@ proptest! {
             price_scale: 9, qty_scale: 9, multiplier: decimal(multiplier.into(), 18), ..whole_units()
         };
         let mut machine = machine(Snapshot {
-            positions: vec![crate::fixture::position(net_qty)],
-            marks: vec![crate::fixture::mark(mark_px)],
+            positions: vec![position(net_qty)],
+            marks: vec![(crate::fixture::mark(mark_px), 0)],
             ..snapshot(terms, limits(vec![firm], band_bps))
         });
         let order = NewOrder {

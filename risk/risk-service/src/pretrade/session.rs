@@ -1,10 +1,10 @@
 //! The state of one stream: its epoch, the sequence it has reached, and the machine that decides.
 
-use risk_core::pretrade::{Event, Machine};
+use risk_core::pretrade::{Answers, Event, Machine, Stamp};
 use tonic::Status;
 
 use super::wire;
-use crate::proto::{CheckRequest, CheckResponse, PretradeDecision, PretradeEvent};
+use crate::proto::{CheckRequest, CheckResponse, PretradeEvent};
 use crate::watch::{Boards, Change, Publisher};
 
 /// One stream's state. There is none before its first snapshot.
@@ -27,7 +27,7 @@ impl Session {
         Self { epoch: 0, state: None, boards, shows: None }
     }
 
-    /// Applies a batch and answers its checks; a batch without checks has no answer. After an error the state is
+    /// Applies a batch and answers its checks; a batch that nothing is to be said of has no answer. After an error the state is
     /// uncertain: the stream ends.
     pub(crate) fn answer(&mut self, request: CheckRequest) -> Result<Option<CheckResponse>, Status> {
         if request.epoch < self.epoch {
@@ -41,25 +41,29 @@ impl Session {
         if self.shows.is_none() && !request.session_id.is_empty() {
             self.shows = Some(self.boards.open(request.session_id));
         }
-        let mut decisions = Vec::new();
+        let mut answers = Answers::default();
         let (mut changes, mut time) = (Vec::new(), 0);
         for event in request.events {
             time = event.transact_time_ns;
-            decisions.extend(self.apply(event, &mut changes)?);
+            self.apply(event, &mut changes, &mut answers)?;
         }
         if let (Some(shows), Some(state), false) = (&self.shows, &self.state, changes.is_empty()) {
             shows.publish(changes, state.sequence, time);
         }
-        Ok((!decisions.is_empty()).then_some(CheckResponse {
+        let Answers { decisions, memories, alarms } = answers;
+        let is_silent = decisions.is_empty() && memories.is_empty() && alarms.is_empty();
+        Ok((!is_silent).then(|| CheckResponse {
             epoch: self.epoch,
-            decisions,
-            ..CheckResponse::default()
+            decisions: decisions.into_iter().map(wire::decision).collect(),
+            memories: memories.into_iter().map(wire::memory).collect(),
+            alarms: alarms.into_iter().map(wire::alarm).collect(),
         }))
     }
 
     /// Applies one event, and adds what of it is to be shown.
-    fn apply(&mut self, event: PretradeEvent, changes: &mut Vec<Change>) -> Result<Option<PretradeDecision>, Status> {
+    fn apply(&mut self, event: PretradeEvent, changes: &mut Vec<Change>, answers: &mut Answers) -> Result<(), Status> {
         let sequence = event.sequence;
+        let stamp = Stamp { sequence, transact_time_ns: event.transact_time_ns };
         let invalid = |what: &dyn std::fmt::Display| Status::invalid_argument(format!("sequence {sequence}: {what}"));
         if self.shows.is_some() {
             changes.extend(Change::of(&event));
@@ -68,14 +72,15 @@ impl Session {
         self.require_order(sequence, &event)?;
         match (&mut self.state, event) {
             (Some(state), event) => {
-                state.sequence = sequence;
-                let decision = state.machine.apply(event).map_err(|error| invalid(&error))?;
-                Ok(decision.map(|decision| wire::decision(sequence, decision)))
+                if !is_preview(&event) {
+                    state.sequence = sequence;
+                }
+                state.machine.apply(stamp, event, answers).map_err(|error| invalid(&error))
             }
             (state, Event::Snapshot(snapshot)) => {
-                let machine = Machine::new(snapshot).map_err(|error| invalid(&error))?;
+                let machine = Machine::new(stamp, *snapshot).map_err(|error| invalid(&error))?;
                 *state = Some(State { sequence, machine });
-                Ok(None)
+                Ok(())
             }
             (None, _) => {
                 let text = format!("sequence {sequence}: the first event of an epoch must be a snapshot");
@@ -89,7 +94,7 @@ impl Session {
     fn require_order(&self, sequence: u64, event: &Event) -> Result<(), Status> {
         let Some(state) = &self.state else { return Ok(()) };
         let is_next = match event {
-            Event::Check { .. } => sequence > state.sequence,
+            Event::Check(_) | Event::Replace(_) => sequence > state.sequence,
             _ => sequence >= state.sequence,
         };
         if is_next {
@@ -98,4 +103,9 @@ impl Session {
         let text = format!("sequence {sequence}: must rise within a stream, got it after {}", state.sequence);
         Err(Status::invalid_argument(text))
     }
+}
+
+/// The sequence of a preview is still to come.
+fn is_preview(event: &Event) -> bool {
+    matches!(event, Event::Check(check) if check.preview)
 }

@@ -118,8 +118,8 @@ async fn what_an_order_gets_wrong_is_a_decision_not_an_error() {
     gate.send(1, events).await;
     let expected = [
         refused(2, OrdRejReason::InvalidField, "field:side", "BUY or SELL", "0"),
-        refused(3, OrdRejReason::InvalidField, "field:ord_type", "MARKET or LIMIT", "77"),
-        refused(4, OrdRejReason::InvalidField, "field:time_in_force", "DAY, GTC, IOC or FOK", "-5"),
+        refused(3, OrdRejReason::InvalidField, "field:ord_type", "MARKET, LIMIT, STOP, STOP_LIMIT or TRAILING_STOP", "77"),
+        refused(4, OrdRejReason::InvalidField, "field:time_in_force", "DAY, GTC, IOC, FOK or GTD", "-5"),
         refused(5, OrdRejReason::UnknownAccount, "field:account", "an account", "B2"),
         refused(6, OrdRejReason::UnknownInstrument, "field:instrument_id", "an instrument", "X.Y"),
         refused(7, OrdRejReason::InvalidQty, "instrument:AAPL.XNAS", "0", "-9223372036854775808"),
