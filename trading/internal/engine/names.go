@@ -158,6 +158,9 @@ func (e *Engine) forgetOrders(order *Order) {
 		for _, name := range o.names {
 			delete(o.account.names, name)
 		}
+		if own := o.account.names[o.NewOrder.ClOrdID]; own.order == o && own.request == nil {
+			delete(o.account.names, o.NewOrder.ClOrdID)
+		}
 		e.forgetExecutions(o)
 		delete(e.orders, o.OrderID)
 		o.account.drop(o)

@@ -190,7 +190,6 @@ func (e *Engine) newOrder(event *Event, id uint64, asked *NewOrder, session stri
 	// A refused second use of a name leaves the name to its first.
 	if _, taken := order.account.names[asked.ClOrdID]; !taken && ValidClOrdID(asked.ClOrdID) {
 		order.account.names[asked.ClOrdID] = named{order: order}
-		order.names = append(order.names, asked.ClOrdID)
 	}
 	return order
 }

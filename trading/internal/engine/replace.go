@@ -124,6 +124,9 @@ func (e *Engine) sendChange(event *Event, order *Order, c *change, effects *Effe
 	order.change = c
 	effects.report(event, order, ExecutionReport{ExecType: ExecPendingReplace})
 	effects.Routes = append(effects.Routes, Route{Kind: RouteReplace, OrderID: order.OrderID, NewOrder: c.terms, VenueOrderID: order.VenueOrderID})
+	if !c.byName && c.terms.OrderQty > order.terms.OrderQty { // Nobody asked risk, which approved the list as a whole.
+		effects.tellHold(event, order)
+	}
 }
 
 // applyReplaced takes the venue's word that an order has other terms: a change that was asked for is done, or

@@ -81,8 +81,7 @@ func (e *Engine) indexAll() {
 	for _, account := range e.accounts {
 		for name, n := range account.names {
 			switch {
-			case n.request == nil:
-				n.order.names = append(n.order.names, name)
+			case n.request == nil: // the order's own
 			case n.request.concerns != nil:
 				n.request.concerns.names = append(n.request.concerns.names, name)
 			case n.request.list == nil:
