@@ -150,7 +150,7 @@ soak-bitflips: build ## Every single-bit flip of a 1 MiB journal, all 8,388,608 
 ##@ Measure
 
 .PHONY: bench
-bench: bench-stream bench-matching bench-risk bench-orders bench-streams ## All benchmarks
+bench: bench-stream bench-matching bench-risk bench-orders bench-streams bench-replay ## All benchmarks
 
 .PHONY: bench-stream
 bench-stream: build $(BIN)/bench-bare-stream ## Rows a second from Go to a Python handler, beside the bare gRPC stream of the same bytes
@@ -166,6 +166,10 @@ bench-orders: build $(BIN)/bench-orders $(BIN)/bench-trading-profile ## The orde
 .PHONY: bench-streams
 bench-streams: build $(BIN)/bench-orders ## What a hundred frozen readers cost nine hundred others (ARGS=--quick)
 	@$(VENV)/bin/python bench/streams.py $(ARGS)
+
+.PHONY: bench-replay
+bench-replay: build ## How long a start takes on a journal of a million events
+	@$(VENV)/bin/python bench/replay.py
 
 $(BIN)/bench-orders: $(STAMPS)/generated $(GO_SOURCES)
 	cd trading && go build -o $@ ./cmd/bench-orders
