@@ -24,6 +24,8 @@ func DecodeVenueReport(venue string, orderID uint64, r *pb.ExecutionReport) (*en
 		report.Price, report.HasPrice = r.GetPrice(), r.Price != nil
 		report.StopPx, report.HasStopPx = r.GetStopPx(), r.StopPx != nil
 	}
+	// A venue that puts a busted quantity back into the book counts it as open again.
+	report.Lapsed = execType == engine.ExecTradeCancel && r.GetCumQty()+r.GetLeavesQty() != r.GetOrderQty()
 	if r.GetCommission() != nil {
 		if report.Commission, err = DecodeMoney("commission", r.GetCommission()); err != nil {
 			return nil, fmt.Errorf("exec_id %q: %w", r.GetExecId(), err)

@@ -72,7 +72,7 @@ func (e *Engine) applyTrade(event *Event, order *Order, report *VenueReport, eff
 // applyRevision takes a bust or a correction. That of a trade that has not come is kept until it does.
 //
 // An order whose fill is busted works again for that quantity, unless the venue ended it: this is FIX's order
-// state change J.1. A venue that does not put it back into the book says so by canceling it.
+// state change J.1. Where the venue says that it lapsed, the order is for that much less instead.
 func (e *Engine) applyRevision(event *Event, order *Order, report *VenueReport, effects *Effects) error {
 	if err := e.checkRevision(order, report); err != nil {
 		return err
@@ -99,6 +99,9 @@ func (e *Engine) applyRevision(event *Event, order *Order, report *VenueReport, 
 		order.fills[at] = traded.after
 	}
 	e.execs[execName{report.Venue, report.ExecID}] = order
+	if report.Lapsed {
+		order.restate(func(o *NewOrder) { o.OrderQty = max(o.OrderQty-report.LastQty, 0) })
+	}
 	order.heard(report)
 	e.settle(event, order)
 	traded.tellCorrection(event, order, effects)
@@ -148,10 +151,13 @@ func (e *Engine) checkRevision(order *Order, report *VenueReport) error {
 	if of := e.execs[execName{report.Venue, report.ExecRefID}]; of != nil && of != order {
 		return fmt.Errorf("exec_ref_id: %q is of order %d", report.ExecRefID, of.OrderID)
 	}
-	if report.ExecType == ExecTradeCancel {
-		return nil
+	switch {
+	case report.ExecType == ExecTradeCorrect:
+		return order.checkTraded(report)
+	case report.Lapsed && report.LastQty <= 0:
+		return fmt.Errorf("last_qty: must be positive where it lapses, got %d", report.LastQty)
 	}
-	return order.checkTraded(report)
+	return nil
 }
 
 // origin is the trade that a revision goes back to, and over how many steps.

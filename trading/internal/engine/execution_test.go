@@ -178,6 +178,7 @@ func TestReportsInAnyOrder(t *testing.T) {
 	status := func(execType ExecType) *VenueReport {
 		return &VenueReport{Venue: "X", OrderID: id, ExecType: execType, VenueOrderID: "V"}
 	}
+	lapsed := func(r *VenueReport, qty int64) *VenueReport { r.Lapsed, r.LastQty = true, qty; return r }
 	timed := func(r *VenueReport, at int64) *VenueReport { r.TransactTime = at; return r }
 	for _, l := range []life{
 		{"filled in three", []*VenueReport{status(ExecNew), w.trade(id, "a", 4, 1000), w.trade(id, "b", 5, 1000), w.trade(id, "c", 1, 900)},
@@ -198,6 +199,12 @@ func TestReportsInAnyOrder(t *testing.T) {
 			"NEW 0 10, 0 0 0 0 1000"},
 		{"busted, and not put back", []*VenueReport{status(ExecNew), w.trade(id, "a", 10, 1000), w.bust(id, "x", "a"), status(ExecCanceled)},
 			"CANCELED 0 0, 0 0 0 0 1000"},
+		{"busted, and it lapsed", []*VenueReport{status(ExecNew), w.trade(id, "a", 4, 1000), w.trade(id, "b", 6, 900), lapsed(w.bust(id, "x", "a"), 4)},
+			"FILLED 6 0, 54 6 54 0 946"},
+		{"all busted, and it lapsed", []*VenueReport{status(ExecNew), w.trade(id, "a", 4, 1000), w.trade(id, "b", 6, 900), lapsed(w.bust(id, "x", "a"), 4),
+			lapsed(w.bust(id, "y", "b"), 6)}, "CANCELED 0 0, 0 0 0 0 1000"},
+		{"busted while it works, and it lapsed", []*VenueReport{status(ExecNew), w.trade(id, "a", 4, 1000), lapsed(w.bust(id, "x", "a"), 4),
+			w.trade(id, "b", 5, 900)}, "PARTIALLY_FILLED 5 1, 45 5 45 0 955"},
 		{"corrected over two steps, and filled", []*VenueReport{status(ExecNew), w.trade(id, "a", 4, 1000), w.correct(id, "x", "a", 5, 900),
 			w.correct(id, "y", "x", 3, 800), w.trade(id, "b", 7, 1000)}, "FILLED 10 0, 94 10 94 0 906"},
 		{"corrected twice from the trade", []*VenueReport{w.trade(id, "a", 4, 1000), timed(w.correct(id, "x", "a", 5, 900), 2),

@@ -455,6 +455,7 @@ type VenueReport struct {
 	HasPrice         bool
 	StopPx           int64 // ExecReplaced: the trigger price now, meant when HasStopPx
 	HasStopPx        bool
+	Lapsed           bool // ExecTradeCancel: LastQty does not work again
 }
 
 // Mark is a sampled reference price.

@@ -119,11 +119,14 @@ func (e *Engine) applyEnd(event *Event, order *Order, report *VenueReport, statu
 }
 
 // settle closes an order that is filled or was ended, and opens one that is neither any more. Filled goes
-// before any other end, as in FIX.
+// before any other end, as in FIX. Of an order whose fills all lapsed nothing is left to be filled.
 func (e *Engine) settle(event *Event, order *Order) {
 	status := order.ended
-	if order.CumQty > 0 && order.CumQty >= order.terms.OrderQty {
+	switch done := order.CumQty >= order.terms.OrderQty; {
+	case done && order.CumQty > 0:
 		status = StatusFilled
+	case done && status == 0:
+		status = StatusCanceled
 	}
 	switch {
 	case status == order.closed:

@@ -121,7 +121,7 @@ func venueReport(r *engine.VenueReport) *pb.VenueReport {
 		ExecType: pb.ExecType(r.ExecType), TransactTimeNs: r.TransactTime, LastQty: r.LastQty, LastPx: r.LastPx,
 		LastLiquidityInd: pb.LiquidityInd(r.LastLiquidityInd), Commission: contract.EncodeMoney(r.Commission),
 		CxlRejReason: pb.CxlRejReason(r.CxlRejReason), Text: r.Text, ExecRefId: r.ExecRefID, OrderQty: r.OrderQty,
-		Price: present(r.Price, r.HasPrice), StopPx: present(r.StopPx, r.HasStopPx),
+		Price: present(r.Price, r.HasPrice), StopPx: present(r.StopPx, r.HasStopPx), Lapsed: r.Lapsed,
 	}
 }
 
@@ -136,6 +136,7 @@ func venueReportFrom(r *pb.VenueReport) (engine.Input, error) {
 		LastLiquidityInd: engine.LiquidityInd(r.GetLastLiquidityInd()), Commission: commission,
 		CxlRejReason: engine.CxlRejReason(r.GetCxlRejReason()), Text: r.GetText(), ExecRefID: r.GetExecRefId(), OrderQty: r.GetOrderQty(),
 		Price: r.GetPrice(), HasPrice: r != nil && r.Price != nil, StopPx: r.GetStopPx(), HasStopPx: r != nil && r.StopPx != nil,
+		Lapsed: r.GetLapsed(),
 	}, nil
 }
 
