@@ -44,8 +44,8 @@ pub enum DeltaGammaSampling {
 ///
 /// Formula: `L = -(θ + s Σ b_j z_j + s² Σ λ_j z_j²)`, `s = 1`, or `√((ν-2)/W)` for Student-t returns. Importance sampling:
 /// with `β = -b`, `μ = -λ` draws `z_j ~ N(t β_j s_j, s_j)`, `s_j = 1/(1 - 2 t μ_j)`, weight `exp(ψ(t) - t L)`, t such
-/// that `ψ'(t)` is the VaR. Student-t: the same twist of `Y (L - x)`, `Y = W/(ν-2)`, which moves W too; x is the VaR, to
-/// the accuracy of a saddle point. Of Sobol points the first dimension is laid along the gradient of the loss.
+/// that `ψ'(t)` is the VaR, to the accuracy of a saddle point (with strata exactly). Student-t: the same twist of
+/// `Y (L - x)`, `Y = W/(ν-2)`, which moves W too; x is the VaR. Of Sobol points the first dimension is laid along the gradient of the loss.
 /// Units: money, losses positive; the horizon is that of the form: h independent normal days have `h cov`.
 /// Errors: as [`super::linear_monte_carlo`]; strata of Student-t or with Sobol; single precision with Sobol.
 /// Source: Glasserman, Heidelberger & Shahabuddin 2000 and 2002.
@@ -120,7 +120,7 @@ impl Job<'_> {
     }
 
     fn twisted_level(&self, &confidence: &Confidence) -> Result<MonteCarloLevel> {
-        let twist = self.loss.twist_to(target(self.form, confidence.tail())?);
+        let twist = self.loss.twist_to_tail(confidence.tail());
         let twisted = self.loss.twisted(&twist);
         let scenarios = self.simulation.scenarios(self.progress, |draws, scenarios: &mut [Weighted]| {
             let mut losses = [0.0; FILL_BLOCK];

@@ -11,6 +11,7 @@ use super::{MonteCarloSettings, Sampler};
 use crate::delta_gamma::QuadraticForm;
 use crate::error::{Result, RiskError};
 use crate::rng::FILL_BLOCK;
+use crate::special::norm_cdf;
 use crate::units::Tail;
 
 /// Batches of candidates after which a stratum that stays empty is an error: two are usual.
@@ -56,7 +57,21 @@ impl LossForm {
 
     /// The twist whose mean loss is `target`; none where the target is below the mean already.
     pub fn twist_to(&self, target: f64) -> Twist {
-        let t = solve(self.reach(), 100, |t| self.mean(t) < target);
+        self.twist(solve(self.reach(), 100, |t| self.mean(t) < target))
+    }
+
+    /// The twist whose mean loss is exceeded with the probability of the tail, nearly: any twist gives an unbiased answer.
+    pub fn twist_to_tail(&self, tail: Tail) -> Twist {
+        // What cannot vary needs none.
+        let reach = if self.moments().1 > 0.0 { self.reach() } else { 0.0 };
+        self.twist(solve(reach, 30, |t| {
+            let twist = self.twist(t);
+            let (mean, deviation) = self.twisted(&twist).moments();
+            saddle_point_probability(t * mean - twist.log_moment, t * deviation) > tail.get()
+        }))
+    }
+
+    fn twist(&self, t: f64) -> Twist {
         let normals = self.normals(t);
         let moment = |(&(b, _), &(mean, deviation)): (&(f64, f64), &(f64, f64))| 0.5 * t * b * mean + deviation.ln();
         let log_moment = t * self.constant + self.terms.iter().zip(&normals).map(moment).sum::<f64>();
@@ -118,6 +133,13 @@ impl LossForm {
         let (b, lambda) = coefficients(1.0);
         Ok(-QuadraticForm::new(self.constant, b, lambda)?.var_es(Tail::new(NAME, 1.0 - p)?)?.var)
     }
+}
+
+/// `P(L > x) = Φ(-r - ln(u/r)/r)` for x above the mean, `r = √(2 excess)`, `excess = t x - ψ(t)` and `u = t √ψ''(t)` where
+/// `ψ'(t) = x`. Source: Barndorff-Nielsen 1991.
+pub(super) fn saddle_point_probability(excess: f64, u: f64) -> f64 {
+    let r = (2.0 * excess).max(0.0).sqrt();
+    if r > 1e-6 { norm_cdf(-r - (u / r).ln() / r) } else { 0.5 }
 }
 
 /// The end of the part of `(0, high)`, from 0 on, where `below` holds.

@@ -6,9 +6,8 @@
 //! Finance 12, 2002.
 
 use super::draws::Draws;
-use super::importance::{LossForm, Twist, solve};
+use super::importance::{LossForm, Twist, saddle_point_probability, solve};
 use super::mixing::MixingTable;
-use crate::special::norm_cdf;
 use crate::units::{DegreesOfFreedom, Tail};
 
 /// `ψ(t) = ln E exp(t Q_x)` of a loss.
@@ -74,12 +73,10 @@ impl<'a> StudentTwist<'a> {
         StudentSampling { x: self.x, twist, stretch, mixing }
     }
 
-    /// `P(L > x)` by the saddle point, `Φ(-r - ln(u/r)/r)`, `r = √(-2ψ)`, `u = t √ψ''`, where `ψ' = 0`; for x above the
-    /// mean. Source: Barndorff-Nielsen 1991.
+    /// `P(L > x)` by the saddle point, for x above the mean.
     fn probability(&self) -> f64 {
         let t = self.saddle_point(40);
-        let (r, u) = ((-2.0 * self.log_moment(t)).max(0.0).sqrt(), t * self.curvature(t).sqrt());
-        if r > 1e-6 { norm_cdf(-r - (u / r).ln() / r) } else { 0.5 }
+        saddle_point_probability(-self.log_moment(t), t * self.curvature(t).sqrt())
     }
 
     /// ψ is convex with ψ(0) = 0: its lowest point is where the slope changes sign.

@@ -4,6 +4,8 @@ use crate::error::{Result, RiskError};
 
 /// Dimensions that the direction numbers reach.
 pub const MAX_DIMENSION: usize = 21_201;
+/// Points that are written at once where they begin at a multiple of this.
+const RUN: usize = 16;
 /// Bits of a point, and direction numbers of a dimension.
 const BITS: usize = 32;
 
@@ -52,11 +54,26 @@ impl Sobol {
         let mut point =
             directions.iter().enumerate().filter(|(k, _)| gray >> k & 1 == 1).fold(0, |point, (_, d)| point ^ d);
         let mut index = first_index;
-        for slot in out {
-            *slot = point;
-            index = index.wrapping_add(1);
-            // 32 zeros only after 2^32 points, where the sequence starts again.
-            point ^= directions.get(index.trailing_zeros() as usize).unwrap_or(&point).to_owned();
+        // 32 zeros only after 2^32 points, where the sequence starts again.
+        let after = |point: u32, next: u32| point ^ directions.get(next.trailing_zeros() as usize).unwrap_or(&point);
+        let run: [u32; RUN] = std::array::from_fn(|i| {
+            let gray = i ^ (i >> 1);
+            let low = directions.iter().take(RUN.ilog2() as usize).enumerate();
+            low.fold(0, |run, (k, d)| if gray >> k & 1 == 1 { run ^ d } else { run })
+        });
+        for slots in out.chunks_mut(RUN) {
+            if slots.len() == RUN && index.is_multiple_of(RUN as u32) {
+                // Gray's code is linear: point i + j is that of i and that of j where they share no bit.
+                slots.iter_mut().zip(run).for_each(|(slot, offset)| *slot = point ^ offset);
+                index = index.wrapping_add(RUN as u32);
+                point = after(point ^ run[RUN - 1], index);
+                continue;
+            }
+            for slot in slots {
+                *slot = point;
+                index = index.wrapping_add(1);
+                point = after(point, index);
+            }
         }
     }
 }
@@ -135,10 +152,18 @@ mod tests {
     #[test]
     fn blocks_join_seamlessly_and_the_end_wraps() {
         let sobol = Sobol::new(3).unwrap();
-        let (mut whole, mut part) = ([0; 64], [0; 24]);
+        let mut whole = [0; 80];
         sobol.fill(2, 0, &mut whole);
-        sobol.fill(2, 40, &mut part);
-        assert_eq!(part, whole[40..]);
+        for (first, n) in [(40, 24), (32, 40), (16, 64), (1, 79)] {
+            let mut part = vec![0; n];
+            sobol.fill(2, first, &mut part);
+            assert_eq!(part, whole[first as usize..first as usize + n]);
+            let mut single = [0];
+            part.iter().zip(first..).for_each(|(point, i)| {
+                sobol.fill(2, i, &mut single);
+                assert_eq!(single, [*point]);
+            });
+        }
         let mut end = [0; 3];
         sobol.fill(2, u32::MAX, &mut end);
         assert_eq!(end[1..], [0, 1 << 31]);
