@@ -20,6 +20,8 @@ from aetherion.strategy.book import LevelBook
 from aetherion.strategy.desk import OrderDesk
 from aetherion.strategy.portfolio import Portfolio
 
+_TRADES = (ExecType.TRADE, ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT)
+
 
 class StrategyError(AetherionError):
     """The strategy raised: where, and what."""
@@ -104,7 +106,7 @@ class Host:
         """Something happened to an order."""
         self.clock._report_ns = report.transact_time_ns
         self.desk.follow(report)
-        if report.exec_type is ExecType.TRADE:
+        if report.exec_type in _TRADES:
             self.portfolio.apply(report)
         with _Blame(self):
             self.strategy.on_order(report)
