@@ -29,13 +29,13 @@ func NewSampler(instrumentIDs []string) *Sampler {
 
 // Observe takes the next row, and gives what the engine is to hear of it.
 func (s *Sampler) Observe(row *market.Row) []engine.Input {
-	id := s.ids[row.Instrument]
 	px, has := rowPrice(row)
 	if !has {
 		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	id := s.ids[row.Instrument]
 	s.prices[id] = px
 	return s.waiting.observe(id, row)
 }

@@ -54,7 +54,7 @@ func (w *waiting) set(orders []engine.Watch) {
 // observe gives what the engine is to hear of a row.
 func (w *waiting) observe(instrumentID string, row *market.Row) []engine.Input {
 	rank := slices.Index([]market.Kind{market.Bar, market.Quote, market.Trade}, row.Kind)
-	if rank < w.finest[instrumentID] {
+	if _, has := rowPrice(row); !has || rank < w.finest[instrumentID] {
 		return nil
 	}
 	w.finest[instrumentID] = rank

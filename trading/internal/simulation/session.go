@@ -236,9 +236,11 @@ func (s *Session) untilFirstRow() error {
 	if newDay {
 		until = first.Day() * nsPerDay
 	}
-	// An order that arrives, or ends, at the time of a row sees that row before it.
-	if at, any := s.nextTime(); any && at < until {
-		return s.arrive(at)
+	if at, any := s.nextBefore(until, newDay); any {
+		if err := s.arrive(at); err != nil || len(s.events) > 0 {
+			return err
+		}
+		return s.untilFirstRow() // It was nothing to tell.
 	}
 	if newDay && len(s.events) == 0 {
 		s.day = first.Day()
@@ -250,8 +252,11 @@ func (s *Session) untilFirstRow() error {
 
 // untilEnd is the same behind the last row.
 func (s *Session) untilEnd() error {
-	if at, any := s.nextTime(); any && at <= s.clock.Now() {
-		return s.arrive(at)
+	if at, any := s.nextBefore(s.clock.Now()+1, false); any {
+		if err := s.arrive(at); err != nil || len(s.events) > 0 {
+			return err
+		}
+		return s.untilEnd()
 	}
 	if !s.ended && len(s.events) == 0 {
 		s.ended = true
@@ -260,10 +265,14 @@ func (s *Session) untilEnd() error {
 	return nil
 }
 
-// nextTime is when something happens without a row: an order arrives, or its time is over.
-func (s *Session) nextTime() (at int64, any bool) {
+// nextBefore is when something happens without a row, before a row of a time, or before a day ends: an order
+// arrives, or its time is over. An order that arrives at the time of a row sees that row before it; one whose time
+// is over then does not. What ends with the day does so when the day does.
+func (s *Session) nextBefore(row int64, dayEnds bool) (at int64, any bool) {
 	at, any = s.venue.NextArrival()
-	if expiry, expires := s.engine.NextExpiry(); expires && (!any || expiry < at) {
+	any = any && at < row
+	expiry, expires := s.engine.NextExpiry()
+	if expires && (expiry < row || expiry == row && !dayEnds) && (!any || expiry <= at) {
 		return expiry, true
 	}
 	return at, any
@@ -335,7 +344,6 @@ func (s *Session) apply(row *market.Row) error {
 // which, nothing will happen.
 func (s *Session) quietRows() int {
 	idle, ahead := s.venue.Idle(), s.sampler.Foresee()
-	next, any := s.nextTime()
 	rows := s.rows.ahead()
 	rows = rows[:min(len(rows), s.batch)]
 	for n := range rows {
@@ -346,7 +354,7 @@ func (s *Session) quietRows() int {
 		if row.Day() > s.day {
 			return n
 		}
-		if any && next < row.TransactTime || !idle && !s.venue.Quiet(row) || ahead.Triggers(row) {
+		if _, any := s.nextBefore(row.TransactTime, false); any || !idle && !s.venue.Quiet(row) || ahead.Triggers(row) {
 			return n
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	pb "aetherion/trading/gen/aetherion/v1"
 	"aetherion/trading/internal/engine"
 	"aetherion/trading/internal/gate/gatetest"
 	"aetherion/trading/internal/journal"
@@ -152,7 +153,8 @@ func eventLine(event *Event) string {
 		return fmt.Sprintf("day end %s", equity)
 	}
 	r := event.Report
-	line := fmt.Sprintf("%s %s at %d", []string{"?", "pending new", "new", "trade", "canceled", "rejected", "expired", "pending cancel", "cancel rejected"}[r.ExecType], r.NewOrder.ClOrdID, r.TransactTime)
+	name := strings.TrimPrefix(pb.ExecType(r.ExecType).String(), "EXEC_TYPE_")
+	line := fmt.Sprintf("%s %s at %d", strings.ReplaceAll(strings.ToLower(name), "_", " "), r.NewOrder.ClOrdID, r.TransactTime)
 	if r.ExecType == engine.ExecTrade {
 		line += fmt.Sprintf(" %d@%d", r.LastQty, r.LastPx)
 	}
@@ -365,43 +367,6 @@ func randomRows(random *rand.Rand, n int) []market.Row {
 		rows = append(rows, row)
 	}
 	return rows
-}
-
-// trader orders and cancels at random, as a function of what it has seen and nothing else.
-func trader(seed uint64) *client {
-	random := rand.New(rand.NewPCG(seed, 1))
-	names := 0
-	command := func() []engine.Input {
-		var commands []engine.Input
-		for range random.IntN(3) {
-			names++
-			o := order(fmt.Sprint(names), fmt.Sprintf("I%d.X", random.IntN(3)), engine.Side(1+random.IntN(2)), 1+random.Int64N(60))
-			o.NewOrder.TimeInForce = engine.TimeInForce(1 + random.IntN(4))
-			if random.IntN(2) == 0 {
-				o.NewOrder.OrdType, o.NewOrder.HasPrice, o.NewOrder.Price = engine.Limit, true, 1000+random.Int64N(40)
-			}
-			commands = append(commands, o)
-		}
-		if random.IntN(3) == 0 {
-			names++
-			commands = append(commands, &engine.CancelOrder{ClOrdID: fmt.Sprint(names), OrigClOrdID: fmt.Sprint(1 + random.IntN(names)), Account: "A"})
-		}
-		return commands
-	}
-	return &client{
-		onRow: func(*client, *market.Row) []engine.Input {
-			if random.IntN(6) == 0 {
-				return command()
-			}
-			return nil
-		},
-		onEvent: func(_ *client, event *Event) []engine.Input {
-			if event.Ack == nil && random.IntN(10) == 0 {
-				return command()
-			}
-			return nil
-		},
-	}
 }
 
 func TestResultsDoNotDependOnBatches(t *testing.T) {
