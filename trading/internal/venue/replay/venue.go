@@ -84,8 +84,14 @@ type order struct {
 type arrival struct {
 	time    int64
 	order   *order
-	replace *router.Replace
+	replace *replace
 	cancel  router.Cancel // when both are nil
+}
+
+// replace is the terms that an order is to work on.
+type replace struct {
+	id    uint64
+	terms engine.NewOrder
 }
 
 // New is a venue for instruments in the order in which rows count them. The clock tells when an order
@@ -116,8 +122,10 @@ func (v *Venue) Cancel(cancel router.Cancel) {
 }
 
 // Replace sends a change off, likewise.
-func (v *Venue) Replace(replace router.Replace) {
-	v.inFlight = append(v.inFlight, arrival{time: v.clock.Now() + v.config.OrderLatency, replace: &replace})
+func (v *Venue) Replace(r router.Replace) { v.replace(r.Approved.OrderID(), r.Approved.NewOrder()) }
+
+func (v *Venue) replace(orderID uint64, terms engine.NewOrder) {
+	v.inFlight = append(v.inFlight, arrival{time: v.clock.Now() + v.config.OrderLatency, replace: &replace{orderID, terms}})
 }
 
 // Capabilities are few: recorded rows say nothing of what our order would have done to others.
@@ -181,12 +189,10 @@ func (v *Venue) cancelArrived(cancel router.Cancel, reports *reports) {
 
 // replaceArrived changes an order. Another price, or a larger quantity, waits for what comes from now on, as a
 // new order would; in a recorded book every change queues anew.
-func (v *Venue) replaceArrived(replace *router.Replace, reports *reports) {
-	terms := replace.Approved.NewOrder()
-	o := v.orders[replace.Approved.OrderID()]
+func (v *Venue) replaceArrived(replace *replace, reports *reports) {
+	o, terms := v.orders[replace.id], replace.terms
 	if o == nil || terms.OrderQty <= o.terms.OrderQty-o.leaves {
-		reports.cancelRejected(router.Cancel{OrderID: replace.Approved.OrderID(), VenueOrderID: replace.VenueOrderID},
-			v.byID[terms.InstrumentID].venue)
+		reports.cancelRejected(router.Cancel{OrderID: replace.id}, v.byID[terms.InstrumentID].venue)
 		return
 	}
 	keepsPlace := terms.Price == o.terms.Price && terms.OrderQty <= o.terms.OrderQty
