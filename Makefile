@@ -120,7 +120,7 @@ test-rust: build ## Rust tests (SEED=N: another seed of the random ones)
 	@cd risk && PROPTEST_RNG_SEED=$(SEED) cargo test --locked --quiet --workspace
 test-python: build ## Python tests
 	@cd orchestrator && $(CURDIR)/$(VENV)/bin/pytest -q tests
-test-cross: build $(BIN)/queue-fills $(STAMPS)/hftbacktest ## Tests that span services, with real processes
+test-cross: build $(BIN)/queue-fills $(BIN)/aetherion-trading-failpoints $(STAMPS)/hftbacktest ## Tests that span services, with real processes
 	@$(VENV)/bin/pytest -q -c orchestrator/pyproject.toml --rootdir . tests
 
 .PHONY: lint
@@ -140,8 +140,11 @@ proto-breaking: $(STAMPS)/python ## Compare the contract with main
 
 .PHONY: chaos
 N ?= 300
-chaos: build ## Kill -9 of the services N times with orders in flight (SEED=, FAULTS=drop=0.02,lose=0.02)
+chaos: build $(BIN)/aetherion-trading-failpoints ## Kill -9 of the services N times with orders in flight (SEED=, FAULTS=drop=0.02,lose=0.02)
 	@$(VENV)/bin/python tests/chaos.py --cycles $(N) --seed $(SEED) --fault-rates '$(FAULTS)'
+
+$(BIN)/aetherion-trading-failpoints: $(STAMPS)/generated $(GO_SOURCES)
+	cd trading && go build -tags failpoints -o $@ ./cmd/aetherion-trading
 
 .PHONY: soak-bitflips
 soak-bitflips: build ## Every single-bit flip of a 1 MiB journal, all 8,388,608 (a few minutes)

@@ -36,7 +36,6 @@ from aetherion.order import (
 from aetherion.risk import RiskLimit, RiskLimits
 from processes import (
     AETHERION,
-    Service,
     client_environment,
     free_port,
     risk_service,
@@ -50,7 +49,24 @@ COINS = Decimal(100)
 MAX_POSITION = COINS + Decimal(1)  # reached often
 CYCLES_A_CHECK = 10
 SETTLE_S = 30.0
-TARGETS = ("trading", "risk", "both")
+# Where the Trading Service ends itself; see trading/internal/failpoint.
+FAILPOINTS = (
+    "before_ask",
+    "asked",
+    "decided",
+    "torn_write",
+    "appended",
+    "published",
+    "before_send",
+    "sent",
+    "heard",
+    "epoch",
+)
+RANDOM_TARGETS = ("trading", "risk", "both")
+FAILPOINT_S = 10.0  # in which it is reached
+
+
+Send = Callable[..., Awaitable[tuple[asyncio.Future[CommandAck], ...]]]
 
 
 class ChaosError(AssertionError):
@@ -130,6 +146,7 @@ class Chaos:
             AETHERION_TRADING_RISK_TIMEOUT_MS="1000",
             AETHERION_TRADING_DATA_DIR=str(folder),
         )
+        self.trading.program = "aetherion-trading-failpoints"
         self.answers: dict[str, asyncio.Future[CommandAck]] = {}
         self.orders: list[str] = []  # names of all orders sent
         self.mid = Decimal(0)
@@ -168,42 +185,67 @@ class Chaos:
         limits = RiskLimits((limit,), market_order_band_bps=500, version=before.version)
         await client.set_limits(limits, changed_by="chaos", reason="to be reached")
 
-    async def _cycle(
-        self,
-        venue: VenueClient,
-        send: Callable[..., Awaitable[tuple[asyncio.Future[CommandAck], ...]]],
-    ) -> None:
-        """Send commands until the kill lands; then start again what was killed, and drain."""
+    async def _cycle(self, venue: VenueClient, send: Send) -> None:
+        """Send commands until a kill lands; then start again what was killed, and drain."""
         book = await venue.query_book(BTC)
         self.mid = (book.bids[0][0] + book.asks[0][0]) / 2
-        until = time.monotonic() + self.random.uniform(0.02, 0.25)
-        while time.monotonic() < until:
-            await self._send(send)
-            await asyncio.sleep(0.002)
-        target = self.random.choice(TARGETS)
-        await self._send(send)
-        waiting = sum(not answer.done() for answer in self.answers.values())
-        for service in self._services(target):
-            service.kill()
-        for service in reversed(self._services(target)):
-            await asyncio.to_thread(service.start)
+        target = self.random.choice((*RANDOM_TARGETS, *FAILPOINTS))
+        if target in RANDOM_TARGETS:
+            waiting = await self._kill(target, send)
+        else:
+            waiting = await self._reach(target, send)
         await self._drain()
-        if waiting:
+        if waiting or target == "epoch":  # with which it does not even start
             self.tally.cycles += 1
             self.tally.in_flight += waiting
             self.tally.kills[target] += 1
         else:
             self.tally.idle += 1
 
-    def _services(self, target: str) -> tuple[Service, ...]:
+    async def _kill(self, target: str, send: Send) -> int:
+        """Kill at a random time; return how many commands were in flight."""
+        await self._send_until(time.monotonic() + self.random.uniform(0.02, 0.25), send)
+        await self._send(send)
+        waiting = self._waiting()
         both = (self.trading, self.risk)
-        return (
-            both if target == "both" else (self.trading,) if target == "trading" else (self.risk,)
-        )
+        services = {"trading": both[:1], "risk": both[1:], "both": both}[target]
+        for service in services:
+            service.kill()
+        for service in reversed(services):
+            await asyncio.to_thread(service.start)
+        return waiting
 
-    async def _send(
-        self, send: Callable[..., Awaitable[tuple[asyncio.Future[CommandAck], ...]]]
-    ) -> None:
+    async def _reach(self, stage: str, send: Send) -> int:
+        """Start the Trading Service so that it ends itself at a stage, and send until it has."""
+        self.trading.kill()
+        self.trading.settings["FAILPOINT"] = (
+            f"{stage}:{1 if stage == 'epoch' else self.random.randint(1, 40)}"
+        )
+        try:
+            await asyncio.to_thread(self.trading.start)
+        except AssertionError:
+            if not self.trading.was_killed():
+                raise
+        deadline = time.monotonic() + FAILPOINT_S
+        while self.trading.running():
+            if time.monotonic() > deadline:
+                raise ChaosError(f"failpoint {stage} was not reached in {FAILPOINT_S:.0f} s")
+            await self._send(send)
+            await asyncio.sleep(0.002)
+        waiting = self._waiting()
+        del self.trading.settings["FAILPOINT"]
+        await asyncio.to_thread(self.trading.start)
+        return waiting
+
+    def _waiting(self) -> int:
+        return sum(not answer.done() for answer in self.answers.values())
+
+    async def _send_until(self, end: float, send: Send) -> None:
+        while time.monotonic() < end:
+            await self._send(send)
+            await asyncio.sleep(0.002)
+
+    async def _send(self, send: Send) -> None:
         commands: list[NewOrder | CancelOrder] = []
         for _ in range(self.random.randint(1, 8)):
             if self.orders and self.random.random() < 0.3:
@@ -235,16 +277,29 @@ class Chaos:
                 raise ChaosError(f"{len(late)} commands have no answer after {SETTLE_S:.0f} s")
 
     async def _check(self, venue: VenueClient, client: TradingClient) -> None:
-        """Compare, until it is so or time is up, what we have with what the venue has."""
+        """Compare what we have with what the venue has, while nothing trades."""
         await self._drain()
+        await self._until_none(lambda: self._unsettled(client))
+        await venue.halt(BTC)
+        await self._until_none(lambda: self._differences(venue, client))
+        await venue.halt(BTC, False)
+
+    async def _until_none(self, said: Callable[[], Awaitable[str]]) -> None:
         deadline = time.monotonic() + SETTLE_S
-        while True:
-            said = await self._differences(venue, client)
-            if not said:
-                return
+        while reason := await said():
             if time.monotonic() > deadline:
-                raise ChaosError(f"seed {self.tally.seed}, {self.tally.cycles} cycles: {said}")
+                raise ChaosError(f"seed {self.tally.seed}, {self.tally.cycles} cycles: {reason}")
             await asyncio.sleep(0.1)
+
+    async def _unsettled(self, client: TradingClient) -> str:
+        """Orders that the venue may still have to get."""
+        try:
+            orders = await client.list_orders(ACCOUNT, open_only=True)
+        except ServiceError as error:
+            return str(error)
+        waiting = (OrdStatus.IN_DOUBT, OrdStatus.PENDING_NEW)
+        unsettled = [o for o in orders if _report(o).ord_status in waiting]
+        return f"not settled: {unsettled[0]}" if unsettled else ""
 
     async def _differences(self, venue: VenueClient, client: TradingClient) -> str:
         try:
@@ -300,8 +355,6 @@ class Chaos:
         for name, order in ours.items():
             here = _report(order)
             there = by_id.get(here.order_id)
-            if here.ord_status in (OrdStatus.IN_DOUBT, OrdStatus.PENDING_NEW):
-                return f"order {name} is {here.ord_status.name}"
             approved = self.answers[name].result().exec_type is ExecType.PENDING_NEW
             if approved and there is None:
                 return f"order {name} was approved and is not at the venue"

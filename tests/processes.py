@@ -71,6 +71,14 @@ class Service:
                 return False
             return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
+    def running(self) -> bool:
+        """Return whether the process has not ended."""
+        return self.process is not None and self.process.poll() is None
+
+    def was_killed(self) -> bool:
+        """Return whether the process was ended by SIGKILL."""
+        return self.process is not None and self.process.poll() == -signal.SIGKILL
+
     def kill(self) -> None:
         """End the process as a crash would."""
         assert self.process is not None

@@ -13,6 +13,7 @@ import (
 
 	aetherionv1 "aetherion/trading/gen/aetherion/v1"
 	"aetherion/trading/internal/engine"
+	"aetherion/trading/internal/failpoint"
 )
 
 // Approved is an order that the Risk Service accepted and that passed the gate's own limits. Only
@@ -133,7 +134,9 @@ func (g *Gate) Begin(checks []engine.PretradeCheck) *Asked {
 	for i := range checks {
 		asked.blocks[i] = g.key.check(&checks[i].NewOrder)
 	}
+	failpoint.Hit("before_ask")
 	s.ask(asked, g.deadline)
+	failpoint.Hit("asked")
 	return asked
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"aetherion/trading/internal/failpoint"
 )
 
 // Append makes the events of firstSequence and after durable, as one batch, before it returns. They
@@ -71,6 +73,10 @@ func (f *File) append(kind recordType, firstSequence uint64, events [][]byte) er
 
 // write puts the buffer into the segment, then raises the mark.
 func (f *File) write(at int64, m mark) error {
+	if failpoint.Reached("torn_write") {
+		_, _ = f.handle.WriteAt(f.buffer[:len(f.buffer)/2], at)
+		failpoint.Die()
+	}
 	if _, err := f.handle.WriteAt(f.buffer, at); err != nil {
 		return err
 	}

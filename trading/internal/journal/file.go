@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"aetherion/trading/internal/failpoint"
 )
 
 // SyncMode is when an append is durable.
@@ -212,6 +214,7 @@ func (f *File) start(state *journalState, names listing) error {
 	if err := f.makeRoom(headerSize, state.sequence+1); err != nil {
 		return err
 	}
+	failpoint.Hit("epoch")
 	f.epoch++
 	return f.append(typeEpoch, state.sequence+1, nil)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"aetherion/trading/internal/engine"
+	"aetherion/trading/internal/failpoint"
 	"aetherion/trading/internal/router"
 )
 
@@ -169,9 +170,11 @@ func (l *Live) sequence(requests [][]engine.Input) ([]Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	failpoint.Hit("appended")
 	if len(output.Reports) > 0 {
 		l.publish(output.Reports)
 	}
+	failpoint.Hit("published")
 	if refused := l.send(output.Routes); len(refused) > 0 {
 		if _, err := l.sequence([][]engine.Input{refused}); err != nil {
 			return nil, err

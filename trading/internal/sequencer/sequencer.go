@@ -9,6 +9,7 @@ import (
 
 	"aetherion/trading/internal/clock"
 	"aetherion/trading/internal/engine"
+	"aetherion/trading/internal/failpoint"
 	"aetherion/trading/internal/gate"
 	"aetherion/trading/internal/journal"
 	"aetherion/trading/internal/router"
@@ -151,6 +152,7 @@ func (s *Sequencer) process(requests [][]engine.Input) error {
 	if len(s.encoded) == 0 {
 		return nil
 	}
+	failpoint.Hit("decided")
 	if err := s.journal.Append(s.first, s.encoded); err != nil {
 		return fmt.Errorf("append sequence %d: %w", s.first, err)
 	}

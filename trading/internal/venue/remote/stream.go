@@ -12,6 +12,7 @@ import (
 	pb "aetherion/trading/gen/aetherion/v1"
 	"aetherion/trading/internal/contract"
 	"aetherion/trading/internal/engine"
+	"aetherion/trading/internal/failpoint"
 )
 
 type tradeStream = grpc.BidiStreamingClient[pb.TradeRequest, pb.TradeResponse]
@@ -120,9 +121,11 @@ func (v *Venue) send(ctx context.Context, stream tradeStream) error {
 	defer beats.Stop()
 	for beat := uint64(1); ; {
 		for _, c := range v.take() {
+			failpoint.Hit("before_send")
 			if err := stream.Send(&pb.TradeRequest{Request: &pb.TradeRequest_Command{Command: c.message}}); err != nil {
 				return err
 			}
+			failpoint.Hit("sent")
 		}
 		select {
 		case <-ctx.Done():
@@ -172,6 +175,7 @@ func (v *Venue) hear(ctx context.Context, responses <-chan *pb.TradeResponse) er
 				more = false
 			}
 		}
+		failpoint.Hit("heard")
 		v.follow(reports)
 		inputs, err := v.decodeAll(reports)
 		if err != nil {
