@@ -9,7 +9,7 @@ func (e *Engine) applyAdjustment(event *Event, adjustment *Adjustment, effects *
 	}
 	var b booking
 	if adjustment.InstrumentID != "" {
-		if b, err = e.bookAdjustment(event, account, adjustment); err != nil {
+		if err := e.bookAdjustment(event, account, adjustment, &b); err != nil {
 			return err
 		}
 	} else if adjustment.Qty != 0 {
@@ -33,20 +33,20 @@ func (e *Engine) applyAdjustment(event *Event, adjustment *Adjustment, effects *
 
 // bookAdjustment computes what the account itself gets, and no strategy: the position at its cost. No cash
 // moves but what the adjustment names. Risk, which counts a future as if it were paid, is told of its cost.
-func (e *Engine) bookAdjustment(event *Event, account *account, adjustment *Adjustment) (booking, error) {
+func (e *Engine) bookAdjustment(event *Event, account *account, adjustment *Adjustment, b *booking) error {
 	instrument, known := e.instruments[adjustment.InstrumentID]
 	if !known {
-		return booking{}, fmt.Errorf("instrument_id: unknown instrument %q", adjustment.InstrumentID)
+		return fmt.Errorf("instrument_id: unknown instrument %q", adjustment.InstrumentID)
 	}
 	if adjustment.Price < 0 && !instrument.AllowNegativePrice {
-		return booking{}, fmt.Errorf("price: must not be negative, got %d", adjustment.Price)
+		return fmt.Errorf("price: must not be negative, got %d", adjustment.Price)
 	}
-	b, err := account.book(instrument, move{
-		sequence: event.Sequence, time: event.TransactTime, qty: adjustment.Qty, px: adjustment.Price})
+	m := move{sequence: event.Sequence, time: event.TransactTime, qty: adjustment.Qty, px: adjustment.Price}
+	err := b.book(account, instrument, &m)
 	if err == nil && instrument.Class == Future {
 		b.riskCash, err = b.riskCash.less(b.total.cost, b.position.total.cost)
 	}
-	return b, err
+	return err
 }
 
 // tellCash tells of cash that moves without a fill.

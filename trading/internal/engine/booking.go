@@ -20,17 +20,17 @@ type booking struct {
 }
 
 // book computes what a new move does to the position.
-func (a *account) book(instrument *instrument, m move) (booking, error) {
+func (b *booking) book(a *account, instrument *instrument, m *move) error {
 	p := a.position(instrument)
-	b := booking{position: p, total: p.total, part: p.part(m.strategy), move: m, index: len(p.moves)}
-	return b, b.add(&m, true)
+	b.position, b.total, b.part, b.move, b.index = p, p.total, p.part(m.strategy), *m, len(p.moves)
+	return b.add(m, true)
 }
 
 // rebook computes what the position is when a move was another one from the start. Of one that is too old to be
 // replayed, the difference is made where the replay begins.
-func (a *account) rebook(instrument *instrument, before, after move) (booking, error) {
+func (b *booking) rebook(a *account, instrument *instrument, before, after move) error {
 	p := a.position(instrument)
-	b := booking{position: p, move: after, index: -1}
+	b.position, b.move, b.index = p, after, -1
 	b.total.settled, b.part.settled = p.total.settled, p.part(after.strategy).settled
 	b.total.holding, b.part.holding = b.total.settled, b.part.settled
 	index, found := slices.BinarySearchFunc(p.moves, after.sequence, func(m move, sequence uint64) int { return cmp.Compare(m.sequence, sequence) })
@@ -38,7 +38,7 @@ func (a *account) rebook(instrument *instrument, before, after move) (booking, e
 		b.index, after.time = index, p.moves[index].time
 		b.move = after
 	} else if err := b.undo(before, after); err != nil {
-		return booking{}, err
+		return err
 	}
 	for i := range p.moves {
 		m := &p.moves[i]
@@ -46,10 +46,10 @@ func (a *account) rebook(instrument *instrument, before, after move) (booking, e
 			m = &after
 		}
 		if err := b.add(m, m.strategy == after.strategy); err != nil {
-			return booking{}, err
+			return err
 		}
 	}
-	return b, nil
+	return nil
 }
 
 // undo makes the difference between two moves final.
@@ -139,7 +139,9 @@ func (b *booking) commit(a *account) {
 	if p == nil {
 		return
 	}
-	a.positions[p.instrument.InstrumentID] = p
+	if len(p.parts) == 0 {
+		a.positions[p.instrument.InstrumentID] = p
+	}
 	p.total = b.total
 	if part := p.parts[b.move.strategy]; part != nil {
 		*part = b.part

@@ -42,8 +42,8 @@ func (e *Engine) applyTrade(event *Event, order *Order, report *VenueReport, eff
 	if trade.qty == 0 {
 		return ErrNothingNew // It was busted before it came.
 	}
-	traded, err := order.retraded(event, fill{}, trade)
-	if err != nil {
+	traded := retraded{after: trade}
+	if err := traded.compute(event, order); err != nil {
 		return err
 	}
 
@@ -87,8 +87,8 @@ func (e *Engine) applyRevision(event *Event, order *Order, report *VenueReport, 
 	if at >= 0 {
 		trade := order.fills[at]
 		trade.revise(revisions)
-		var err error
-		if traded, err = order.retraded(event, order.fills[at], trade); err != nil {
+		traded.before, traded.after = order.fills[at], trade
+		if err := traded.compute(event, order); err != nil {
 			return err
 		}
 	}
@@ -213,38 +213,36 @@ type retraded struct {
 	cumNotional   Amount
 }
 
-func (o *Order) retraded(event *Event, before, after fill) (retraded, error) {
-	t := retraded{before: before, after: after, cumQty: o.CumQty, cumNotional: o.CumNotional}
-	if before == after {
-		return t, nil
+func (t *retraded) compute(event *Event, o *Order) error {
+	t.cumQty, t.cumNotional = o.CumQty, o.CumNotional
+	if t.before == t.after {
+		return nil
 	}
-	if o.CumQty-before.qty > math.MaxInt64-after.qty {
-		return t, fmt.Errorf("cum_qty: %w", ErrOverflow)
+	if o.CumQty-t.before.qty > math.MaxInt64-t.after.qty {
+		return fmt.Errorf("cum_qty: %w", ErrOverflow)
 	}
-	t.cumQty = o.CumQty - before.qty + after.qty
-	undone, err := o.instrument.notional(before.qty, before.px)
+	t.cumQty += t.after.qty - t.before.qty
+	undone, err := o.instrument.notional(t.before.qty, t.before.px)
 	if err != nil {
-		return t, err
+		return err
 	}
-	done, err := o.instrument.notional(after.qty, after.px)
+	done, err := o.instrument.notional(t.after.qty, t.after.px)
 	if err != nil {
-		return t, err
+		return err
 	}
-	if t.cumNotional, err = o.CumNotional.Add(done); err == nil {
-		t.cumNotional, err = t.cumNotional.Sub(undone)
+	if t.cumNotional, err = t.cumNotional.less(undone, done); err != nil {
+		return err
 	}
-	if err != nil {
-		return t, err
-	}
-	if before.qty == 0 {
-		t.booking, err = o.account.book(o.instrument, o.move(event, &after))
+	after := o.move(event, &t.after)
+	if t.before.qty == 0 {
+		err = t.booking.book(o.account, o.instrument, &after)
 	} else {
-		t.booking, err = o.account.rebook(o.instrument, o.move(event, &before), o.move(event, &after))
+		err = t.booking.rebook(o.account, o.instrument, o.move(event, &t.before), after)
 	}
-	if err == nil {
-		err = t.pay(o)
+	if err != nil {
+		return err
 	}
-	return t, err
+	return t.pay(o)
 }
 
 // move is what a fill does to the position. A fee in another currency than the quote currency is not of it.
