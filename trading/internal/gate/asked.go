@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"time"
 
+	aetherionv1 "aetherion/trading/gen/aetherion/v1"
 	"aetherion/trading/internal/engine"
 )
 
 // Asked are checks whose answers are out.
 type Asked struct {
 	checks    []engine.PretradeCheck
+	preview   bool // nothing is approved, whatever the answer
 	decisions []Decision
 	blocks    []string // what the gate itself holds against each order; empty: nothing
 	left      int      // answers still out
@@ -33,25 +35,37 @@ func (a *Asked) Wait() []Decision {
 	return a.decisions
 }
 
-// decide takes one answer of the Risk Service and says whether the gate itself blocks an approval.
-func (a *Asked) decide(i int, answer engine.OrderDecision) (blocked bool) {
-	check := &a.checks[i]
-	blocked = answer.Approved && a.blocks[i] != ""
-	switch {
-	case blocked:
-		a.set(i, Decision{OrderDecision: refusal(check, engine.RejGatewayBlock, a.blocks[i])})
-	case answer.Approved:
-		a.set(i, Decision{answer, Approved{orderID: check.OrderID, newOrder: check.NewOrder}})
-	default:
-		a.set(i, Decision{OrderDecision: answer})
+// decide takes the answers of the Risk Service to one question, keeps them for the next stream, and says
+// whether the gate itself blocks an approval. Of a list it then blocks all.
+func (a *Asked) decide(e *expectation, answers []engine.OrderDecision, messages []*aetherionv1.PretradeDecision) (blocked bool) {
+	for i := range answers {
+		blocked = blocked || answers[i].Approved && a.blocks[e.first+i] != ""
 	}
-	return blocked
+	for i := range answers {
+		if blocked {
+			answers[i] = a.block(e.first + i)
+			messages[i] = decisionMessage(&a.checks[e.first+i], &answers[i])
+		}
+		a.set(e.first+i, answers[i])
+	}
+	if e.past != nil {
+		e.past.decided = messages
+	}
+	return blocked && !a.preview
+}
+
+// block refuses what the Risk Service approved.
+func (a *Asked) block(i int) engine.OrderDecision {
+	if text := a.blocks[i]; text != "" {
+		return refusal(&a.checks[i], engine.RejGatewayBlock, text)
+	}
+	return refusal(&a.checks[i], engine.RejList, otherOfList)
 }
 
 // refuse decides without an answer: the order may not go.
 func (a *Asked) refuse(i int, reason error) {
 	text := fmt.Sprintf("the Risk Service did not decide: %v", reason)
-	a.set(i, Decision{OrderDecision: refusal(&a.checks[i], engine.RejRiskUnavailable, text)})
+	a.set(i, refusal(&a.checks[i], engine.RejRiskUnavailable, text))
 }
 
 func (a *Asked) refuseAll(reason error) {
@@ -60,8 +74,11 @@ func (a *Asked) refuseAll(reason error) {
 	}
 }
 
-func (a *Asked) set(i int, decision Decision) {
-	a.decisions[i] = decision
+func (a *Asked) set(i int, decision engine.OrderDecision) {
+	a.decisions[i] = Decision{OrderDecision: decision}
+	if decision.Approved && !a.preview {
+		a.decisions[i].Approved = Approved{orderID: a.checks[i].OrderID, newOrder: a.checks[i].NewOrder}
+	}
 	if a.left--; a.left > 0 {
 		return
 	}

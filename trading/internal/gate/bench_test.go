@@ -65,7 +65,7 @@ func BenchmarkSecondKey(b *testing.B) {
 	var key secondKey
 	snapshot := snapshotAt(0)()
 	key.reset(&snapshot)
-	order := &orders(1, 100)[0].NewOrder
+	order := &orders(1, 100)[0]
 	b.ReportAllocs()
 	for b.Loop() {
 		if key.check(order) != "" {

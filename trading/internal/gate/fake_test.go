@@ -119,20 +119,30 @@ func answering(decide func(epoch uint64, check *aetherionv1.PretradeEvent) *aeth
 			if err != nil {
 				return err
 			}
-			response := &aetherionv1.CheckResponse{Epoch: request.GetEpoch()}
+			response := &aetherionv1.CheckResponse{Epoch: request.GetEpoch(), Memories: remembered(request)}
 			for _, event := range request.GetEvents() {
-				if event.GetCheck() != nil {
+				if event.GetCheck() != nil && event.Decided == nil {
 					response.Decisions = append(response.Decisions, decide(request.GetEpoch(), event))
 				}
-			}
-			if len(response.GetDecisions()) == 0 {
-				continue
 			}
 			if err := stream.Send(response); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// remembered is the memory of each save in a message, its sequence in words.
+func remembered(request *aetherionv1.CheckRequest) []*aetherionv1.PretradeMemory {
+	var memories []*aetherionv1.PretradeMemory
+	for _, event := range request.GetEvents() {
+		if event.GetSave() != nil {
+			memories = append(memories, &aetherionv1.PretradeMemory{
+				Sequence: event.GetSequence(), Memory: fmt.Appendf(nil, "memory of %d", event.GetSequence()),
+			})
+		}
+	}
+	return memories
 }
 
 func approval(event *aetherionv1.PretradeEvent) *aetherionv1.PretradeDecision {
@@ -149,8 +159,8 @@ func approveAll(stream checkStream) error {
 	})(stream)
 }
 
-// responding answers the first message that holds checks with what respond makes of it, then says
-// nothing more until the client is gone.
+// responding takes over the state, answers the first message that holds checks with what respond makes of
+// it, then says nothing more until the client is gone.
 func responding(respond func(right *aetherionv1.CheckResponse) *aetherionv1.CheckResponse) behaviour {
 	return func(stream checkStream) error {
 		for {
@@ -158,26 +168,58 @@ func responding(respond func(right *aetherionv1.CheckResponse) *aetherionv1.Chec
 			if err != nil {
 				return err
 			}
-			right := &aetherionv1.CheckResponse{Epoch: request.GetEpoch()}
+			right := &aetherionv1.CheckResponse{Epoch: request.GetEpoch(), Memories: remembered(request)}
 			for _, event := range request.GetEvents() {
-				if event.GetCheck() != nil {
+				if event.GetCheck() != nil && event.Decided == nil {
 					right.Decisions = append(right.Decisions, approval(event))
 				}
 			}
-			if len(right.GetDecisions()) > 0 {
-				if err := stream.Send(respond(right)); err != nil {
-					return err
-				}
+			asked := len(right.GetDecisions()) > 0
+			if asked {
+				right = respond(right)
+			}
+			if err := stream.Send(right); err != nil {
+				return err
+			}
+			if asked {
 				<-stream.Context().Done()
 			}
 		}
 	}
 }
 
+// silent takes over the state and answers no check.
 func silent(stream checkStream) error {
 	for {
-		if _, err := stream.Recv(); err != nil {
+		request, err := stream.Recv()
+		if err != nil {
 			return err
+		}
+		if err := stream.Send(&aetherionv1.CheckResponse{Epoch: request.GetEpoch(), Memories: remembered(request)}); err != nil {
+			return err
+		}
+	}
+}
+
+// after takes over the state, and then behaves: it is handed the first message that is told or asked. What
+// the state is told by is shown to see.
+func after(behave func(stream checkStream, first *aetherionv1.CheckRequest) error, see ...func(*aetherionv1.CheckRequest)) behaviour {
+	return func(stream checkStream) error {
+		for {
+			request, err := stream.Recv()
+			if err != nil {
+				return err
+			}
+			memories := remembered(request)
+			if len(memories) == 0 {
+				return behave(stream, request)
+			}
+			for _, show := range see {
+				show(request)
+			}
+			if err := stream.Send(&aetherionv1.CheckResponse{Epoch: request.GetEpoch(), Memories: memories}); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -242,6 +284,7 @@ func outcomes(t testing.TB, decisions []Decision) []string {
 		engine.RejPositionLimit:   "POSITION_LIMIT",
 		engine.RejRiskUnavailable: "RISK_UNAVAILABLE",
 		engine.RejGatewayBlock:    "GATEWAY_BLOCK",
+		engine.RejList:            "LIST",
 	}
 	short := make([]string, len(decisions))
 	for i, decision := range decisions {

@@ -24,7 +24,7 @@ type Approved struct {
 	newOrder engine.NewOrder
 }
 
-// OrderID is our id of the order: the sequence of its event.
+// OrderID is our id of the order.
 func (a Approved) OrderID() uint64 { return a.orderID }
 
 // NewOrder is a copy of the order as its venue gets it.
@@ -43,30 +43,34 @@ type Config struct {
 	Deadline time.Duration
 	// SessionID names the session whose portfolio the Risk Service may show; empty: none.
 	SessionID string
-}
-
-// Status says whether orders can be approved now.
-type Status struct {
-	Available bool
-	Epoch     uint64 // of the stream; rises with every new one
-	Reason    string // why it is not available
+	// Recovered is what was decided before; nil: nothing. The first state is then taken from New's snapshot.
+	Recovered *Recovered
 }
 
 const (
 	defaultDeadline = 50 * time.Millisecond
 	minBackOff      = 20 * time.Millisecond
 	maxBackOff      = time.Second
+	// confirmTimeout is how long a new stream may take over the history.
+	confirmTimeout = time.Minute
+	// maxHistory bounds what is kept to be told again while there is no Risk Service.
+	maxHistory = 1 << 18
 )
 
-// errClosed is why orders are refused once Close was called.
-var errClosed = errors.New("the gate is closed")
+var (
+	// errClosed is why orders are refused once Close was called.
+	errClosed = errors.New("the gate is closed")
+	// errCatchingUp is why they are refused on a stream that has not confirmed the state yet.
+	errCatchingUp = errors.New("it has not taken over the state yet")
+)
 
-// Gate asks over one long-lived stream. When anything goes wrong the stream is torn down, its epoch
-// ends with every hold in it, and the next one starts with a snapshot of the engine: so no hold is
-// left that the engine does not know, and none is missing.
+// Gate asks over one long-lived stream. When anything goes wrong, an answer that does not come in time
+// too, the stream is torn down, and all that it held with it. The next one is told the gate's history: a
+// state and what was decided since. So no hold is left that the engine does not know, none is missing, and
+// no latch, bucket or window is lost. Orders are asked about only once that stream has confirmed its state.
 //
-// Ask, Begin and Tell belong to one goroutine, the sequencer's, and take their events in the order of
-// the journal. Everything else may be called from anywhere.
+// Ask, Begin, Preview, Tell and Save belong to one goroutine, the sequencer's, and take their events in the
+// order of the journal. Everything else may be called from anywhere.
 type Gate struct {
 	client   aetherionv1.PretradeServiceClient
 	snapshot func() engine.PretradeSnapshot
@@ -74,27 +78,31 @@ type Gate struct {
 	session  string
 
 	// Of the asking goroutine.
-	key     secondKey
-	synced  *stream // the stream that has our state
-	covered uint64  // sequence of the snapshot that it started with
-	last    uint64  // sequence of what was asked or told last, on any stream
+	key  secondKey
+	last uint64 // sequence of what was asked or told last
 
-	mu     sync.Mutex
-	stream *stream // nil while there is none
-	epoch  uint64
-	reason error         // why there is none
-	up     chan struct{} // closed when the next stream is there
+	mu      sync.Mutex
+	history history
+	stream  *stream // nil while there is none
+	ready   bool    // it has confirmed its state
+	epoch   uint64
+	reason  error         // why orders are refused
+	up      chan struct{} // closed when a stream is ready
+	alarms  alarms
 
 	closed  <-chan struct{}
 	cancel  context.CancelFunc
 	stopped sync.WaitGroup
 }
 
-// New starts a gate, which connects in the background until it is closed. It calls snapshot within
-// Ask, Begin and Tell, on their goroutine, at the first use of each new stream.
+// New starts a gate, which connects in the background until it is closed. It calls snapshot here, and
+// within Begin, Tell and Save, on their goroutine.
 func New(conn grpc.ClientConnInterface, snapshot func() engine.PretradeSnapshot, config Config) *Gate {
 	if config.Deadline <= 0 {
 		config.Deadline = defaultDeadline
+	}
+	if config.Recovered == nil {
+		config.Recovered = Restore(snapshot(), nil)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	g := &Gate{
@@ -102,6 +110,9 @@ func New(conn grpc.ClientConnInterface, snapshot func() engine.PretradeSnapshot,
 		snapshot: snapshot,
 		deadline: config.Deadline,
 		session:  config.SessionID,
+		key:      config.Recovered.key,
+		last:     config.Recovered.last,
+		history:  config.Recovered.history,
 		reason:   errors.New("not connected yet"),
 		up:       make(chan struct{}),
 		closed:   ctx.Done(),
@@ -111,8 +122,8 @@ func New(conn grpc.ClientConnInterface, snapshot func() engine.PretradeSnapshot,
 	return g
 }
 
-// Ask decides on new orders: one decision each, in their order. It never takes longer than the
-// deadline, and no time at all while there is no stream.
+// Ask decides on orders: one decision each, in their order. It never takes longer than the deadline, and no
+// time at all while there is no stream.
 func (g *Gate) Ask(checks []engine.PretradeCheck) []Decision {
 	return g.Begin(checks).Wait()
 }
@@ -125,19 +136,50 @@ func (g *Gate) Begin(checks []engine.PretradeCheck) *Asked {
 		close(asked.done)
 		return asked
 	}
-	s, err := g.syncedStream()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.saveGrown()
 	g.last = checks[len(checks)-1].Sequence
-	if err != nil {
-		asked.refuseAll(err)
-		return asked
-	}
-	for i := range checks {
-		asked.blocks[i] = g.key.check(&checks[i].NewOrder)
-	}
 	failpoint.Hit("before_ask")
-	s.ask(asked, g.deadline)
+	g.ask(asked)
 	failpoint.Hit("asked")
 	return asked
+}
+
+// Preview is what would be decided on an order that came next. Nothing is held, counted or kept, and nothing
+// is approved. The answer is waited for where it does not matter how long it takes.
+func (g *Gate) Preview(check engine.PretradeCheck) (wait func() engine.OrderDecision) {
+	asked := newAsked([]engine.PretradeCheck{check})
+	asked.preview = true
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ask(asked)
+	return func() engine.OrderDecision { return asked.Wait()[0].OrderDecision }
+}
+
+// ask enqueues the questions of asked, or refuses while nobody can answer. g.mu is held.
+func (g *Gate) ask(asked *Asked) {
+	if !g.ready {
+		asked.refuseAll(g.reason)
+		return
+	}
+	for i := range asked.checks {
+		asked.blocks[i] = g.key.check(&asked.checks[i])
+	}
+	events, answers := questions(asked.checks)
+	expected, kept, first := make([]expectation, len(events)), make([]past, len(events)), 0
+	for i, event := range events {
+		expected[i] = expectation{asked: asked, first: first, answers: answers[i]}
+		first += answers[i]
+		if asked.preview {
+			event.GetCheck().Preview = true
+			continue
+		}
+		kept[i] = past{event: event, check: true}
+		expected[i].past = &kept[i]
+		g.history.add(&kept[i])
+	}
+	g.stream.ask(asked, expected, events, g.deadline)
 }
 
 // Tell passes on what pre-trade state depends on. It waits only when the Risk Service is thousands of
@@ -146,49 +188,74 @@ func (g *Gate) Tell(events []engine.PretradeEvent) {
 	if len(events) == 0 {
 		return
 	}
-	s, err := g.syncedStream()
-	g.last = events[len(events)-1].Sequence
-	if err != nil {
-		return // The next snapshot has it all.
-	}
-	for len(events) > 0 && events[0].Sequence <= g.covered {
-		events = events[1:]
-	}
+	told := make([]*aetherionv1.PretradeEvent, len(events))
+	kept := make([]past, len(events))
+	g.mu.Lock()
 	for i := range events {
 		g.key.apply(&events[i])
+		told[i] = eventMessage(&events[i])
+		// What follows from one command of a run comes after the questions about all of them.
+		g.last = max(g.last, events[i].Sequence)
+		told[i].Sequence = g.last
+		kept[i].event = told[i]
+		g.history.add(&kept[i])
 	}
-	s.tell(events, g.deadline)
-}
-
-// syncedStream is the stream, with our state in it. A snapshot that lacks something asked or told
-// before (approved, perhaps, and not yet applied) is not sent: until the engine has caught up, orders
-// are refused.
-func (g *Gate) syncedStream() (*stream, error) {
-	g.mu.Lock()
-	s, reason := g.stream, g.reason
+	s, ready := g.stream, g.ready
+	if s != nil {
+		s.tell(told...)
+	}
+	if events[len(events)-1].Sequence == g.last {
+		g.saveGrown()
+	}
 	g.mu.Unlock()
-	if s == nil {
-		return nil, reason
+	if ready {
+		s.wait(g.deadline)
 	}
-	if g.synced == s {
-		return s, nil
-	}
-	snapshot := g.snapshot()
-	if snapshot.Sequence < g.last {
-		return nil, fmt.Errorf("state at sequence %d has not caught up with %d", snapshot.Sequence, g.last)
-	}
-	g.key.reset(&snapshot)
-	s.begin(&snapshot)
-	g.synced, g.covered = s, snapshot.Sequence
-	return s, nil
 }
 
-// Ready waits until there is a stream.
+// Save asks for what the Risk Service remembers after the last event that the engine has applied. The
+// channel gives it, or is closed when there is nobody to ask.
+func (g *Gate) Save() <-chan *engine.PretradeMemory {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.save()
+}
+
+func (g *Gate) save() <-chan *engine.PretradeMemory {
+	snapshot := g.snapshot()
+	// A state that lacks something asked or told before (approved, perhaps, and not yet applied) is none.
+	if !g.ready || snapshot.Sequence < g.last {
+		g.history.tried = g.history.count()
+		none := make(chan *engine.PretradeMemory)
+		close(none)
+		return none
+	}
+	if asked := g.history.asked(snapshot.Sequence); asked != nil && asked.events == g.history.count() {
+		return asked.done
+	}
+	g.stream.tell(saveMessage(snapshot.Sequence, snapshot.TransactTime))
+	return g.history.begin(snapshot).done
+}
+
+// saveGrown bounds the history: by a newer base, or, while nobody can say what to remember of it, by what
+// was remembered last.
+func (g *Gate) saveGrown() {
+	switch {
+	case g.ready && g.history.grown():
+		g.save()
+	case g.stream == nil && len(g.history.events) > maxHistory:
+		if snapshot := g.snapshot(); snapshot.Sequence >= g.last {
+			g.history.rebase(snapshotMessage(&snapshot, g.history.base.GetSnapshot().GetMemory()), g.history.count())
+		}
+	}
+}
+
+// Ready waits until orders can be asked about.
 func (g *Gate) Ready(ctx context.Context) error {
 	g.mu.Lock()
-	s, up := g.stream, g.up
+	ready, up := g.ready, g.up
 	g.mu.Unlock()
-	if s != nil {
+	if ready {
 		return nil
 	}
 	select {
@@ -201,16 +268,6 @@ func (g *Gate) Ready(ctx context.Context) error {
 	}
 }
 
-// Status is whether orders can be approved now.
-func (g *Gate) Status() Status {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.stream == nil {
-		return Status{Epoch: g.epoch, Reason: g.reason.Error()}
-	}
-	return Status{Available: true, Epoch: g.epoch}
-}
-
 // Close ends the stream, refuses what is still unanswered, and waits for the gate's goroutines.
 func (g *Gate) Close() {
 	g.cancel()
@@ -221,11 +278,9 @@ func (g *Gate) Close() {
 func (g *Gate) keepConnected(ctx context.Context) {
 	backOff := minBackOff
 	for ctx.Err() == nil {
-		answered, err := g.serveOne(ctx)
-		if answered {
+		if confirmed := g.serveOne(ctx); confirmed {
 			backOff = minBackOff
 		}
-		g.setDown(err)
 		select {
 		case <-time.After(backOff):
 		case <-ctx.Done():
@@ -235,26 +290,70 @@ func (g *Gate) keepConnected(ctx context.Context) {
 	g.setDown(errClosed)
 }
 
-// serveOne opens a stream and receives on it until it ends; the error says why it did.
-func (g *Gate) serveOne(ctx context.Context) (answered bool, err error) {
+// serveOne opens a stream and receives on it until it ends.
+func (g *Gate) serveOne(ctx context.Context) (confirmed bool) {
 	s, err := openStream(ctx, g.client, g.session, g.epoch+1)
 	if err != nil {
-		return false, err
+		g.setDown(err)
+		return false
 	}
+	marker := g.attach(s)
+	timer := s.failAfter(confirmTimeout)
+	defer timer.Stop()
+	err = s.serve(func(response *aetherionv1.CheckResponse) error {
+		for _, memory := range response.GetMemories() {
+			if confirmed {
+				g.remember(memory)
+			} else if confirmed = memory.GetSequence() == marker; confirmed {
+				timer.Stop()
+				g.setUp()
+			}
+		}
+		return g.alarm(response.GetAlarms())
+	})
+	g.setDown(err)
+	return confirmed
+}
+
+// attach tells a new stream the history, and all that comes from now on. The memory of the sequence that it
+// returns confirms it.
+func (g *Gate) attach(s *stream) (marker uint64) {
 	g.mu.Lock()
-	g.stream = s
-	g.epoch = s.epoch
+	defer g.mu.Unlock()
+	g.stream, g.epoch, g.reason = s, s.epoch, errCatchingUp
+	told := g.history.messages()
+	last := told[len(told)-1]
+	s.tell(append(told, saveMessage(last.GetSequence(), last.GetTransactTimeNs()))...)
+	return last.GetSequence()
+}
+
+func (g *Gate) setUp() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ready = true
 	close(g.up)
-	g.mu.Unlock()
-	return s.serve()
 }
 
 func (g *Gate) setDown(reason error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.stream != nil {
+	if g.ready {
 		g.up = make(chan struct{})
 	}
-	g.stream = nil
-	g.reason = reason
+	g.stream, g.ready, g.reason = nil, false, reason
+	g.history.forsake()
+}
+
+// remember takes a memory that was asked for. What nobody asked for changes nothing.
+func (g *Gate) remember(memory *aetherionv1.PretradeMemory) {
+	g.mu.Lock()
+	asked := g.history.asked(memory.GetSequence())
+	g.mu.Unlock()
+	if asked == nil {
+		return
+	}
+	base := snapshotMessage(&asked.snapshot, memory) // A large state is not encoded while orders wait.
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.history.remember(base, asked)
 }

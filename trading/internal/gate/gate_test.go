@@ -103,14 +103,8 @@ func TestMisbehaviourFailsClosedAndTradingResumes(t *testing.T) {
 		{"reason out of range", patient, wrong(func(r *response) {
 			r.Decisions[0].Approved, r.Decisions[0].CheckFailures = false, []*aetherionv1.CheckFailure{{OrdRejReason: 256 + 7}}
 		}), refused, "263"},
-		{"ends the stream", patient, func(stream checkStream) error {
-			_, err := stream.Recv()
-			return err
-		}, refused, "it ended the stream"},
-		{"fails", patient, func(stream checkStream) error {
-			_, _ = stream.Recv()
-			return errors.New("out of order")
-		}, refused, "out of order"},
+		{"ends the stream", patient, after(func(checkStream, *aetherionv1.CheckRequest) error { return nil }), refused, "it ended the stream"},
+		{"fails", patient, after(func(checkStream, *aetherionv1.CheckRequest) error { return errors.New("out of order") }), refused, "out of order"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := newGate(t, Config{Deadline: c.deadline}, snapshotAt(0), c.behave, approveAll)
@@ -126,7 +120,6 @@ func TestMisbehaviourFailsClosedAndTradingResumes(t *testing.T) {
 			if got := decisions[1].OrderDecision.Text; !strings.Contains(got, c.reason) {
 				t.Errorf("text is %q, want it to say %q", got, c.reason)
 			}
-			g.snapshot = snapshotAt(2) // The engine has applied the refusals.
 			waitUp(t, g, 2)
 			if got := outcomes(t, g.Ask(orders(3, 100))); !slices.Equal(got, []string{"approved"}) {
 				t.Errorf("on the next stream: %v, want approved", got)
@@ -136,11 +129,7 @@ func TestMisbehaviourFailsClosedAndTradingResumes(t *testing.T) {
 }
 
 func TestAnswersOfOtherEpochsAreDropped(t *testing.T) {
-	g := newGate(t, Config{Deadline: patient}, snapshotAt(0), func(stream checkStream) error {
-		request, err := stream.Recv()
-		if err != nil {
-			return err
-		}
+	g := newGate(t, Config{Deadline: patient}, snapshotAt(0), after(func(stream checkStream, request *aetherionv1.CheckRequest) error {
 		check := request.GetEvents()[len(request.GetEvents())-1]
 		refusal := &aetherionv1.PretradeDecision{Sequence: check.GetSequence(), OrderId: check.GetSequence(), CheckFailures: []*aetherionv1.CheckFailure{
 			{OrdRejReason: aetherionv1.OrdRejReason_ORD_REJ_REASON_MAX_ORDER_QTY}}}
@@ -155,7 +144,7 @@ func TestAnswersOfOtherEpochsAreDropped(t *testing.T) {
 		}
 		<-stream.Context().Done()
 		return nil
-	})
+	}))
 	waitUp(t, g, 1)
 	if got := outcomes(t, g.Ask(orders(1, 100))); !slices.Equal(got, []string{"MAX_ORDER_QTY"}) {
 		t.Errorf("got %v, want the answer of its own epoch", got)
@@ -170,7 +159,6 @@ func TestApprovingEverythingIsBlockedByTheSecondKey(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	// The hold of the blocked order ends with the stream.
-	g.snapshot = snapshotAt(3)
 	waitUp(t, g, 2)
 	if got := outcomes(t, g.Ask(orders(4, 1000))); !slices.Equal(got, []string{"approved"}) {
 		t.Errorf("on the next stream: %v, want approved", got)
@@ -200,7 +188,6 @@ func TestServiceGoneFailsAtOnceAndComesBack(t *testing.T) {
 	if status := g.Status(); status.Reason == "" {
 		t.Errorf("status %+v does not say why", status)
 	}
-	g.snapshot = snapshotAt(2)
 	time.Sleep(200 * time.Millisecond) // Some attempts fail.
 	risk.listen(t, address)
 	start = time.Now()

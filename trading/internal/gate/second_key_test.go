@@ -16,7 +16,7 @@ func decimal(mantissa int64, scale uint32) *engine.Decimal {
 }
 
 func TestSecondKey(t *testing.T) {
-	stock := engine.Instrument{InstrumentID: testInstrument, PriceScale: 2, Multiplier: *decimal(1, 0)}
+	stock := engine.Instrument{InstrumentID: testInstrument, PriceScale: 2, Multiplier: *decimal(1, 0), AllowNegativePrice: true}
 	coin := engine.Instrument{InstrumentID: testInstrument, PriceScale: 2, QtyScale: 5, Multiplier: *decimal(1, 0)}
 	future := engine.Instrument{InstrumentID: testInstrument, PriceScale: 2, Multiplier: *decimal(125, 1)} // 12.5
 	const none = -1
@@ -71,12 +71,13 @@ func TestSecondKey(t *testing.T) {
 			}
 			var key secondKey
 			key.reset(&snapshot)
-			order := c.order
-			order.Account, order.InstrumentID = testAccount, testInstrument
-			if order.OrderQty = c.largest; c.largest > 0 && key.check(&order) != "" {
-				t.Errorf("%d is blocked: %s", c.largest, key.check(&order))
+			check := engine.PretradeCheck{NewOrder: c.order}
+			order := &check.NewOrder
+			order.Account, order.InstrumentID, order.TimeInForce = testAccount, testInstrument, engine.GTC
+			if order.OrderQty = c.largest; c.largest > 0 && key.check(&check) != "" {
+				t.Errorf("%d is blocked: %s", c.largest, key.check(&check))
 			}
-			if order.OrderQty = c.largest + 1; key.check(&order) == "" {
+			if order.OrderQty = c.largest + 1; key.check(&check) == "" {
 				t.Errorf("%d passes, at most %d may", order.OrderQty, c.largest)
 			}
 		})
@@ -87,9 +88,9 @@ func TestSecondKeyFollowsWhatItIsTold(t *testing.T) {
 	var key secondKey
 	snapshot := snapshotAt(0)()
 	key.reset(&snapshot)
-	order := &orders(1, 100)[0].NewOrder
+	order := &orders(1, 100)[0]
 	unknown := *order
-	unknown.InstrumentID = "NONE.XTST"
+	unknown.NewOrder.InstrumentID = "NONE.XTST"
 	if got := key.check(&unknown); !strings.Contains(got, `"NONE.XTST"`) {
 		t.Errorf("unknown instrument: %q", got)
 	}
@@ -110,7 +111,7 @@ func TestSecondKeyFollowsWhatItIsTold(t *testing.T) {
 	check("a higher multiplier", true)
 	instrument.Multiplier = *decimal(1, 0)
 	key.apply(&engine.PretradeEvent{Instrument: &instrument})
-	order.OrdType, order.HasPrice = engine.Market, false
+	order.NewOrder.OrdType, order.NewOrder.HasPrice = engine.Market, false
 	check("asking at the market without a mark", true)
 	key.apply(&engine.PretradeEvent{Mark: &engine.Mark{InstrumentID: testInstrument, MarkPx: 50_00}})
 	check("a mark", false)
@@ -128,10 +129,12 @@ func TestSecondKeyAgreesWithRationals(t *testing.T) {
 		priceScale := uint32(random.IntN(10))
 		instrument := engine.Instrument{
 			InstrumentID: testInstrument, PriceScale: priceScale, QtyScale: uint32(random.IntN(int(19 - priceScale))),
-			Multiplier: engine.Decimal{Mantissa: 1 + number()>>32, Scale: uint32(random.IntN(7))},
+			Multiplier: engine.Decimal{Mantissa: 1 + number()>>32, Scale: uint32(random.IntN(7))}, AllowNegativePrice: true,
 		}
 		limit := engine.RiskLimit{MaxOrderQty: decimal(number(), uint32(random.IntN(19))), MaxOrderNotional: decimal(number(), uint32(random.IntN(19)))}
-		order := engine.NewOrder{InstrumentID: testInstrument, OrdType: engine.Limit, OrderQty: 1 + number()>>1, Price: number(), HasPrice: true}
+		check := engine.PretradeCheck{NewOrder: engine.NewOrder{InstrumentID: testInstrument, Side: engine.Buy, OrdType: engine.Limit,
+			TimeInForce: engine.Day, OrderQty: 1 + number()>>1, Price: number(), HasPrice: true}}
+		order := &check.NewOrder
 		if random.IntN(2) == 0 {
 			order.Price = -order.Price
 		}
@@ -142,7 +145,7 @@ func TestSecondKeyAgreesWithRationals(t *testing.T) {
 		notional.Abs(notional.Mul(notional, rational(instrument.Multiplier.Mantissa, instrument.Multiplier.Scale)))
 		want := qty.Cmp(rational(limit.MaxOrderQty.Mantissa, limit.MaxOrderQty.Scale)) > 0 ||
 			notional.Cmp(rational(limit.MaxOrderNotional.Mantissa, limit.MaxOrderNotional.Scale)) > 0
-		if got := key.check(&order) != ""; got != want {
+		if got := key.check(&check) != ""; got != want {
 			t.Fatalf("seed %d: blocked is %v, want %v: %+v of %+v under %+v %+v",
 				seed, got, want, order, instrument, limit.MaxOrderQty, limit.MaxOrderNotional)
 		}
@@ -157,4 +160,70 @@ func TestSecondKeyAgreesWithRationals(t *testing.T) {
 
 func rational(mantissa int64, scale uint32) *big.Rat {
 	return new(big.Rat).SetFrac(big.NewInt(mantissa), powerOf10(scale))
+}
+
+// What is not a matter of quantity: each row is an order that passes, and what of it is blocked.
+func TestSecondKeyOfFieldsCollarsRequestsAndKillSwitches(t *testing.T) {
+	bps := func(n uint32) *uint32 { return &n }
+	type change = func(*engine.PretradeCheck)
+	price := func(px int64) change { return func(c *engine.PretradeCheck) { c.NewOrder.Price = px } }
+	stop := func(px int64) change {
+		return func(c *engine.PretradeCheck) {
+			c.NewOrder.OrdType, c.NewOrder.HasPrice = engine.Stop, false
+			c.NewOrder.HasStopPx, c.NewOrder.StopPx = true, px
+		}
+	}
+	batch := func(orders uint32, notional *engine.Decimal) change {
+		return func(c *engine.PretradeCheck) { c.BatchOrders, c.BatchNotional = orders, notional }
+	}
+	collared := engine.RiskLimit{StaticCollarBps: bps(333), StaticReferencePx: decimal(50_005, 3)} // 48.3399 to 51.6701
+	batched := engine.RiskLimit{StrategyID: "s", MaxBatchOrders: bps(3), MaxBatchNotional: decimal(1000, 0)}
+	for _, c := range []struct {
+		name   string
+		limit  engine.RiskLimit
+		killed engine.TradingScope
+		passes []change
+		blocks []change
+	}{
+		{"price", engine.RiskLimit{}, engine.TradingScope{Account: "other"}, []change{price(1)}, []change{price(0), price(-1)}},
+		{"fields", engine.RiskLimit{}, engine.TradingScope{Account: "other"}, []change{stop(50_00)}, []change{
+			func(c *engine.PretradeCheck) { c.NewOrder.Side = 3 },
+			func(c *engine.PretradeCheck) { c.NewOrder.OrdType = 6 },
+			func(c *engine.PretradeCheck) { c.NewOrder.OrdType = engine.Market },
+			func(c *engine.PretradeCheck) { c.NewOrder.HasPrice = false },
+			func(c *engine.PretradeCheck) { c.NewOrder.TimeInForce = 6 },
+			stop(0),
+		}},
+		{"collar", collared, engine.TradingScope{Account: "other"}, []change{price(48_34), price(51_67), stop(48_34), stop(51_67)},
+			[]change{price(48_33), price(51_68), stop(48_33), stop(51_68)}},
+		{"request", batched, engine.TradingScope{Account: "other"}, []change{batch(3, decimal(1000, 0)), batch(0, nil)},
+			[]change{batch(4, nil), batch(2, decimal(100_001, 2))}},
+		{"kill switch of another", engine.RiskLimit{}, engine.TradingScope{StrategyID: "t"}, []change{price(1)}, nil},
+		{"kill switch of the firm", engine.RiskLimit{}, engine.TradingScope{}, nil, []change{price(1)}},
+		{"kill switch of the venue", engine.RiskLimit{}, engine.TradingScope{Venue: "XTST"}, nil, []change{price(1)}},
+		{"kill switch of a strategy there", engine.RiskLimit{}, engine.TradingScope{Account: testAccount, StrategyID: "s", InstrumentID: testInstrument}, nil, []change{price(1)}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			snapshot := snapshotAt(0)()
+			snapshot.RiskLimits.Limits = []engine.RiskLimit{c.limit}
+			snapshot.KillSwitches = []engine.KillSwitchChange{{Scope: c.killed, Engaged: true}}
+			var key secondKey
+			key.reset(&snapshot)
+			for blocked, changes := range map[bool][]change{false: c.passes, true: c.blocks} {
+				for i, change := range changes {
+					check := orders(1, 100)[0]
+					check.NewOrder.StrategyID = "s"
+					change(&check)
+					if got := key.check(&check); (got != "") != blocked {
+						t.Errorf("order %d: blocked is %v (%s), want %v", i, got != "", got, blocked)
+					}
+				}
+			}
+			key.apply(&engine.PretradeEvent{KillSwitch: &engine.KillSwitchChange{Scope: c.killed}})
+			check := orders(1, 100)[0]
+			if got := key.check(&check); got != "" {
+				t.Errorf("with the kill switch released: %s", got)
+			}
+		})
+	}
 }

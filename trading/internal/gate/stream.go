@@ -21,7 +21,7 @@ const (
 	maxQueue = 64 * 1024
 )
 
-// stream is one epoch: a stream to the Risk Service from its snapshot to its first error. Whatever
+// stream is one epoch: a stream to the Risk Service from the gate's history to its first error. Whatever
 // was enqueued while the last message went out forms the next one.
 type stream struct {
 	epoch  uint64
@@ -37,10 +37,12 @@ type stream struct {
 	err      error         // why it ended; set once
 }
 
-// expectation is one check whose answer is out.
+// expectation is one question whose answers are out.
 type expectation struct {
-	asked *Asked
-	index int
+	asked   *Asked
+	first   int   // its first check
+	answers int   // one for each order
+	past    *past // where the answer is kept; nil: nowhere
 }
 
 func openStream(ctx context.Context, client aetherionv1.PretradeServiceClient, session string, epoch uint64) (*stream, error) {
@@ -55,47 +57,42 @@ func openStream(ctx context.Context, client aetherionv1.PretradeServiceClient, s
 	return s, nil
 }
 
-// ask enqueues checks. If they are not all answered within the deadline, the stream ends.
-func (s *stream) ask(asked *Asked, deadline time.Duration) {
+// ask enqueues questions. If they are not all answered within the deadline, the stream ends.
+func (s *stream) ask(asked *Asked, questions []expectation, events []*aetherionv1.PretradeEvent, deadline time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
 		asked.refuseAll(s.err)
 		return
 	}
-	for i := range asked.checks {
-		s.queue = append(s.queue, checkMessage(&asked.checks[i]))
-		s.expected = append(s.expected, expectation{asked, i})
-	}
+	s.queue, s.expected = append(s.queue, events...), append(s.expected, questions...)
 	asked.timer = s.failAfter(deadline)
 	s.wake()
 }
 
 // tell enqueues events that need no answer.
-func (s *stream) tell(events []engine.PretradeEvent, deadline time.Duration) {
+func (s *stream) tell(events ...*aetherionv1.PretradeEvent) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.queue) > maxQueue {
-		timer := s.failAfter(deadline)
-		for len(s.queue) > maxQueue && s.err == nil {
-			s.drained.Wait()
-		}
-		timer.Stop()
-	}
 	if s.err != nil {
-		return // The next snapshot has it all.
+		return // The next stream is told it all.
 	}
-	for i := range events {
-		s.queue = append(s.queue, eventMessage(&events[i]))
-	}
+	s.queue = append(s.queue, events...)
 	s.wake()
 }
 
-// begin enqueues the snapshot, before everything else.
-func (s *stream) begin(snapshot *engine.PretradeSnapshot) {
+// wait waits while thousands of events are enqueued, and then no longer than the deadline.
+func (s *stream) wait(deadline time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.queue = append(s.queue, snapshotMessage(snapshot))
+	if len(s.queue) <= maxQueue || s.err != nil {
+		return
+	}
+	timer := s.failAfter(deadline)
+	for len(s.queue) > maxQueue && s.err == nil {
+		s.drained.Wait()
+	}
+	timer.Stop()
 }
 
 func (s *stream) wake() {
@@ -109,15 +106,18 @@ func (s *stream) failAfter(deadline time.Duration) *time.Timer {
 	return time.AfterFunc(deadline, func() { s.fail(fmt.Errorf("no answer within %v", deadline)) })
 }
 
-// serve sends and receives until the stream ends.
-func (s *stream) serve() (answered bool, err error) {
+// serve sends and receives until the stream ends. What is no decision goes to rest.
+func (s *stream) serve(rest func(*aetherionv1.CheckResponse) error) error {
 	var sender sync.WaitGroup
 	sender.Go(s.send)
+	var err error
 	for err == nil {
 		var response *aetherionv1.CheckResponse
-		if response, err = s.rpc.Recv(); err == nil && response.GetEpoch() == s.epoch {
-			err = s.answer(response.GetDecisions())
-			answered = answered || err == nil
+		if response, err = s.rpc.Recv(); err != nil || response.GetEpoch() != s.epoch {
+			continue
+		}
+		if err = s.answer(response.GetDecisions()); err == nil {
+			err = rest(response)
 		}
 	}
 	if errors.Is(err, io.EOF) {
@@ -125,7 +125,7 @@ func (s *stream) serve() (answered bool, err error) {
 	}
 	err = s.fail(err)
 	sender.Wait()
-	return answered, err
+	return err
 }
 
 func (s *stream) send() {
@@ -161,28 +161,50 @@ func (s *stream) take() []*aetherionv1.PretradeEvent {
 
 // answer matches one message with what was asked. A message that is wrong anywhere decides nothing.
 func (s *stream) answer(messages []*aetherionv1.PretradeDecision) error {
+	if len(messages) == 0 {
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(messages) > len(s.expected) {
-		return fmt.Errorf("wrong answer: %d decisions, %d were asked for", len(messages), len(s.expected))
-	}
-	answers := make([]engine.OrderDecision, len(messages))
-	for i, message := range messages {
-		check := &s.expected[i].asked.checks[s.expected[i].index]
-		var err error
-		if answers[i], err = decisionOf(message, check); err != nil {
-			return fmt.Errorf("wrong answer: decision %d of %d: %w", i+1, len(messages), err)
-		}
+	answered, answers, err := s.match(messages)
+	if err != nil {
+		return fmt.Errorf("wrong answer: %w", err)
 	}
 	blocked := false
-	for i, answer := range answers {
-		blocked = s.expected[i].asked.decide(s.expected[i].index, answer) || blocked
+	for _, e := range s.expected[:answered] {
+		n := e.answers
+		blocked = e.asked.decide(&e, answers[:n], messages[:n:n]) || blocked
+		answers, messages = answers[n:], messages[n:]
 	}
-	s.expected = s.expected[len(messages):]
+	s.expected = s.expected[answered:]
 	if blocked {
 		return errors.New("it approved what breaks a hard limit of the gate")
 	}
 	return nil
+}
+
+// match reads the answers to the questions that come next, all answers to each.
+func (s *stream) match(messages []*aetherionv1.PretradeDecision) (answered int, answers []engine.OrderDecision, err error) {
+	answers = make([]engine.OrderDecision, 0, len(messages))
+	for ; len(answers) < len(messages); answered++ {
+		if answered == len(s.expected) {
+			return 0, nil, fmt.Errorf("%d decisions, %d were asked for", len(messages), len(answers))
+		}
+		e := &s.expected[answered]
+		if left := len(messages) - len(answers); left < e.answers {
+			return 0, nil, fmt.Errorf("%d decisions on a list of %d", left, e.answers)
+		}
+		for i := range e.answers {
+			answer, err := decisionOf(messages[len(answers)], &e.asked.checks[e.first+i])
+			if err != nil {
+				return 0, nil, fmt.Errorf("decision %d of %d: %w", len(answers)+1, len(messages), err)
+			}
+			if answers = append(answers, answer); answer.Approved != answers[len(answers)-1-i].Approved {
+				return 0, nil, fmt.Errorf("decision %d of %d: a list is approved or refused as one", len(answers), len(messages))
+			}
+		}
+	}
+	return answered, answers, nil
 }
 
 // fail ends the stream and refuses all that is unanswered. The first reason stays and is returned.
@@ -194,7 +216,9 @@ func (s *stream) fail(reason error) error {
 	}
 	s.err = reason
 	for _, e := range s.expected {
-		e.asked.refuse(e.index, reason)
+		for i := range e.answers {
+			e.asked.refuse(e.first+i, reason)
+		}
 	}
 	s.expected, s.queue = nil, nil
 	s.drained.Broadcast()

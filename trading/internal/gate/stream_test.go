@@ -30,9 +30,9 @@ func (r *recording) behave(stream checkStream) error {
 		r.mu.Lock()
 		r.messages = append(r.messages, request.GetEvents())
 		r.mu.Unlock()
-		response := &aetherionv1.CheckResponse{Epoch: request.GetEpoch()}
+		response := &aetherionv1.CheckResponse{Epoch: request.GetEpoch(), Memories: remembered(request)}
 		for _, event := range request.GetEvents() {
-			if event.GetCheck() != nil {
+			if event.GetCheck() != nil && event.Decided == nil {
 				response.Decisions = append(response.Decisions, approval(event))
 			}
 		}
@@ -42,10 +42,11 @@ func (r *recording) behave(stream checkStream) error {
 	}
 }
 
+// events are all that came, but for what asks for the memory.
 func (r *recording) events() []*aetherionv1.PretradeEvent {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Concat(r.messages...)
+	return slices.DeleteFunc(slices.Concat(r.messages...), func(e *aetherionv1.PretradeEvent) bool { return e.GetSave() != nil })
 }
 
 func TestEverythingIsToldInOrderAfterTheSnapshot(t *testing.T) {
@@ -63,7 +64,6 @@ func TestEverythingIsToldInOrderAfterTheSnapshot(t *testing.T) {
 	waitUp(t, g, 1)
 	limits, instrument := full().RiskLimits, full().Instruments[0]
 	g.Tell([]engine.PretradeEvent{
-		{Sequence: 10, Mark: &engine.Mark{InstrumentID: testInstrument, MarkPx: 1}}, // in the snapshot already
 		{Sequence: 11, TransactTime: 1001, Fill: &engine.PretradeFill{OrderID: 3, Account: testAccount, InstrumentID: testInstrument, Side: engine.Sell, LastQty: 1, LastPx: 50_00}},
 		{Sequence: 12, Release: &engine.PretradeRelease{OrderID: 3}},
 		{Sequence: 13, Adjust: &engine.PretradeAdjust{Account: testAccount, InstrumentID: testInstrument, Qty: 7}},
@@ -103,6 +103,7 @@ func TestEverythingIsToldInOrderAfterTheSnapshot(t *testing.T) {
 			Positions:   []*aetherionv1.PretradePosition{{Account: testAccount, InstrumentId: testInstrument, NetQty: -5}},
 			Holds:       []*aetherionv1.PretradeHold{{OrderId: 3, Account: testAccount, InstrumentId: testInstrument, Side: aetherionv1.Side_SIDE_SELL, LeavesQty: 4}},
 			Marks:       []*aetherionv1.Mark{{InstrumentId: testInstrument, MarkPx: 49_00}},
+			FxRates:     &aetherionv1.FxRates{},
 		},
 		1: &aetherionv1.PretradeFill{OrderId: 3, Account: testAccount, InstrumentId: testInstrument, Side: aetherionv1.Side_SIDE_SELL, LastQty: 1, LastPx: 50_00},
 		2: &aetherionv1.PretradeRelease{OrderId: 3},
@@ -117,30 +118,6 @@ func TestEverythingIsToldInOrderAfterTheSnapshot(t *testing.T) {
 		if got := message.Get(field).Message().Interface(); !proto.Equal(got, want) {
 			t.Errorf("event %d is %v, want %v", i, got, want)
 		}
-	}
-}
-
-// Until the engine has applied all that was asked and told, its snapshot may lack a hold.
-func TestNoSnapshotBehindWhatWasAsked(t *testing.T) {
-	g := newGate(t, Config{Deadline: patient}, snapshotAt(0), responding(
-		func(*aetherionv1.CheckResponse) *aetherionv1.CheckResponse {
-			return &aetherionv1.CheckResponse{Epoch: 1, Decisions: make([]*aetherionv1.PretradeDecision, 9)}
-		},
-	), approveAll)
-	waitUp(t, g, 1)
-	outcomes(t, g.Ask(orders(1, 100, 100)))
-	waitUp(t, g, 2)
-	g.snapshot = snapshotAt(1) // order 2 is not applied yet
-	decisions := g.Ask(orders(3, 100))
-	if got := outcomes(t, decisions); !slices.Equal(got, []string{"RISK_UNAVAILABLE"}) {
-		t.Errorf("behind: %v", got)
-	}
-	if want := "the Risk Service did not decide: state at sequence 1 has not caught up with 2"; decisions[0].OrderDecision.Text != want {
-		t.Errorf("text is %q, want %q", decisions[0].OrderDecision.Text, want)
-	}
-	g.snapshot = snapshotAt(3)
-	if got := outcomes(t, g.Ask(orders(4, 100))); !slices.Equal(got, []string{"approved"}) {
-		t.Errorf("caught up: %v", got)
 	}
 }
 
@@ -170,11 +147,12 @@ func TestWhatArrivesMeanwhileFormsTheNextBatch(t *testing.T) {
 
 // A service that stops reading fills every buffer: Tell must not hang, and memory must not grow.
 func TestTellNeverHangsOnAServiceThatDoesNotRead(t *testing.T) {
-	g := newGate(t, Config{Deadline: 100 * time.Millisecond}, snapshotAt(0), func(stream checkStream) error {
+	g := newGate(t, Config{Deadline: 100 * time.Millisecond}, snapshotAt(0), after(func(stream checkStream, _ *aetherionv1.CheckRequest) error {
 		<-stream.Context().Done()
 		return nil
-	})
+	}))
 	waitUp(t, g, 1)
+	s := g.stream
 	told := make([]engine.PretradeEvent, 1000)
 	for i := range told {
 		told[i] = engine.PretradeEvent{Sequence: uint64(i + 1), Mark: &engine.Mark{InstrumentID: testInstrument, MarkPx: int64(i)}}
@@ -186,10 +164,10 @@ func TestTellNeverHangsOnAServiceThatDoesNotRead(t *testing.T) {
 	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("took %v", took)
 	}
-	g.synced.mu.Lock()
-	defer g.synced.mu.Unlock()
-	if g.synced.err == nil || len(g.synced.queue) > 0 {
-		t.Errorf("the stream ended with %v and %d events queued, want it torn down", g.synced.err, len(g.synced.queue))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil || len(s.queue) > 0 {
+		t.Errorf("the stream ended with %v and %d events queued, want it torn down", s.err, len(s.queue))
 	}
 }
 
@@ -210,9 +188,9 @@ func TestChaos(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			response := &aetherionv1.CheckResponse{Epoch: request.GetEpoch()}
+			response := &aetherionv1.CheckResponse{Epoch: request.GetEpoch(), Memories: remembered(request)}
 			for _, event := range request.GetEvents() {
-				if event.GetCheck() == nil {
+				if event.GetCheck() == nil || event.Decided != nil {
 					continue
 				}
 				decision := approval(event)

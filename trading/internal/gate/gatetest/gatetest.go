@@ -3,6 +3,7 @@ package gatetest
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"path/filepath"
 	"sync"
@@ -96,23 +97,50 @@ func (r *Risk) Check(stream grpc.BidiStreamingServer[aetherionv1.CheckRequest, a
 		}
 		response := &aetherionv1.CheckResponse{Epoch: request.GetEpoch()}
 		for _, event := range request.GetEvents() {
-			r.mu.Lock()
-			r.events = append(r.events, event)
-			r.mu.Unlock()
-			check := event.GetCheck()
-			if check == nil {
-				continue
-			}
-			decision := &aetherionv1.PretradeDecision{Sequence: event.GetSequence(), OrderId: check.GetOrderId(), Approved: true}
-			if failure := r.decide(check); failure != nil {
-				decision.Approved, decision.CheckFailures = false, []*aetherionv1.CheckFailure{failure}
-			}
-			response.Decisions = append(response.Decisions, decision)
+			r.answer(event, response)
 		}
-		if len(response.Decisions) > 0 {
+		if len(response.Decisions)+len(response.Memories) > 0 {
 			if err := stream.Send(response); err != nil {
 				return err
 			}
 		}
+	}
+}
+
+// answer decides on the orders of an event, those of a list as one.
+func (r *Risk) answer(event *aetherionv1.PretradeEvent, response *aetherionv1.CheckResponse) {
+	r.mu.Lock()
+	r.events = append(r.events, event)
+	r.mu.Unlock()
+	if event.GetSave() != nil {
+		response.Memories = append(response.Memories, &aetherionv1.PretradeMemory{
+			Sequence: event.GetSequence(), Memory: fmt.Appendf(nil, "memory of %d", event.GetSequence()),
+		})
+	}
+	if event.Decided != nil {
+		return
+	}
+	checks := event.GetListCheck().GetChecks()
+	if check := event.GetCheck(); check != nil {
+		checks = append(checks, check)
+	}
+	if replace := event.GetReplaceCheck(); replace != nil {
+		checks = append(checks, &aetherionv1.PretradeCheck{OrderId: replace.GetOrderId(), NewOrder: replace.GetNewOrder()})
+	}
+	refused := false
+	failures := make([]*aetherionv1.CheckFailure, len(checks))
+	for i, check := range checks {
+		failures[i] = r.decide(check)
+		refused = refused || failures[i] != nil
+	}
+	for i, check := range checks {
+		decision := &aetherionv1.PretradeDecision{Sequence: event.GetSequence(), OrderId: check.GetOrderId(), Approved: !refused}
+		switch {
+		case failures[i] != nil:
+			decision.CheckFailures = []*aetherionv1.CheckFailure{failures[i]}
+		case refused:
+			decision.CheckFailures = []*aetherionv1.CheckFailure{{OrdRejReason: aetherionv1.OrdRejReason_ORD_REJ_REASON_LIST}}
+		}
+		response.Decisions = append(response.Decisions, decision)
 	}
 }
