@@ -93,7 +93,7 @@ func (e *Engine) applyRevision(event *Event, order *Order, report *VenueReport, 
 		}
 	}
 
-	open := order.Open()
+	wasOpen := order.Open()
 	if order.revisions = revisions; at >= 0 {
 		traded.commit(order)
 		order.fills[at] = traded.after
@@ -105,23 +105,26 @@ func (e *Engine) applyRevision(event *Event, order *Order, report *VenueReport, 
 	order.heard(report)
 	e.settle(event, order)
 	traded.tellCorrection(event, order, effects)
-	if open || order.Open() {
+	if wasOpen || order.Open() {
 		effects.tellHold(event, order)
 	}
 	effects.report(event, order, ExecutionReport{
 		ExecType: report.ExecType, ExecID: report.ExecID, ExecRefID: report.ExecRefID, Text: report.Text,
 		LastQty: report.LastQty, LastPx: report.LastPx, Commission: traded.after.commission,
 	})
-	e.afterRevision(event, order, traded.after.qty-traded.before.qty, effects)
+	e.afterRevision(event, order, traded.after.qty-traded.before.qty, wasOpen, effects)
 	return nil
 }
 
 // afterRevision does what a fill that became larger or smaller means to others. What a bust took from the fills
 // of a list's order is not given back to the others: that would be more than was approved.
-func (e *Engine) afterRevision(event *Event, order *Order, more int64, effects *Effects) {
+func (e *Engine) afterRevision(event *Event, order *Order, more int64, wasOpen bool, effects *Effects) {
+	closed := wasOpen && !order.Open()
 	switch l := order.list; {
-	case more > 0:
-		e.afterFill(event, order, more, effects)
+	case more > 0 || closed && order.closed == StatusFilled:
+		e.afterFill(event, order, max(more, 0), effects)
+	case closed:
+		e.afterClose(event, order, effects)
 	case more < 0 && l != nil && l.contingencyType == Bracket && order == l.first():
 		e.sizeExits(event, l, effects)
 	}
@@ -317,45 +320,34 @@ func (t *retraded) tellCorrection(event *Event, o *Order, effects *Effects) {
 	t.tellFees(event, o, effects)
 }
 
-// forgetExecutions drops what a venue's events of a forgotten order are known by.
-func (e *Engine) forgetExecutions(o *Order) {
+// executions are the names by which a venue's events of an order are known.
+func (o *Order) executions(yield func(execName)) {
 	if o.instrument == nil {
 		return
 	}
 	venue := o.instrument.Venue()
 	for i := range o.fills {
-		delete(e.execs, execName{venue, o.fills[i].execID})
+		yield(execName{venue, o.fills[i].execID})
 	}
 	for i := range o.revisions {
-		delete(e.execs, execName{venue, o.revisions[i].execID})
+		yield(execName{venue, o.revisions[i].execID})
 	}
-}
-
-// indexExecutions finds an order by them again.
-func (e *Engine) indexExecutions(o *Order) {
-	if o.instrument == nil {
-		return
-	}
-	venue := o.instrument.Venue()
-	for i := range o.fills {
-		e.execs[execName{venue, o.fills[i].execID}] = o
-	}
-	for i := range o.revisions {
-		e.execs[execName{venue, o.revisions[i].execID}] = o
+	for _, execID := range o.restatements {
+		yield(execName{venue, execID})
 	}
 }
 
 func walkFill(w walker, f *fill) {
-	w.string(&f.execID)
-	w.uint(&f.sequence)
+	walkString(w, &f.execID)
+	walkUint(w, &f.sequence)
 	walkInt(w, &f.qty)
 	walkInt(w, &f.px)
 	walkMoney(w, &f.commission)
 }
 
 func walkRevision(w walker, r *revision) {
-	w.string(&r.execID)
-	w.string(&r.refID)
+	walkString(w, &r.execID)
+	walkString(w, &r.refID)
 	walkBool(w, &r.bust)
 	walkInt(w, &r.transactTime)
 	walkInt(w, &r.qty)

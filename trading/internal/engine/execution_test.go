@@ -308,3 +308,36 @@ func TestOrderInDoubt(t *testing.T) {
 		t.Errorf("an unknown order: %v", err)
 	}
 }
+
+// A change that the venue tells of again undoes no later one, be one on its way or done.
+func TestChangesAreToldOnce(t *testing.T) {
+	w := newWorld(t, stock("ACME.X"))
+	id := w.order("1", Buy, 10)
+	replace := func(name, orig string, qty int64) {
+		w.must(&ReplaceDecision{Approved: true, Replace: ReplaceOrder{ClOrdID: name, OrigClOrdID: orig, Account: "A", OrderQty: qty, Price: 5000, HasPrice: true}})
+	}
+	replaced := func(execID string, qty int64) *VenueReport {
+		r := w.status(id, ExecReplaced)
+		r.ExecID, r.OrderQty = execID, qty
+		return r
+	}
+	replace("2", "1", 15)
+	w.must(replaced("r1", 15))
+	replace("3", "2", 20)
+	again := func(want string) {
+		t.Helper()
+		if err := w.try(replaced("r1", 15)); !errors.Is(err, ErrNothingNew) {
+			t.Errorf("the first change told again: %v", err)
+		}
+		w.check(id, want)
+	}
+	again("PENDING_REPLACE 0 15")
+	w.must(replaced("r2", 20))
+	again("NEW 0 20")
+	// The venue takes off what would have traded with the account's own order.
+	restated := replaced("r3", 4)
+	restated.ExecType = ExecRestated
+	w.must(w.trade(id, "a", 4, 5000))
+	w.must(restated)
+	w.check(id, "FILLED 4 0")
+}

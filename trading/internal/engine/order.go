@@ -46,6 +46,7 @@ type Order struct {
 	holdPx        int64    // what it counts at for risk unless it has a limit price: that moves with the market
 	fills         []fill
 	revisions     []revision
+	restatements  []string // exec ids of changes that the venue told of
 	forgotten     bool
 }
 

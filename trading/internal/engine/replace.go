@@ -135,15 +135,24 @@ func (e *Engine) applyReplaced(event *Event, order *Order, report *VenueReport, 
 	if report.OrderQty < 0 {
 		return fmt.Errorf("order_qty: must not be negative, got %d", report.OrderQty)
 	}
+	exec := execName{report.Venue, report.ExecID}
+	if _, seen := e.execs[exec]; seen {
+		return ErrNothingNew
+	}
 	r := ExecutionReport{ExecType: ExecRestated, ExecID: report.ExecID, Text: report.Text}
+	wasOpen := order.Open()
 	terms := *order.terms
 	if c := order.change; c != nil && report.ExecType == ExecReplaced {
 		terms = *c.terms
 		if order.change = nil; c.byName {
 			r.ExecType, r.OrigClOrdID = ExecReplaced, order.terms.ClOrdID
 		}
-	} else if !order.Open() {
+	} else if !wasOpen {
 		return ErrNothingNew
+	}
+	if report.ExecID != "" { // Told again after a later change, it would undo that one.
+		e.execs[exec] = order
+		order.restatements = append(order.restatements, report.ExecID)
 	}
 	if report.OrderQty > 0 {
 		terms.OrderQty = report.OrderQty
@@ -156,6 +165,9 @@ func (e *Engine) applyReplaced(event *Event, order *Order, report *VenueReport, 
 	e.settle(event, order)
 	effects.tellHold(event, order)
 	effects.report(event, order, r)
+	if wasOpen && order.closed == StatusFilled {
+		e.afterFill(event, order, 0, effects)
+	}
 	e.sendWanted(event, order, effects)
 	return nil
 }

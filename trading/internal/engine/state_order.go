@@ -10,19 +10,19 @@ func (e *Engine) walkOrder(w walker, value **Order) {
 		*value = &Order{}
 	}
 	o := *value
-	w.uint(&o.OrderID)
+	walkUint(w, &o.OrderID)
 	walkNewOrder(w, &o.NewOrder)
 	e.walkTerms(w, o)
 	e.walkInstrumentOf(w, &o.instrument)
-	w.string(&o.VenueOrderID)
-	w.string(&o.session)
+	walkString(w, &o.VenueOrderID)
+	walkString(w, &o.session)
 	walkInt(w, &o.came)
 	walkInt(w, &o.armed)
 	walkInt(w, &o.CumQty)
 	walkAmount(w, &o.CumNotional)
 	walkSmall(w, &o.OrdRejReason)
 	walkSmall(w, &o.RejectedBy)
-	w.string(&o.Text)
+	walkString(w, &o.Text)
 	walkSlice(w, &o.CheckFailures, walkFailure)
 	walkSmall(w, &o.closed)
 	walkInt(w, &o.closedAt)
@@ -36,6 +36,7 @@ func (e *Engine) walkOrder(w walker, value **Order) {
 	walkInt(w, &o.holdPx)
 	walkSlice(w, &o.fills, walkFill)
 	walkSlice(w, &o.revisions, walkRevision)
+	walkSlice(w, &o.restatements, walkString)
 	walkReport(w, &o.LastReport)
 	if w.reads() && !failed(w) {
 		e.completeOrder(w, o)
@@ -52,7 +53,7 @@ func (e *Engine) completeOrder(w walker, o *Order) {
 		w.fault(fmt.Errorf("instrument_id: the open order %d has none", o.OrderID))
 		return
 	}
-	e.indexExecutions(o)
+	o.executions(func(exec execName) { e.execs[exec] = o })
 	o.completeLastReport()
 }
 
@@ -77,14 +78,14 @@ func walkChange(w walker, c *change) {
 	}
 	walkNewOrder(w, c.terms)
 	walkBool(w, &c.byName)
-	w.string(&c.request)
+	walkString(w, &c.request)
 }
 
 func walkNewOrder(w walker, o *NewOrder) {
-	w.string(&o.ClOrdID)
-	w.string(&o.Account)
-	w.string(&o.StrategyID)
-	w.string(&o.InstrumentID)
+	walkString(w, &o.ClOrdID)
+	walkString(w, &o.Account)
+	walkString(w, &o.StrategyID)
+	walkString(w, &o.InstrumentID)
 	walkSmall(w, &o.Side)
 	walkSmall(w, &o.OrdType)
 	walkSmall(w, &o.TimeInForce)
@@ -103,17 +104,17 @@ func walkNewOrder(w walker, o *NewOrder) {
 
 func walkFailure(w walker, f *CheckFailure) {
 	walkSmall(w, &f.OrdRejReason)
-	w.string(&f.Scope)
-	w.string(&f.RiskLimit)
-	w.string(&f.Value)
+	walkString(w, &f.Scope)
+	walkString(w, &f.RiskLimit)
+	walkString(w, &f.Value)
 }
 
 // walkReport walks what the order itself does not hold.
 func walkReport(w walker, r *ExecutionReport) {
-	w.uint(&r.Sequence)
-	w.uint(&r.PrevSequence)
+	walkUint(w, &r.Sequence)
+	walkUint(w, &r.PrevSequence)
 	walkInt(w, &r.TransactTime)
-	w.string(&r.ExecID)
+	walkString(w, &r.ExecID)
 	walkSmall(w, &r.ExecType)
 	walkSmall(w, &r.OrdStatus)
 	walkInt(w, &r.LastQty)
@@ -122,11 +123,11 @@ func walkReport(w walker, r *ExecutionReport) {
 	walkMoney(w, &r.Commission)
 	walkSmall(w, &r.CxlRejReason)
 	walkSmall(w, &r.RejectedBy)
-	w.string(&r.Text)
+	walkString(w, &r.Text)
 	walkSmall(w, &r.OrdRejReason)
 	walkSlice(w, &r.CheckFailures, walkFailure)
-	w.string(&r.ExecRefID)
-	w.string(&r.OrigClOrdID)
+	walkString(w, &r.ExecRefID)
+	walkString(w, &r.OrigClOrdID)
 }
 
 // completeLastReport adds what the order holds. Nothing of it changes without a report.
@@ -150,7 +151,7 @@ func (e *Engine) walkOrderOf(w walker, order **Order) {
 	if *order != nil {
 		id = (*order).OrderID
 	}
-	if w.uint(&id); w.reads() && id != 0 {
+	if walkUint(w, &id); w.reads() && id != 0 {
 		if *order = e.orders[id]; *order == nil {
 			w.fault(fmt.Errorf("order_id: unknown order %d", id))
 		}
@@ -172,8 +173,8 @@ func (e *Engine) walkLists(w walker) {
 			*value = &list{}
 		}
 		l := *value
-		w.uint(&l.sequence)
-		w.string(&l.listID)
+		walkUint(w, &l.sequence)
+		walkString(w, &l.listID)
 		walkSmall(w, &l.contingencyType)
 		walkBool(w, &l.approved)
 		walkBool(w, &l.named)
