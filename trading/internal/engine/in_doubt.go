@@ -20,6 +20,10 @@ func (e *Engine) applyInDoubt(event *Event, doubt *OrderInDoubt, effects *Effect
 // unanswered says whether an order was sent, or was about to be, and the venue has said nothing of it.
 func (o *Order) unanswered() bool { return o.Open() && o.sent && !o.acknowledged }
 
+// Unheard says whether an order was sent, or was about to be, and nothing was asked of it since: to a venue that
+// has said nothing of it the order as it stands is all there is to say.
+func (o *Order) Unheard() bool { return o.unanswered() && !o.pendingCancel && o.change == nil }
+
 // Unanswered are the open orders of which no venue has said anything though they were to be sent, in the
 // order in which they came.
 func (e *Engine) Unanswered() []uint64 {

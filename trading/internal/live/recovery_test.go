@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"aetherion/trading/internal/engine"
 	"aetherion/trading/internal/gate/gatetest"
@@ -22,7 +23,11 @@ type life struct {
 }
 
 // live opens a session on the journal, hands it to do, stops it and closes all.
-func live(t *testing.T, dataset *market.Dataset, path string, do func(*running)) (l life) {
+func live(t *testing.T, dataset *market.Dataset, path string, do func(*running)) life {
+	return liveWith(t, dataset, path, 0, do)
+}
+
+func liveWith(t *testing.T, dataset *market.Dataset, path string, latency time.Duration, do func(*running)) (l life) {
 	t.Helper()
 	kept, err := journal.Open(path, journal.Options{})
 	if err != nil {
@@ -33,7 +38,7 @@ func live(t *testing.T, dataset *market.Dataset, path string, do func(*running))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(Config{Account: account, InitialCash: engine.Money{Currency: "USD", Amount: cash}, MaxVolumeShareBps: 10_000,
+	s, err := New(Config{Account: account, InitialCash: engine.Money{Currency: "USD", Amount: cash}, MaxVolumeShareBps: 10_000, OrderLatency: latency,
 		RiskTimeout: 10_000_000_000}, dataset, risk, kept)
 	if err != nil {
 		t.Fatal(err)
@@ -104,5 +109,42 @@ func TestASessionGoesOnWhereItsJournalEnds(t *testing.T) {
 	third := live(t, dataset, path, func(*running) {})
 	if third.hash != second.hash || len(third.reports) != len(second.reports) {
 		t.Errorf("a start without anything to do changed the state: sequence %d, then %d", second.sequence, third.sequence)
+	}
+}
+
+// A process ends when it has triggered a stop and its venue has not said that it has it: the next one sends it,
+// once. What still waits goes on waiting, a trailing stop from the best price that it saw.
+func TestTriggeredStopIsSentOnceAfterARestart(t *testing.T) {
+	f := markettest.Add(markettest.New(t, filepath.Join(t.TempDir(), "bars")), "bars.parquet", "bar", []markettest.Bar{
+		at(10*second, 100), at(20*second, 120), at(30*second, 119), at(40*second, 119), at(50*second, 111), at(60*second, 111), at(70*second, 111)})
+	f.Write(f.Manifest())
+	dataset, err := market.Open(f.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "journal")
+	stop, trail := order("stop", engine.GTC, 0), order("trail", engine.GTC, 0)
+	for _, o := range []*engine.NewOrder{&stop.NewOrder, &trail.NewOrder} {
+		o.HasPrice, o.Price = false, 0
+	}
+	stop.NewOrder.OrdType, stop.NewOrder.StopPx, stop.NewOrder.HasStopPx = engine.Stop, 119, true
+	trail.NewOrder.OrdType, trail.NewOrder.Side, trail.NewOrder.TrailingAmount = engine.TrailingStop, engine.Sell, 5
+	liveWith(t, dataset, path, 24*time.Hour, func(r *running) {
+		r.step()
+		r.submit(stop, trail)
+		r.step()
+		r.step()
+		r.expect("suspended suspended triggered")
+	})
+	l := live(t, dataset, path, func(r *running) {
+		r.step()
+		r.step()
+		r.step()
+		r.step()
+		r.expect("suspended suspended triggered new trade triggered new trade")
+	})
+	live(t, dataset, path, func(r *running) { r.expect("suspended suspended triggered new trade triggered new trade") })
+	if len(l.account.Positions) != 1 || l.account.Positions[0].NetQty != 0 {
+		t.Errorf("positions %+v, want what was bought to be sold", l.account.Positions)
 	}
 }

@@ -113,7 +113,7 @@ func New(config Config, dataset *market.Dataset, risk grpc.ClientConnInterface, 
 			mark: func(ctx context.Context) error { return s.mark(ctx, sequencing) },
 		})
 	}
-	if err := s.open(config, sequencing); err != nil {
+	if err := s.open(config, sequencing, routes.Send); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -130,8 +130,9 @@ func (s *Session) Close() error {
 	return s.reader.Close()
 }
 
-// open journals the world in which the session trades, as far as the journal does not know it.
-func (s *Session) open(config Config, core *sequencer.Sequencer) error {
+// open journals the world in which the session trades, as far as the journal does not know it, and sends what the
+// last process did not come to send.
+func (s *Session) open(config Config, core *sequencer.Sequencer, send func([]router.Route) []engine.Input) error {
 	inputs := s.definitions(core.Engine())
 	if _, opened := core.Engine().Account(config.Account); !opened {
 		inputs = append(inputs, &engine.AccountOpened{Account: config.Account, BaseCurrency: config.InitialCash.Currency})
@@ -146,12 +147,22 @@ func (s *Session) open(config Config, core *sequencer.Sequencer) error {
 	} else {
 		inputs = append(inputs, recovery.InDoubt(core.Engine())...)
 	}
-	output, err := core.Process(inputs)
-	if err != nil {
-		return err
+	for first := true; first || len(inputs) > 0; first = false {
+		output, err := core.Process(inputs)
+		if err != nil {
+			return err
+		}
+		s.Reports.Publish(output.Reports)
+		if err := refused(output.Results); err != nil {
+			return err
+		}
+		routes := output.Routes
+		if first && config.Venue == nil {
+			routes = append(core.Unheard(), routes...)
+		}
+		inputs = send(routes)
 	}
-	s.Reports.Publish(output.Reports)
-	return refused(output.Results)
+	return nil
 }
 
 // initial is what a new account has: what the venue says, or what was set where the venue is simulated here.
@@ -182,12 +193,12 @@ func (s *Session) definitions(e *engine.Engine) []engine.Input {
 }
 
 // lost ends the orders that worked when the last process ended: the simulated venue lives in this
-// process, and its orders died with the one before.
+// process, and its orders died with the one before. Those of which it had said nothing are sent again.
 func lost(e *engine.Engine) []engine.Input {
 	var inputs []engine.Input
 	for _, account := range e.Accounts() {
 		e.Orders(account.Account, 0, func(order *engine.Order) bool {
-			if order.Open() && !order.Held() {
+			if order.Open() && !order.Held() && !order.Unheard() {
 				instrument, _ := e.Instrument(order.NewOrder.InstrumentID)
 				inputs = append(inputs, &engine.VenueReport{Venue: instrument.Venue(), OrderID: order.OrderID, ExecType: engine.ExecCanceled,
 					TransactTime: e.Now(), Text: "the simulated venue was started anew"})

@@ -115,7 +115,7 @@ func (r *running) expect(want string) []engine.ExecutionReport {
 var execNames = map[engine.ExecType]string{
 	engine.ExecPendingNew: "pending", engine.ExecNew: "new", engine.ExecTrade: "trade", engine.ExecCanceled: "canceled",
 	engine.ExecRejected: "rejected", engine.ExecExpired: "expired", engine.ExecPendingCancel: "pending-cancel",
-	engine.ExecCancelRejected: "cancel-rejected",
+	engine.ExecCancelRejected: "cancel-rejected", engine.ExecSuspended: "suspended", engine.ExecTriggered: "triggered",
 }
 
 func order(name string, tif engine.TimeInForce, price int64) *engine.OrderDecision {

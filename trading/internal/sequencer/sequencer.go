@@ -304,6 +304,18 @@ func (s *Sequencer) route(r *engine.Route) router.Route {
 	return route
 }
 
+// Unheard are the routes of the orders of which no venue has said anything, to be sent once more to one that began
+// with this process, and so has none of them.
+func (s *Sequencer) Unheard() []router.Route {
+	var routes []router.Route
+	for _, id := range s.engine.Unanswered() {
+		if order := s.engine.Order(id); order.Unheard() {
+			routes = append(routes, s.route(&engine.Route{Kind: engine.RouteNew, OrderID: id, NewOrder: order.Terms()}))
+		}
+	}
+	return routes
+}
+
 // approval is the one that the event which is applied came with, or that of an order which has waited with the
 // engine or is changed by it.
 func (s *Sequencer) approval(r *engine.Route) gate.Approved {
