@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"aetherion/trading/internal/engine"
+	"aetherion/trading/internal/journal"
 )
 
 // books is the independent twin of what the engine makes of fills, busts, corrections and adjustments: it
@@ -22,6 +23,7 @@ type books struct {
 	t       *rapid.T
 	engine  *engine.Engine
 	effects engine.Effects
+	journal [][]byte
 	now     int64
 	orders  []uint64
 	fills   []*bookedFill
@@ -77,11 +79,36 @@ func newBooks(t *rapid.T) *books {
 
 func (b *books) try(input engine.Input) error {
 	b.effects.Reset()
-	err := b.engine.Apply(engine.Event{Sequence: b.engine.Sequence() + 1, TransactTime: b.now, Input: input}, &b.effects)
-	if err == nil {
-		b.risk.hear(b.effects.Pretrade)
+	event := engine.Event{Sequence: b.engine.Sequence() + 1, TransactTime: b.now, Input: input}
+	if err := b.engine.Apply(event, &b.effects); err != nil {
+		return err
 	}
-	return err
+	encoded, err := journal.Encode(&event)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.journal = append(b.journal, encoded)
+	b.risk.hear(b.effects.Pretrade)
+	return nil
+}
+
+// checkReplay comes to the same state from the first event, though the engine here was often restarted.
+func (b *books) checkReplay() {
+	again := engine.New()
+	var effects engine.Effects
+	for _, encoded := range b.journal {
+		event, err := journal.Decode(encoded)
+		if err == nil {
+			effects.Reset()
+			err = again.Apply(event, &effects)
+		}
+		if err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	if again.StateHash() != b.engine.StateHash() {
+		b.t.Fatal("replaying the journal gives another state")
+	}
 }
 
 func (b *books) must(input engine.Input) {
@@ -495,5 +522,6 @@ func TestBooksBalanceAtEverySequence(t *testing.T) {
 			"order": step(b.order), "fill": step(b.fill), "fill again": step(b.fill), "revise": step(b.revise), "adjust": step(b.adjust), "end": step(b.end),
 			"control": step(b.control), "restart": step(b.restart),
 		})
+		b.checkReplay()
 	})
 }
