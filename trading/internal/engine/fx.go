@@ -126,8 +126,8 @@ func roundedAmount(r *big.Rat) (Amount, bool) {
 func walkRates(w walker, r rates) {
 	all := r.sorted()
 	walkSlice(w, &all, func(w walker, rate *FxRate) {
-		w.string(&rate.Currency)
-		w.string(&rate.QuoteCurrency)
+		walkString(w, &rate.Currency)
+		walkString(w, &rate.QuoteCurrency)
 		walkDecimal(w, &rate.Rate)
 		if !w.reads() || failed(w) {
 			return

@@ -67,7 +67,7 @@ func (m *PretradeModel) check() error {
 func (e *Engine) PretradeModel() *PretradeModel { return e.model }
 
 func walkModel(w walker, m *PretradeModel) {
-	w.uint(&m.Version)
+	walkUint(w, &m.Version)
 	walkSlice(w, &m.InstrumentIDs, walkString)
 	walkSlice(w, &m.Covariance, walkFloat)
 	walkSmall(w, &m.ConfidenceBp)
@@ -84,6 +84,6 @@ func walkModel(w walker, m *PretradeModel) {
 // walkFloat walks the bits of a number.
 func walkFloat(w walker, v *float64) {
 	bits := math.Float64bits(*v)
-	w.uint(&bits)
+	walkUint(w, &bits)
 	*v = math.Float64frombits(bits)
 }

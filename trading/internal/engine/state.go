@@ -43,17 +43,17 @@ func ReadState(state []byte) (*Engine, error) {
 
 func (e *Engine) walk(w walker) {
 	version := uint64(stateVersion)
-	if w.uint(&version); version != stateVersion {
+	if walkUint(w, &version); version != stateVersion {
 		w.fault(fmt.Errorf("version: must be %d, got %d", stateVersion, version))
 	}
-	w.uint(&e.sequence)
+	walkUint(w, &e.sequence)
 	walkInt(w, &e.now)
 	walkLimits(w, &e.limits)
 	walkRates(w, e.fx)
 	walkOptional(w, &e.model, walkModel)
-	walkMap(w, e.instruments, walkString, walkInstrument)
-	walkMap(w, e.accounts, walkString, e.walkAccount)
-	walkMap(w, e.orders, walkUint, e.walkOrder)
+	walkMap(w, &e.instruments, walkString, walkInstrument)
+	walkMap(w, &e.accounts, walkString, e.walkAccount)
+	walkMap(w, &e.orders, walkUint, e.walkOrder)
 	checkKeys(w, e.instruments, func(i *instrument) string { return i.InstrumentID })
 	checkKeys(w, e.accounts, func(a *account) string { return a.name })
 	checkKeys(w, e.orders, func(o *Order) uint64 { return o.OrderID })
@@ -61,7 +61,7 @@ func (e *Engine) walk(w walker) {
 	walkSlice(w, &e.states, walkTradingState)
 	walkSlice(w, &e.kills, walkKillSwitch)
 	for _, name := range sortedKeys(e.accounts) {
-		walkMap(w, e.accounts[name].names, walkString, e.walkNamed)
+		walkMap(w, &e.accounts[name].names, walkString, e.walkNamed)
 	}
 	if w.reads() && !failed(w) {
 		e.indexAll()
@@ -94,14 +94,14 @@ func (e *Engine) indexAll() {
 
 func walkAmount(w walker, a *Amount) {
 	walkInt(w, &a.hi)
-	w.uint(&a.lo)
+	walkUint(w, &a.lo)
 	if _, err := a.checked(); err != nil {
 		w.fault(err)
 	}
 }
 
 func walkMoney(w walker, m *Money) {
-	w.string(&m.Currency)
+	walkString(w, &m.Currency)
 	walkAmount(w, &m.Amount)
 }
 
@@ -122,16 +122,16 @@ func walkOptional[T any](w walker, v **T, value func(walker, *T)) {
 }
 
 func walkLimits(w walker, l *RiskLimits) {
-	w.uint(&l.Version)
+	walkUint(w, &l.Version)
 	walkSmall(w, &l.MarketOrderBandBps)
 	walkSlice(w, &l.Limits, walkRiskLimit)
 }
 
 // walkRiskLimit walks the limits of one scope.
 func walkRiskLimit(w walker, l *RiskLimit) {
-	w.string(&l.Account)
-	w.string(&l.StrategyID)
-	w.string(&l.InstrumentID)
+	walkString(w, &l.Account)
+	walkString(w, &l.StrategyID)
+	walkString(w, &l.InstrumentID)
 	for _, flag := range []*bool{&l.NoShort, &l.Restricted, &l.PreventSelfTrade} {
 		walkBool(w, flag)
 	}
@@ -152,11 +152,11 @@ func walkInstrument(w walker, value **instrument) {
 		*value = &instrument{}
 	}
 	i := *value
-	w.string(&i.InstrumentID)
+	walkString(w, &i.InstrumentID)
 	walkSmall(w, &i.Version)
 	walkSmall(w, &i.Class)
-	w.string(&i.BaseCurrency)
-	w.string(&i.QuoteCurrency)
+	walkString(w, &i.BaseCurrency)
+	walkString(w, &i.QuoteCurrency)
 	walkSmall(w, &i.PriceScale)
 	walkSmall(w, &i.QtyScale)
 	walkInt(w, &i.PriceIncrement)
@@ -194,12 +194,12 @@ func (e *Engine) walkAccount(w walker, value **account) {
 		*value = newAccount()
 	}
 	a := *value
-	w.string(&a.name)
+	walkString(w, &a.name)
 	walkBool(w, &a.opened)
-	w.string(&a.baseCurrency)
-	w.uint(&a.lastReport)
-	walkMap(w, a.cash, walkString, walkAmount)
-	walkMap(w, a.positions, walkString, e.walkPosition)
+	walkString(w, &a.baseCurrency)
+	walkUint(w, &a.lastReport)
+	walkMap(w, &a.cash, walkString, walkAmount)
+	walkMap(w, &a.positions, walkString, e.walkPosition)
 	checkKeys(w, a.positions, func(p *position) string { return p.instrument.InstrumentID })
 }
 
@@ -209,7 +209,7 @@ func (e *Engine) walkInstrumentOf(w walker, i **instrument) {
 	if *i != nil {
 		id = (*i).InstrumentID
 	}
-	if w.string(&id); w.reads() && id != "" {
+	if walkString(w, &id); w.reads() && id != "" {
 		if *i = e.instruments[id]; *i == nil {
 			w.fault(fmt.Errorf("instrument_id: unknown instrument %q", id))
 		}

@@ -84,17 +84,17 @@ func walkCommand[T any, P interface {
 }
 
 func walkCancel(w walker, c *CancelOrder) {
-	w.string(&c.ClOrdID)
-	w.string(&c.OrigClOrdID)
-	w.string(&c.Account)
+	walkString(w, &c.ClOrdID)
+	walkString(w, &c.OrigClOrdID)
+	walkString(w, &c.Account)
 }
 
 // walkReplace walks what a repetition is held against; what was decided stands in the ack.
 func walkReplace(w walker, d *ReplaceDecision) {
 	r := &d.Replace
-	w.string(&r.ClOrdID)
-	w.string(&r.OrigClOrdID)
-	w.string(&r.Account)
+	walkString(w, &r.ClOrdID)
+	walkString(w, &r.OrigClOrdID)
+	walkString(w, &r.Account)
 	walkInt(w, &r.OrderQty)
 	walkInt(w, &r.Price)
 	walkBool(w, &r.HasPrice)
@@ -103,24 +103,24 @@ func walkReplace(w walker, d *ReplaceDecision) {
 }
 
 func walkMassCancel(w walker, m *MassCancelOrders) {
-	w.string(&m.ClOrdID)
-	w.string(&m.Account)
-	w.string(&m.StrategyID)
-	w.string(&m.InstrumentID)
+	walkString(w, &m.ClOrdID)
+	walkString(w, &m.Account)
+	walkString(w, &m.StrategyID)
+	walkString(w, &m.InstrumentID)
 	walkSmall(w, &m.Side)
 }
 
 func walkAck(w walker, a *CommandAck) {
-	w.string(&a.Account)
-	w.string(&a.ClOrdID)
-	w.uint(&a.Sequence)
-	w.uint(&a.OrderID)
+	walkString(w, &a.Account)
+	walkString(w, &a.ClOrdID)
+	walkUint(w, &a.Sequence)
+	walkUint(w, &a.OrderID)
 	walkSmall(w, &a.OrdStatus)
 	walkSmall(w, &a.ExecType)
 	walkSmall(w, &a.OrdRejReason)
 	walkSmall(w, &a.CxlRejReason)
 	walkSmall(w, &a.RejectedBy)
-	w.string(&a.Text)
+	walkString(w, &a.Text)
 	walkSlice(w, &a.CheckFailures, walkFailure)
 	walkSmall(w, &a.TotalAffectedOrders)
 }

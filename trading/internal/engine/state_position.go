@@ -9,7 +9,7 @@ func (e *Engine) walkPosition(w walker, value **position) {
 	p := *value
 	e.walkInstrumentOf(w, &p.instrument)
 	walkLedger(w, &p.total)
-	walkMap(w, p.parts, walkString, func(w walker, value **ledger) {
+	walkMap(w, &p.parts, walkString, func(w walker, value **ledger) {
 		if w.reads() {
 			*value = &ledger{}
 		}
@@ -41,9 +41,9 @@ func walkHolding(w walker, h *holding) {
 }
 
 func walkMove(w walker, m *move) {
-	w.uint(&m.sequence)
+	walkUint(w, &m.sequence)
 	walkInt(w, &m.time)
-	w.string(&m.strategy)
+	walkString(w, &m.strategy)
 	walkInt(w, &m.qty)
 	walkInt(w, &m.px)
 	walkAmount(w, &m.fee)

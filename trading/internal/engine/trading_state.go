@@ -136,22 +136,22 @@ func (e *Engine) KillSwitches() []KillSwitchChange {
 }
 
 func walkScope(w walker, s *TradingScope) {
-	w.string(&s.Account)
-	w.string(&s.StrategyID)
-	w.string(&s.InstrumentID)
-	w.string(&s.Venue)
+	walkString(w, &s.Account)
+	walkString(w, &s.StrategyID)
+	walkString(w, &s.InstrumentID)
+	walkString(w, &s.Venue)
 }
 
 func walkTradingState(w walker, c *TradingStateChange) {
 	walkScope(w, &c.Scope)
 	walkSmall(w, &c.TradingState)
-	w.string(&c.ChangedBy)
-	w.string(&c.Reason)
+	walkString(w, &c.ChangedBy)
+	walkString(w, &c.Reason)
 }
 
 func walkKillSwitch(w walker, c *KillSwitchChange) {
 	walkScope(w, &c.Scope)
 	walkBool(w, &c.Engaged)
-	w.string(&c.ChangedBy)
-	w.string(&c.Reason)
+	walkString(w, &c.ChangedBy)
+	walkString(w, &c.Reason)
 }
