@@ -109,6 +109,7 @@ func run(ctx context.Context, settings config.Config) error {
 		MaxVolumeShareBps: settings.ReplayVolumeShareBps,
 		OrderLatency:      settings.ReplayOrderLatency,
 		RiskTimeout:       settings.RiskTimeout,
+		ReportsKept:       settings.ReportsInMemory,
 		Synthetic:         synthetic,
 		Venue:             venue,
 	}, dataset, risk, kept)
@@ -126,6 +127,7 @@ func run(ctx context.Context, settings config.Config) error {
 		MaxConcurrentStreams: settings.MaxConcurrentStreams,
 		MaxBatchCommands:     settings.MaxBatchCommands,
 		MaxBacktests:         settings.MaxBacktests,
+		TwoPersonLimits:      settings.TwoPersonLimits,
 	}, session, catalog, risk)
 	return serve(ctx, session, server, listeners)
 }

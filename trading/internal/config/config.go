@@ -49,6 +49,8 @@ type Config struct {
 	MaxConcurrentStreams uint32
 	MaxBatchCommands     int
 	MaxBacktests         int
+	ReportsInMemory      int
+	TwoPersonLimits      bool
 }
 
 // Durabilities of the journal: when an acknowledged event is safe.
@@ -107,13 +109,8 @@ var settings = map[string]setting{
 	}},
 	"REPLAY_VOLUME_SHARE_BPS": {"1000", whole(1, 10_000, func(c *Config, v int64) { c.ReplayVolumeShareBps = uint32(v) })},
 	"REPLAY_ORDER_LATENCY_US": {"0", whole(0, 86_400_000_000, func(c *Config, v int64) { c.ReplayOrderLatency = time.Duration(v) * time.Microsecond })},
-	"SYNTHETIC": {"false", func(c *Config, v string) error {
-		if c.Synthetic = v == "true"; !c.Synthetic && v != "false" {
-			return errors.New("must be true or false")
-		}
-		return nil
-	}},
-	"SYNTHETIC_SEED": {"1", whole(0, math.MaxInt64, func(c *Config, v int64) { c.SyntheticSeed = uint64(v) })},
+	"SYNTHETIC":               {"false", truth(func(c *Config) *bool { return &c.Synthetic })},
+	"SYNTHETIC_SEED":          {"1", whole(0, math.MaxInt64, func(c *Config, v int64) { c.SyntheticSeed = uint64(v) })},
 	"VENUE_ADDRESS": {"", func(c *Config, v string) error {
 		if c.VenueAddress = v; v == "" {
 			return nil
@@ -137,6 +134,8 @@ var settings = map[string]setting{
 	"MAX_CONCURRENT_STREAMS": {"1000", whole(1, 1_000_000, func(c *Config, v int64) { c.MaxConcurrentStreams = uint32(v) })},
 	"MAX_BATCH_COMMANDS":     {"1024", whole(1, 1024, func(c *Config, v int64) { c.MaxBatchCommands = int(v) })},
 	"MAX_BACKTESTS":          {"16", whole(1, 10_000, func(c *Config, v int64) { c.MaxBacktests = int(v) })},
+	"REPORTS_IN_MEMORY":      {"100000", whole(1000, 100_000_000, func(c *Config, v int64) { c.ReportsInMemory = int(v) })},
+	"TWO_PERSON_LIMITS":      {"false", truth(func(c *Config) *bool { return &c.TwoPersonLimits })},
 }
 
 // Load reads the .env file at path, if there is one, and the process's environment.
@@ -183,6 +182,16 @@ func text(rule string, field func(*Config) *string) func(*Config, string) error 
 			return fmt.Errorf("must be the %s", rule)
 		}
 		*field(c) = v
+		return nil
+	}
+}
+
+func truth(field func(*Config) *bool) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		if v != "true" && v != "false" {
+			return errors.New("must be true or false")
+		}
+		*field(c) = v == "true"
 		return nil
 	}
 }

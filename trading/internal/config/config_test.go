@@ -71,6 +71,8 @@ func TestRefused(t *testing.T) {
 		{"timeout", "RISK_TIMEOUT_MS=0", `RISK_TIMEOUT_MS: must be a whole number from 1 to 60000, got "0"`},
 		{"not a number", "RISK_TIMEOUT_MS=1.5", `RISK_TIMEOUT_MS: must be a whole number from 1 to 60000, got "1.5"`},
 		{"speed", "REPLAY_SPEED=NaN", `REPLAY_SPEED: must be a number from 0 to 1e9, got "NaN"`},
+		{"two people", "TWO_PERSON_LIMITS=1", `TWO_PERSON_LIMITS: must be true or false, got "1"`},
+		{"reports", "REPORTS_IN_MEMORY=999", `REPORTS_IN_MEMORY: must be a whole number from 1000 to 100000000, got "999"`},
 		{"synthetic", "SYNTHETIC=yes", `SYNTHETIC: must be true or false, got "yes"`},
 		{"seed", "SYNTHETIC_SEED=-1", `SYNTHETIC_SEED: must be a whole number from 0 to 9223372036854775807, got "-1"`},
 		{"negative speed", "REPLAY_SPEED=-1", `REPLAY_SPEED: must be a number from 0 to 1e9, got "-1"`},

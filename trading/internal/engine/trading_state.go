@@ -91,12 +91,13 @@ func (e *Engine) applyKillSwitch(event *Event, change *KillSwitchChange, effects
 		e.kills = slices.Delete(e.kills, at, at+1)
 	}
 	effects.tell(event, PretradeEvent{KillSwitch: change})
+	effects.Ack = CommandAck{Sequence: event.Sequence}
 	if !change.Engaged {
 		return nil
 	}
 	e.kills = slices.Insert(e.kills, at, *change)
 	bound := e.openOrders(func(o *Order) bool { return change.Scope.binds(o.terms) })
-	e.cancelOpen(event, bound, "kill_switch: engaged for "+change.Scope.String(), effects)
+	effects.Ack.TotalAffectedOrders = e.cancelOpen(event, bound, "kill_switch: engaged for "+change.Scope.String(), effects)
 	return nil
 }
 

@@ -530,6 +530,7 @@ type LimitChange struct {
 	RiskLimits RiskLimits
 	ChangedBy  string
 	Reason     string
+	ApprovedBy string // empty: nobody had to
 }
 
 // AccountOpened starts an account.

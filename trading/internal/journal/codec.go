@@ -26,7 +26,7 @@ func Encode(event *engine.Event) ([]byte, error) {
 		m.Input = &pb.JournalEvent_Adjustment{Adjustment: adjustment(input)}
 	case *engine.LimitChange:
 		m.Input = &pb.JournalEvent_LimitChange{LimitChange: &pb.LimitChange{
-			RiskLimits: contract.EncodeRiskLimits(&input.RiskLimits), ChangedBy: input.ChangedBy, Reason: input.Reason}}
+			RiskLimits: contract.EncodeRiskLimits(&input.RiskLimits), ChangedBy: input.ChangedBy, Reason: input.Reason, ApprovedBy: input.ApprovedBy}}
 	case *engine.Instrument:
 		m.Input = &pb.JournalEvent_Instrument{Instrument: contract.EncodeInstrument(input)}
 	case *engine.AccountOpened:
@@ -73,8 +73,9 @@ func decodeInput(m *pb.JournalEvent) (engine.Input, error) {
 	case *pb.JournalEvent_Adjustment:
 		return adjustmentFrom(input.Adjustment)
 	case *pb.JournalEvent_LimitChange:
-		limits, err := contract.DecodeRiskLimits(input.LimitChange.GetRiskLimits())
-		return &engine.LimitChange{RiskLimits: limits, ChangedBy: input.LimitChange.GetChangedBy(), Reason: input.LimitChange.GetReason()}, err
+		c := input.LimitChange
+		limits, err := contract.DecodeRiskLimits(c.GetRiskLimits())
+		return &engine.LimitChange{RiskLimits: limits, ChangedBy: c.GetChangedBy(), Reason: c.GetReason(), ApprovedBy: c.GetApprovedBy()}, err
 	case *pb.JournalEvent_Instrument:
 		definition, err := contract.DecodeInstrument(input.Instrument)
 		return &definition, err

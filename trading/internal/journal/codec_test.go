@@ -27,7 +27,7 @@ func sampleEvents(t testing.TB) []engine.Event {
 			LastLiquidityInd: engine.LiquidityAdded, Commission: money, CxlRejReason: engine.CxlTooLate, Text: "t"},
 		&engine.Mark{InstrumentID: "I.X", MarkPx: -1},
 		&engine.Adjustment{Account: "A", Cash: money, InstrumentID: "I.X", Qty: -2, Price: 8, Reason: "r"},
-		&engine.LimitChange{ChangedBy: "me", Reason: "r", RiskLimits: engine.RiskLimits{Version: 2, MarketOrderBandBps: 50,
+		&engine.LimitChange{ChangedBy: "me", Reason: "r", ApprovedBy: "you", RiskLimits: engine.RiskLimits{Version: 2, MarketOrderBandBps: 50,
 			Limits: []engine.RiskLimit{{Account: "A", InstrumentID: "I.X", MaxOrderQty: &engine.Decimal{Mantissa: 1, Scale: 2},
 				MaxOrderNotional: &engine.Decimal{Mantissa: 0}}}}},
 		&engine.Instrument{InstrumentID: "I.X", Version: 4, Class: engine.Future, BaseCurrency: "B", QuoteCurrency: "Q", PriceScale: 2, QtyScale: 3,

@@ -77,6 +77,12 @@ func (m *Memory) LastSequence() uint64 {
 // LatestSnapshot is none: there is nothing to recover from.
 func (m *Memory) LatestSnapshot() (sequence uint64, state []byte, err error) { return 0, nil, nil }
 
+// SnapshotBefore is none either: all events are there.
+func (m *Memory) SnapshotBefore(uint64) (at uint64, state []byte, err error) { return 0, nil, nil }
+
+// OldestSnapshot is none.
+func (m *Memory) OldestSnapshot() uint64 { return 0 }
+
 // Snapshot does nothing: a journal in memory is never opened again.
 func (m *Memory) Snapshot(uint64, []byte) error { return nil }
 

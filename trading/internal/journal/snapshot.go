@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 )
 
@@ -179,12 +180,28 @@ func (f *File) remove(name string) error {
 // LatestSnapshot is the newest state kept, and the sequence of the event that it is the state after;
 // 0 when there is none.
 func (f *File) LatestSnapshot() (sequence uint64, state []byte, err error) {
+	return f.SnapshotBefore(math.MaxUint64)
+}
+
+// SnapshotBefore is the newest state kept of an event before a sequence; 0 when there is none.
+func (f *File) SnapshotBefore(sequence uint64) (at uint64, state []byte, err error) {
+	f.compacting.Lock()
+	defer f.compacting.Unlock()
+	for _, kept := range slices.Backward(f.snapshots) {
+		if kept.sequence < sequence {
+			_, state, err = readSnapshot(f.disk, kept.name())
+			return kept.sequence, state, err
+		}
+	}
+	return 0, nil, nil
+}
+
+// OldestSnapshot is the sequence of the oldest state kept; 0 when there is none.
+func (f *File) OldestSnapshot() uint64 {
 	f.compacting.Lock()
 	defer f.compacting.Unlock()
 	if len(f.snapshots) == 0 {
-		return 0, nil, nil
+		return 0
 	}
-	newest := f.snapshots[len(f.snapshots)-1]
-	_, state, err = readSnapshot(f.disk, newest.name())
-	return newest.sequence, state, err
+	return f.snapshots[0].sequence
 }

@@ -17,7 +17,7 @@ import (
 // life is one process on a journal: what it did, and what it left.
 type life struct {
 	account  engine.AccountState
-	reports  []engine.ExecutionReport
+	reports  []*engine.ExecutionReport
 	sequence uint64
 	hash     [32]byte
 }
@@ -57,7 +57,7 @@ func liveWith(t *testing.T, dataset *market.Dataset, path string, latency time.D
 	}); err != nil {
 		t.Fatal(err)
 	}
-	l.reports, _ = s.Reports.From(account, 0, 1000)
+	l.reports = reportsOf(s)
 	stop()
 	if err := errors.Join(<-done, s.Close(), kept.Close()); err != nil {
 		t.Fatal(err)

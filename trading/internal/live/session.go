@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -26,6 +27,9 @@ import (
 // reportsAtOnce is how many reports of the venue the sequencer takes in one batch.
 const reportsAtOnce = 1024
 
+// defaultReportsKept takes some 60 MB.
+const defaultReportsKept = 100_000
+
 // Config is what a session depends on besides the rows.
 type Config struct {
 	Account           string
@@ -34,6 +38,9 @@ type Config struct {
 	MaxVolumeShareBps uint32
 	OrderLatency      time.Duration
 	RiskTimeout       time.Duration
+	// ReportsKept is how many execution reports are kept in memory, to resume streams from; older ones are read
+	// from the journal.
+	ReportsKept int // 100,000 when zero
 	// Synthetic is the market of a session without a data set; nil: none.
 	Synthetic *flow.Config
 	// Venue is where a venue in another process is served, instead of one in this; nil: none.
@@ -43,7 +50,9 @@ type Config struct {
 // Journal is what a session recovers from and goes on with.
 type Journal interface {
 	sequencer.Journal
-	recovery.Kept
+	recovery.Past
+	// OldestSnapshot is the sequence of the oldest state kept; what came before it may be gone.
+	OldestSnapshot() uint64
 	// Snapshot keeps the state after the event of a sequence.
 	Snapshot(sequence uint64, state []byte) error
 	// ID tells this journal from every other one.
@@ -55,11 +64,16 @@ type Session struct {
 	Sequencer         *sequencer.Live
 	Reports           *ReportLog
 	Gate              *gate.Gate
+	Emergency         *Emergency
 	Replay            *market.Replay      // nil without a market
 	Instruments       []engine.Instrument // as rows count them
 	MaxVolumeShareBps uint32
 
+	journal   Journal
+	core      *sequencer.Sequencer // of the sequencer's goroutine
 	snapshots *snapshots
+	past      chan struct{} // holds one for each reader of the journal
+	calls     sync.WaitGroup
 	reader    *market.Reader
 	desk      desk // nil without a market
 }
@@ -67,12 +81,16 @@ type Session struct {
 // New opens a session where its journal ends. Without a data set and synthetic order flow nothing can be
 // traded.
 func New(config Config, dataset *market.Dataset, risk grpc.ClientConnInterface, journal Journal) (*Session, error) {
-	s := &Session{Reports: NewReportLog(), MaxVolumeShareBps: config.MaxVolumeShareBps}
-	since, state, err := recovery.Recover(journal, s.Reports.Publish)
+	if config.ReportsKept == 0 {
+		config.ReportsKept = defaultReportsKept
+	}
+	s := &Session{Reports: NewReportLog(config.ReportsKept), MaxVolumeShareBps: config.MaxVolumeShareBps, journal: journal,
+		past: make(chan struct{}, pastReaders)}
+	recovered := following{reports: s.Reports}
+	since, state, err := recovered.recover(journal)
 	if err != nil {
 		return nil, err
 	}
-	s.Reports.Since(since)
 	var now clock.Clock = clock.System{}
 	inbox, venues := newInbox(), map[string]router.Venue{}
 	var elsewhere *remote.Venue
@@ -100,13 +118,21 @@ func New(config Config, dataset *market.Dataset, risk grpc.ClientConnInterface, 
 	if elsewhere != nil {
 		venues[elsewhere.Name()] = elsewhere
 	}
-	s.snapshots = &snapshots{journal: journal, last: since}
 	sampler := sequencer.NewSampler(ids)
-	s.Gate = gate.New(risk, state.PretradeSnapshot, gate.Config{Deadline: config.RiskTimeout, SessionID: "live"})
+	s.Gate = gate.New(risk, state.PretradeSnapshot, gate.Config{Deadline: config.RiskTimeout, SessionID: "live", Recovered: recovered.gate})
+	s.snapshots = &snapshots{journal: journal, gate: s.Gate, events: snapshotEvents, last: since}
+	s.Emergency = newEmergency(venues)
 	sequencing := sequencer.New(now, state, s.Gate, journal, sampler)
+	s.core = sequencing
 	routes := router.New(venues)
 	sequencing.AskVenues(routes.Capabilities)
-	s.Sequencer = sequencer.NewLive(sequencing, routes.Send, s.Reports.Publish)
+	s.Sequencer = sequencer.NewLive(sequencing, func(sent []router.Route) []engine.Input {
+		s.Emergency.sent(sent)
+		return routes.Send(sent)
+	}, func(reports []engine.ExecutionReport) {
+		s.Emergency.reported(reports)
+		s.Reports.Publish(reports)
+	})
 	if s.desk != nil {
 		s.desk.connect(core{
 			sampler: sampler, report: s.report,
@@ -121,6 +147,7 @@ func New(config Config, dataset *market.Dataset, risk grpc.ClientConnInterface, 
 
 // Close gives back what New opened, after Run has returned.
 func (s *Session) Close() error {
+	s.calls.Wait()
 	if s.Gate != nil {
 		s.Gate.Close()
 	}
@@ -162,6 +189,7 @@ func (s *Session) open(config Config, core *sequencer.Sequencer, send func([]rou
 		}
 		inputs = send(routes)
 	}
+	s.Emergency.recovered(core.Engine())
 	return nil
 }
 
@@ -240,6 +268,25 @@ func (s *Session) report(ctx context.Context, inputs []engine.Input) error {
 		}
 	}
 	return nil
+}
+
+// Preview is what would be decided on an order now. Nothing is held, journaled or sent.
+func (s *Session) Preview(ctx context.Context, order *engine.OrderDecision) (engine.OrderDecision, error) {
+	var refusal *engine.Refusal
+	var wait func() engine.OrderDecision
+	err := s.Sequencer.Query(ctx, func(*engine.Engine) {
+		var check engine.PretradeCheck
+		if check, refusal = s.core.Preview(order); refusal == nil {
+			wait = s.Gate.Preview(check)
+		}
+	})
+	switch {
+	case err != nil:
+		return engine.OrderDecision{}, err
+	case refusal != nil:
+		return engine.OrderDecision{OrdRejReason: refusal.OrdRejReason, RejectedBy: engine.ByEngine, Text: refusal.Text}, nil
+	}
+	return wait(), nil
 }
 
 func (s *Session) mark(ctx context.Context, core *sequencer.Sequencer) error {

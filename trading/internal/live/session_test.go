@@ -94,12 +94,18 @@ func (r *running) submit(inputs ...engine.Input) []engine.CommandAck {
 	return acks
 }
 
+// reportsOf are the first thousand reports of the account.
+func reportsOf(s *Session) []*engine.ExecutionReport {
+	page, _ := s.Reports.From(account, Cursor{}, 1000) // the beginning of what there is
+	return page.Reports
+}
+
 // expect waits until the account's reports are these.
-func (r *running) expect(want string) []engine.ExecutionReport {
+func (r *running) expect(want string) []*engine.ExecutionReport {
 	r.t.Helper()
 	var got string
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		reports, _ := r.Reports.From(account, 0, 1000)
+		reports := reportsOf(r.Session)
 		var names []string
 		for _, report := range reports {
 			names = append(names, execNames[report.ExecType])
@@ -206,40 +212,5 @@ func TestNewRefusesWhatTheEngineDoes(t *testing.T) {
 	risk, _ := gatetest.Serve(t, gatetest.Approve)
 	if _, err := New(Config{}, nil, risk, journal.NewMemory()); err == nil {
 		t.Error("opened an account without a name")
-	}
-}
-
-func TestReportLogHasNoSeam(t *testing.T) {
-	log := NewReportLog()
-	publish := func(account string, sequences ...uint64) {
-		var reports []engine.ExecutionReport
-		for _, s := range sequences {
-			reports = append(reports, engine.ExecutionReport{Sequence: s, NewOrder: &engine.NewOrder{Account: account}})
-		}
-		log.Publish(reports)
-	}
-	publish("A", 2, 5, 9)
-	publish("B", 3)
-	for _, c := range []struct {
-		from uint64
-		most int
-		want int
-		next uint64
-	}{{0, 10, 3, 2}, {2, 10, 3, 2}, {3, 10, 2, 5}, {3, 1, 1, 5}, {9, 10, 1, 9}, {10, 10, 0, 0}} {
-		got, _ := log.From("A", c.from, c.most)
-		if len(got) != c.want || c.want > 0 && got[0].Sequence != c.next {
-			t.Errorf("from %d at most %d: got %v", c.from, c.most, got)
-		}
-	}
-	before, more := log.From("A", 10, 10)
-	select {
-	case <-more:
-		t.Error("more, before there is")
-	default:
-	}
-	publish("A", 12)
-	<-more
-	if after, _ := log.From("A", 10, 10); len(before) != 0 || len(after) != 1 {
-		t.Errorf("got %v", after)
 	}
 }

@@ -7,27 +7,43 @@ import (
 	"time"
 
 	"aetherion/trading/internal/engine"
+	"aetherion/trading/internal/gate"
+	"aetherion/trading/internal/recovery"
 	"aetherion/trading/internal/sequencer"
 )
 
 const (
-	// snapshotEvents bounds how many events the next start replays: it takes a second a million.
-	snapshotEvents = 1_000_000
-	// snapshotCheck is how often they are counted.
-	snapshotCheck = 10 * time.Second
+	// snapshotEvents bounds how many events the next start replays, and tells the Risk Service again.
+	snapshotEvents = 250_000
+	// snapshotSaves bounds for how long it does, in intervals of the next.
+	snapshotSaves = 600
+	// saveInterval is how often the gate asks for the memory when something happened, and events are counted.
+	saveInterval = time.Second
 )
 
 // snapshots keeps the state in the journal now and then, so that a start is quick and what came before
 // can be dropped.
 type snapshots struct {
 	journal Journal
+	gate    *gate.Gate
+	events  uint64 // after which the next is taken
 	last    uint64 // sequence of the newest
+	saves   int    // since that one
+	saved   uint64 // sequence of the last memory that was asked for
 }
 
-// run takes one whenever enough events have come, until ctx ends. A snapshot that cannot be kept is
-// logged: the journal itself is whole without it.
+// taking is a snapshot that waits for what the Risk Service remembers.
+type taking struct {
+	sequence uint64
+	memory   <-chan *engine.PretradeMemory
+	state    bytes.Buffer
+}
+
+// run takes one whenever enough events have come or enough time has passed, until ctx ends. There is none
+// while the Risk Service does not say what it remembers: a start from it would clear every latch. One that
+// cannot be kept is logged: the journal itself is whole without it.
 func (s *snapshots) run(ctx context.Context, live *sequencer.Live) error {
-	ticker := time.NewTicker(snapshotCheck)
+	ticker := time.NewTicker(saveInterval)
 	defer ticker.Stop()
 	for {
 		select {
@@ -35,24 +51,44 @@ func (s *snapshots) run(ctx context.Context, live *sequencer.Live) error {
 			return nil
 		case <-ticker.C:
 		}
-		var sequence uint64
-		var state bytes.Buffer
-		err := live.Query(ctx, func(e *engine.Engine) {
-			if e.Sequence() < s.last+snapshotEvents {
-				return
-			}
-			sequence = e.Sequence()
-			_ = e.WriteState(&state) // a buffer takes every write
-		})
-		if err != nil {
+		var next *taking
+		if err := live.Query(ctx, func(e *engine.Engine) { next = s.begin(e) }); err != nil {
 			return err
 		}
-		if sequence == 0 {
+		if next == nil {
 			continue
 		}
-		if err := s.journal.Snapshot(sequence, state.Bytes()); err != nil {
-			slog.Error("no snapshot was kept", "sequence", sequence, "error", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case memory := <-next.memory:
+			s.keep(next, memory)
 		}
-		s.last = sequence
 	}
+}
+
+// begin asks for the memory when something happened, and keeps the state of the same sequence when it is
+// time. It runs where the engine may be read.
+func (s *snapshots) begin(e *engine.Engine) *taking {
+	if e.Sequence() == s.saved {
+		return nil
+	}
+	s.saved = e.Sequence()
+	s.saves++
+	next := &taking{sequence: s.saved, memory: s.gate.Save()}
+	if next.sequence < s.last+s.events && s.saves < snapshotSaves {
+		return nil
+	}
+	_ = e.WriteState(&next.state) // a buffer takes every write
+	return next
+}
+
+func (s *snapshots) keep(next *taking, memory *engine.PretradeMemory) {
+	if memory == nil {
+		return
+	}
+	if err := s.journal.Snapshot(next.sequence, recovery.EncodeSnapshot(next.state.Bytes(), memory)); err != nil {
+		slog.Error("no snapshot was kept", "sequence", next.sequence, "error", err)
+	}
+	s.last, s.saves = next.sequence, 0
 }

@@ -16,27 +16,36 @@ type Kept interface {
 	ReadFrom(sequence uint64, read func(sequence uint64, event []byte) error) error
 }
 
+// Follower hears what a recovery goes through, in the order of the journal.
+type Follower interface {
+	// Restored is told the state that the events come after, and what the Risk Service remembered with it;
+	// nil: nothing.
+	Restored(e *engine.Engine, memory *engine.PretradeMemory)
+	// Comes is told each event before it is applied to e.
+	Comes(e *engine.Engine, event *engine.Event)
+	// Follows is told what followed from it; effects are meant until it returns.
+	Follows(effects *engine.Effects)
+}
+
 // Recover is the engine after the last event of a journal, and the sequence of the newest snapshot, 0
-// when there is none. Report is told the execution reports of the events after that snapshot, in their
-// order; those before it are gone with them.
-func Recover(kept Kept, report func([]engine.ExecutionReport)) (snapshot uint64, e *engine.Engine, err error) {
+// when there is none. Reports of the events before that snapshot are gone with them.
+func Recover(kept Kept, follower Follower) (snapshot uint64, e *engine.Engine, err error) {
 	snapshot, state, err := kept.LatestSnapshot()
 	if err != nil {
 		return 0, nil, err
 	}
-	e, err = restored(snapshot, state)
+	e, memory, err := restored(snapshot, state)
 	if err != nil {
 		return 0, nil, err
 	}
+	follower.Restored(e, memory)
 	var effects engine.Effects
 	err = kept.ReadFrom(snapshot+1, func(_ uint64, event []byte) error {
 		effects.Reset()
-		if err := apply(e, event, &effects); err != nil {
+		if err := apply(e, event, follower.Comes, &effects); err != nil {
 			return err
 		}
-		if len(effects.Reports) > 0 {
-			report(effects.Reports)
-		}
+		follower.Follows(&effects)
 		return nil
 	})
 	if err != nil {
@@ -55,25 +64,29 @@ func InDoubt(e *engine.Engine) []engine.Input {
 	return doubts
 }
 
-// restored is the engine of a snapshot, or a new one without a snapshot.
-func restored(sequence uint64, state []byte) (*engine.Engine, error) {
+// restored is the engine of a snapshot and the memory beside it, or a new one without a snapshot.
+func restored(sequence uint64, state []byte) (*engine.Engine, *engine.PretradeMemory, error) {
 	if sequence == 0 {
-		return engine.New(), nil
+		return engine.New(), nil, nil
 	}
-	e, err := engine.ReadState(state)
+	e, memory, err := decodeSnapshot(state)
 	if err != nil {
-		return nil, fmt.Errorf("snapshot %d: %w", sequence, err)
+		return nil, nil, fmt.Errorf("snapshot %d: %w", sequence, err)
 	}
 	if e.Sequence() != sequence {
-		return nil, fmt.Errorf("snapshot %d: holds the state after sequence %d", sequence, e.Sequence())
+		return nil, nil, fmt.Errorf("snapshot %d: holds the state after sequence %d", sequence, e.Sequence())
 	}
-	return e, nil
+	return e, memory, nil
 }
 
-func apply(e *engine.Engine, encoded []byte, effects *engine.Effects) error {
+// apply takes an encoded event; comes, unless it is nil, is told it before.
+func apply(e *engine.Engine, encoded []byte, comes func(*engine.Engine, *engine.Event), effects *engine.Effects) error {
 	event, err := journal.Decode(encoded)
 	if err != nil {
 		return fmt.Errorf("after sequence %d: %w", e.Sequence(), err)
+	}
+	if comes != nil {
+		comes(e, &event)
 	}
 	if err := e.Apply(event, effects); err != nil {
 		return fmt.Errorf("sequence %d: the journal's event does not apply: %w", event.Sequence, err)
@@ -102,7 +115,7 @@ func StateAt(path string, sequence uint64) (*engine.Engine, error) {
 		return nil, fmt.Errorf("sequence: must be at least that of the oldest snapshot, what is before %d was compacted, got %d",
 			verified.FirstSequence, sequence)
 	}
-	e, err := restored(from, state)
+	e, _, err := restored(from, state)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +127,7 @@ func StateAt(path string, sequence uint64) (*engine.Engine, error) {
 				continue
 			}
 			effects.Reset()
-			if err := apply(e, event, &effects); err != nil {
+			if err := apply(e, event, nil, &effects); err != nil {
 				return err
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -58,11 +59,7 @@ func write(t testing.TB, path string, orders, snapshotEvery int) (hashes [][32]b
 		}
 		hashes = append(hashes, e.StateHash())
 		if snapshotEvery > 0 && e.Sequence()%uint64(snapshotEvery) == 0 {
-			var state bytes.Buffer
-			if err := e.WriteState(&state); err != nil {
-				t.Fatal(err)
-			}
-			if err := file.Snapshot(e.Sequence(), state.Bytes()); err != nil {
+			if err := file.Snapshot(e.Sequence(), recovery.EncodeSnapshot(stateOf(t, e), memoryAt(e.Sequence()))); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -83,16 +80,19 @@ func TestRecoverGivesTheStateOfTheLiveRun(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer file.Close()
-			var reports []engine.ExecutionReport
-			snapshot, e, err := recovery.Recover(file, func(more []engine.ExecutionReport) { reports = append(reports, more...) })
+			var heard following
+			snapshot, e, err := recovery.Recover(file, &heard)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if e.StateHash() != hashes[len(hashes)-1] {
 				t.Error("the recovered state is not that of the live run")
 			}
-			if want := min(int(file.LastSequence()-snapshot), 300); len(reports) != want {
-				t.Errorf("%d reports, want the %d of the events after the snapshot", len(reports), want)
+			if heard.restored != snapshot || !reflect.DeepEqual(heard.memory, memoryAt(snapshot)) {
+				t.Errorf("restored at %d with %v, want %d with the memory of the same sequence", heard.restored, heard.memory, snapshot)
+			}
+			if want := int(file.LastSequence() - snapshot); heard.came != want || heard.reports != min(want, 300) {
+				t.Errorf("%d events and %d reports, want those of the %d events after the snapshot", heard.came, heard.reports, want)
 			}
 		})
 	}
@@ -143,6 +143,70 @@ func TestOrdersThatMayHaveBeenSentAreInDoubt(t *testing.T) {
 	}
 }
 
+func stateOf(t testing.TB, e *engine.Engine) []byte {
+	t.Helper()
+	var state bytes.Buffer
+	if err := e.WriteState(&state); err != nil {
+		t.Fatal(err)
+	}
+	return state.Bytes()
+}
+
+// memoryAt is what the Risk Service remembers of a sequence in these tests; of the first few nothing.
+func memoryAt(sequence uint64) *engine.PretradeMemory {
+	if sequence < 5 {
+		return nil
+	}
+	return &engine.PretradeMemory{Sequence: sequence, Memory: fmt.Append(nil, sequence), StateHash: []byte("hash")}
+}
+
+// following counts what it hears.
+type following struct {
+	restored      uint64
+	memory        *engine.PretradeMemory
+	came, reports int
+}
+
+func (f *following) Restored(e *engine.Engine, memory *engine.PretradeMemory) {
+	f.restored, f.memory = e.Sequence(), memory
+}
+
+func (f *following) Comes(e *engine.Engine, event *engine.Event) {
+	if event.Sequence != e.Sequence()+1 {
+		panic("the event was applied already")
+	}
+	f.came++
+}
+
+func (f *following) Follows(effects *engine.Effects) { f.reports += len(effects.Reports) }
+
+// What a reader missed comes again, from wherever it stopped, also from before a snapshot.
+func TestReportsOfThePast(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	write(t, path, 100, 70)
+	file, err := journal.Open(path, journal.Options{Sync: journal.SyncOS, SegmentSize: 1 << 16})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	// Each event but the two that open the world has one report.
+	for _, c := range []struct{ from, to, most, want uint64 }{
+		{211, 302, 1000, 92}, {230, 240, 1000, 11}, {302, 302, 1000, 1}, {230, 302, 5, 5},
+	} {
+		var got []uint64
+		err := recovery.Reports(file, c.from, c.to, func(reports []engine.ExecutionReport) bool {
+			got = append(got, reports[0].Sequence)
+			return uint64(len(got)) < c.most
+		})
+		if err != nil || uint64(len(got)) != c.want || got[0] != c.from || got[len(got)-1] != c.from+c.want-1 {
+			t.Errorf("%+v: got %d reports, %v to %v, %v", c, len(got), got[0], got[len(got)-1], err)
+		}
+	}
+	if oldest := file.OldestSnapshot(); oldest != 210 {
+		t.Errorf("the oldest snapshot is %d, want 210", oldest)
+	}
+}
+
 func TestStateAtAnySequence(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
 	hashes := write(t, path, 30, 40)
@@ -175,7 +239,7 @@ func BenchmarkRecoverMillion(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				_, e, err := recovery.Recover(file, func([]engine.ExecutionReport) {})
+				_, e, err := recovery.Recover(file, &following{})
 				if err != nil || e.Sequence() < 1_000_000 {
 					b.Fatal(err)
 				}
@@ -208,11 +272,7 @@ func writeMillion(b *testing.B, path string, snapshot bool) {
 		b.Fatal(err)
 	}
 	if snapshot {
-		var state bytes.Buffer
-		if err := last.WriteState(&state); err != nil {
-			b.Fatal(err)
-		}
-		if err := file.Snapshot(last.Sequence(), state.Bytes()); err != nil {
+		if err := file.Snapshot(last.Sequence(), recovery.EncodeSnapshot(stateOf(b, last), nil)); err != nil {
 			b.Fatal(err)
 		}
 	}

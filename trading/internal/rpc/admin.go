@@ -12,6 +12,7 @@ import (
 	pb "aetherion/trading/gen/aetherion/v1"
 	"aetherion/trading/internal/contract"
 	"aetherion/trading/internal/engine"
+	"aetherion/trading/internal/sequencer"
 )
 
 const (
@@ -24,52 +25,26 @@ type adminService struct {
 	*Server
 }
 
-func (s adminService) GetLimits(ctx context.Context, _ *pb.GetLimitsRequest) (*pb.GetLimitsResponse, error) {
-	var limits engine.RiskLimits
-	if err := s.query(ctx, func(e *engine.Engine) { limits = e.RiskLimits() }); err != nil {
-		return nil, err
-	}
-	return &pb.GetLimitsResponse{RiskLimits: contract.EncodeRiskLimits(&limits)}, nil
-}
-
-// SetLimits leaves it to the engine to compare versions, in the one order of all changes.
-func (s adminService) SetLimits(ctx context.Context, r *pb.SetLimitsRequest) (*pb.SetLimitsResponse, error) {
-	change, err := decodeLimitChange(r)
-	if err != nil {
-		return nil, invalid(err)
-	}
+// change sequences a change that an engine takes or refuses.
+func (s adminService) change(ctx context.Context, change engine.Input) (sequencer.Result, error) {
 	results, err := s.session.Sequencer.Submit(ctx, change)
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	switch err := results[0].Err; {
-	case errors.Is(err, engine.ErrVersion):
-		return nil, status.Errorf(codes.FailedPrecondition,
-			"expected_version: other limits than those of version %d are in force: %v", r.GetExpectedVersion(), err)
+	switch {
 	case err != nil:
-		return nil, invalid(err)
+		return sequencer.Result{}, unavailable(err)
+	case errors.Is(results[0].Err, engine.ErrVersion):
+		return sequencer.Result{}, status.Errorf(codes.FailedPrecondition, "expected_version: another one is in force: %v", results[0].Err)
+	case results[0].Err != nil:
+		return sequencer.Result{}, invalid(results[0].Err)
 	}
-	return &pb.SetLimitsResponse{RiskLimits: contract.EncodeRiskLimits(&change.RiskLimits), Sequence: results[0].Sequence}, nil
+	return results[0], nil
 }
 
-func decodeLimitChange(r *pb.SetLimitsRequest) (*engine.LimitChange, error) {
-	if r.GetRiskLimits() == nil {
-		return nil, errors.New("risk_limits: is missing")
+// checkWho says whether a change names who made it and why.
+func checkWho(changedBy, reason string) error {
+	if err := checkText("changed_by", changedBy, maxChangedBy); err != nil {
+		return err
 	}
-	limits, err := decodeLimits(r.GetRiskLimits())
-	if err != nil {
-		return nil, err
-	}
-	for _, check := range []error{
-		checkText("changed_by", r.GetChangedBy(), maxChangedBy),
-		checkText("reason", r.GetReason(), maxReason),
-	} {
-		if check != nil {
-			return nil, check
-		}
-	}
-	limits.Version = r.GetExpectedVersion() + 1
-	return &engine.LimitChange{RiskLimits: limits, ChangedBy: r.GetChangedBy(), Reason: r.GetReason()}, nil
+	return checkText("reason", reason, maxReason)
 }
 
 func checkText(field, value string, most int) error {
@@ -79,14 +54,76 @@ func checkText(field, value string, most int) error {
 	return nil
 }
 
+func (s adminService) SetFxRates(ctx context.Context, r *pb.SetFxRatesRequest) (*pb.SetFxRatesResponse, error) {
+	rates, err := contract.DecodeFxRates(r.GetFxRates())
+	if err == nil && len(rates.Rates) == 0 {
+		err = errors.New("rates: must not be empty, got none")
+	}
+	if err != nil {
+		return nil, invalid(within("fx_rates", err))
+	}
+	result, err := s.change(ctx, &rates)
+	return &pb.SetFxRatesResponse{Sequence: result.Sequence}, err
+}
+
+// SetPretradeModel leaves it to the engine to compare versions, in the one order of all changes.
+func (s adminService) SetPretradeModel(ctx context.Context, r *pb.SetPretradeModelRequest) (*pb.SetPretradeModelResponse, error) {
+	model, err := contract.DecodePretradeModel(r.GetPretradeModel())
+	if err != nil {
+		return nil, invalid(within("pretrade_model", err))
+	}
+	model.Version = r.GetExpectedVersion() + 1
+	result, err := s.change(ctx, &model)
+	return &pb.SetPretradeModelResponse{Sequence: result.Sequence}, err
+}
+
+func (s adminService) AdjustAccount(ctx context.Context, r *pb.AdjustAccountRequest) (*pb.AdjustAccountResponse, error) {
+	adjustment, err := decodeAdjustment(r.GetAdjustment())
+	if err != nil {
+		return nil, invalid(within("adjustment", err))
+	}
+	result, err := s.change(ctx, adjustment)
+	return &pb.AdjustAccountResponse{Sequence: result.Sequence}, err
+}
+
+func decodeAdjustment(a *pb.Adjustment) (*engine.Adjustment, error) {
+	if a == nil {
+		return nil, errors.New("adjustment: is missing")
+	}
+	cash, err := contract.DecodeMoney("cash", a.GetCash())
+	switch {
+	case err != nil:
+		return nil, err
+	case contract.Name("account", a.GetAccount()) != nil:
+		return nil, contract.Name("account", a.GetAccount())
+	case a.GetCash() == nil && a.GetInstrumentId() == "":
+		return nil, errors.New("cash, instrument_id: at least one must be set, got neither")
+	case a.GetInstrumentId() == "" && a.GetQty() != 0:
+		return nil, fmt.Errorf("qty: must be 0 without an instrument_id, got %d", a.GetQty())
+	}
+	if err := checkText("reason", a.GetReason(), maxReason); err != nil {
+		return nil, err
+	}
+	return &engine.Adjustment{Account: a.GetAccount(), Cash: cash, InstrumentID: a.GetInstrumentId(), Qty: a.GetQty(),
+		Price: a.GetPrice(), Reason: a.GetReason()}, nil
+}
+
 func (s adminService) GetStatus(ctx context.Context, _ *pb.GetStatusRequest) (*pb.GetStatusResponse, error) {
 	names, err := s.catalog.List()
 	if err != nil {
 		return nil, err
 	}
+	risk := s.session.Gate.Status()
 	response := &pb.GetStatusResponse{
-		Version: s.config.Version, Epoch: s.config.Epoch, RiskAvailable: s.session.Gate.Status().Available,
-		Durability: s.config.Durability, DataSets: names,
+		Version: s.config.Version, Epoch: s.config.Epoch, RiskAvailable: risk.Available, RiskReason: risk.Reason,
+		Durability: s.config.Durability, DataSets: names, TotalAlarms: risk.TotalAlarms,
+	}
+	for i := range risk.Alarms {
+		alarm := &risk.Alarms[i]
+		response.Alarms = append(response.Alarms, &pb.PretradeAlarm{
+			Sequence: alarm.Sequence, OrdRejReason: pb.OrdRejReason(alarm.Passed.OrdRejReason), Scope: alarm.Passed.Scope,
+			RiskLimit: alarm.Passed.RiskLimit, Value: alarm.Passed.Value, TradingState: pb.TradingState(alarm.TradingState),
+		})
 	}
 	err = s.query(ctx, func(e *engine.Engine) { response.Sequence = e.Sequence() })
 	return response, err

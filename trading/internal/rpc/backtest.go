@@ -160,7 +160,7 @@ func (b *backtest) turn(step *simulation.Step) error {
 	if err != nil {
 		return err
 	}
-	commands, err := decodeCommands(advance.GetCommands(), b.server.config.MaxBatchCommands)
+	commands, err := decodeAll(advance.GetCommands(), b.server.config.MaxBatchCommands)
 	if err != nil {
 		return invalid(within("advance", err))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -24,8 +25,13 @@ func notFound(format string, args ...any) error {
 	return status.Errorf(codes.NotFound, format, args...)
 }
 
-// within puts the field that holds another before the error's own.
-func within(field string, err error) error { return fmt.Errorf("%s.%w", field, err) }
+// within puts the field that holds another before the error's own, unless it names it already.
+func within(field string, err error) error {
+	if err == nil || strings.HasPrefix(err.Error(), field+":") {
+		return err
+	}
+	return fmt.Errorf("%s.%w", field, err)
+}
 
 // unavailable is the error of a call into the session.
 func unavailable(err error) error {

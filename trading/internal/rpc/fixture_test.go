@@ -45,6 +45,7 @@ type options struct {
 	decide gatetest.Decide
 	change func(*Config)
 	speed  float64
+	kept   int // reports in memory; 0: as many as usual
 }
 
 func start(t testing.TB, o options) *service {
@@ -60,6 +61,7 @@ func start(t testing.TB, o options) *service {
 	}
 	session, err := live.New(live.Config{
 		Account: account, InitialCash: dollars(t, 1_000_000), MaxVolumeShareBps: 10_000, RiskTimeout: 10 * time.Second, Speed: o.speed,
+		ReportsKept: o.kept,
 	}, dataset, conn, journal.NewMemory())
 	if err != nil {
 		t.Fatal(err)
@@ -113,6 +115,16 @@ func (s *service) serve(t testing.TB) {
 	if err := s.session.Gate.Ready(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// reports are the account's, as far as they are in memory.
+func (s *service) reports(t testing.TB) []*engine.ExecutionReport {
+	t.Helper()
+	page, err := s.session.Reports.From(account, live.Cursor{}, 10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page.Reports
 }
 
 // writeBars records a bar a second of two instruments, as the data set "bars". Bar n opens at 100 + n

@@ -27,10 +27,14 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var commands pb.SubmitOrdersRequest
 		if proto.Unmarshal(data, &commands) == nil {
-			inputs, err := decodeCommands(commands.GetCommands(), 1024)
-			if err == nil && len(inputs) != len(commands.GetCommands()) {
-				t.Errorf("%d inputs of %d commands", len(inputs), len(commands.GetCommands()))
+			for _, command := range commands.GetCommands() {
+				if input, err := decodeCommand(command, "s"); input == nil && err == nil {
+					t.Errorf("got nothing of %v", command)
+				} else if err != nil && refused(command, 1, err.Error()).GetText() == "" {
+					t.Errorf("nobody is told what is wrong with %v", command)
+				}
 			}
+			_, _ = decodeSession(commands.GetSession())
 		}
 		var config pb.BacktestConfig
 		if proto.Unmarshal(data, &config) == nil {

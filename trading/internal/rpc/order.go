@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -17,29 +16,60 @@ type orderService struct {
 }
 
 func (s orderService) SubmitOrder(ctx context.Context, r *pb.SubmitOrderRequest) (*pb.SubmitOrderResponse, error) {
-	order, err := decodeNewOrder(r.GetNewOrder())
-	if err != nil {
-		return nil, invalid(err)
-	}
-	ack, err := s.command(ctx, order)
+	ack, err := s.command(ctx, &pb.OrderCommand{Command: &pb.OrderCommand_NewOrder{NewOrder: r.GetNewOrder()}})
 	return &pb.SubmitOrderResponse{Ack: ack}, err
 }
 
 func (s orderService) CancelOrder(ctx context.Context, r *pb.CancelOrderRequest) (*pb.CancelOrderResponse, error) {
-	cancel, err := decodeCancelOrder(r.GetCancelOrder())
-	if err != nil {
-		return nil, invalid(err)
-	}
-	ack, err := s.command(ctx, cancel)
+	ack, err := s.command(ctx, &pb.OrderCommand{Command: &pb.OrderCommand_CancelOrder{CancelOrder: r.GetCancelOrder()}})
 	return &pb.CancelOrderResponse{Ack: ack}, err
 }
 
-func (s orderService) command(ctx context.Context, command engine.Input) (*pb.CommandAck, error) {
-	results, err := s.session.Sequencer.Submit(ctx, command)
+func (s orderService) ReplaceOrder(ctx context.Context, r *pb.ReplaceOrderRequest) (*pb.ReplaceOrderResponse, error) {
+	ack, err := s.command(ctx, &pb.OrderCommand{Command: &pb.OrderCommand_ReplaceOrder{ReplaceOrder: r.GetReplaceOrder()}})
+	return &pb.ReplaceOrderResponse{Ack: ack}, err
+}
+
+func (s orderService) MassCancel(ctx context.Context, r *pb.MassCancelRequest) (*pb.MassCancelResponse, error) {
+	ack, err := s.command(ctx, &pb.OrderCommand{Command: &pb.OrderCommand_MassCancelOrders{MassCancelOrders: r.GetMassCancelOrders()}})
+	return &pb.MassCancelResponse{Ack: ack}, err
+}
+
+func (s orderService) SubmitOrderList(ctx context.Context, r *pb.SubmitOrderListRequest) (*pb.SubmitOrderListResponse, error) {
+	ack, err := s.command(ctx, &pb.OrderCommand{Command: &pb.OrderCommand_NewOrderList{NewOrderList: r.GetNewOrderList()}})
+	return &pb.SubmitOrderListResponse{Ack: ack}, err
+}
+
+// command is a command that is a call of its own. One that cannot be read is a call that did not work.
+func (s orderService) command(ctx context.Context, command *pb.OrderCommand) (*pb.CommandAck, error) {
+	input, err := decodeCommand(command, "")
+	if err != nil {
+		return nil, invalid(err)
+	}
+	if s.killed(input) {
+		return refused(command, pb.OrdRejReason_ORD_REJ_REASON_KILL_SWITCH, "kill_switch: one is being engaged"), nil
+	}
+	results, err := s.session.Sequencer.Submit(ctx, input)
 	if err != nil {
 		return nil, unavailable(err)
 	}
 	return contract.EncodeCommandAck(&results[0].Ack), nil
+}
+
+// PreviewOrder does not ask for a session of an order that belongs to one: it would come with one.
+func (s orderService) PreviewOrder(ctx context.Context, r *pb.PreviewOrderRequest) (*pb.PreviewOrderResponse, error) {
+	order, err := contract.DecodeNewOrder(r.GetNewOrder())
+	if err != nil {
+		return nil, invalid(within("new_order", err))
+	}
+	decision, err := s.session.Preview(ctx, &engine.OrderDecision{NewOrder: order, SessionID: "preview"})
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return &pb.PreviewOrderResponse{
+		Approved: decision.Approved, OrdRejReason: pb.OrdRejReason(decision.OrdRejReason), RejectedBy: pb.RejectedBy(decision.RejectedBy),
+		Text: decision.Text, CheckFailures: contract.EncodeCheckFailures(decision.CheckFailures),
+	}, nil
 }
 
 func (s orderService) GetOrder(ctx context.Context, r *pb.GetOrderRequest) (*pb.GetOrderResponse, error) {
@@ -107,83 +137,7 @@ func (s orderService) ListOrders(ctx context.Context, r *pb.ListOrdersRequest) (
 	return response, err
 }
 
-func (s orderService) ListFills(ctx context.Context, r *pb.ListFillsRequest) (*pb.ListFillsResponse, error) {
-	size, err := pageSize(r.GetPageSize())
-	if err != nil {
-		return nil, err
-	}
-	if _, err := s.account(ctx, r.GetAccount()); err != nil {
-		return nil, err
-	}
-	if err := s.checkNotCompacted(r.GetFromSequence()); err != nil {
-		return nil, err
-	}
-	response := &pb.ListFillsResponse{}
-	for next := r.GetFromSequence(); ; {
-		reports, _ := s.session.Reports.From(r.GetAccount(), next, maxPage)
-		for i := range reports {
-			if reports[i].ExecType != engine.ExecTrade {
-				continue
-			}
-			if len(response.Fills) == size {
-				response.NextSequence = reports[i].Sequence
-				return response, nil
-			}
-			response.Fills = append(response.Fills, contract.EncodeExecutionReport(&reports[i]))
-		}
-		if len(reports) < maxPage {
-			return response, nil
-		}
-		next = reports[len(reports)-1].Sequence + 1
-	}
-}
-
 // encodeOrder runs where the engine may be read.
 func encodeOrder(o *engine.Order) *pb.Order {
 	return &pb.Order{NewOrder: contract.EncodeNewOrder(&o.NewOrder), LastReport: contract.EncodeExecutionReport(&o.LastReport)}
-}
-
-func decodeNewOrder(o *pb.NewOrder) (engine.Input, error) {
-	if o == nil {
-		return nil, errors.New("new_order: is missing")
-	}
-	order, err := contract.DecodeNewOrder(o)
-	if err != nil {
-		return nil, within("new_order", err)
-	}
-	return &engine.OrderDecision{NewOrder: order}, nil
-}
-
-func decodeCancelOrder(c *pb.CancelOrder) (engine.Input, error) {
-	if c == nil {
-		return nil, errors.New("cancel_order: is missing")
-	}
-	cancel, err := contract.DecodeCancelOrder(c)
-	if err != nil {
-		return nil, within("cancel_order", err)
-	}
-	return &cancel, nil
-}
-
-// decodeCommands refuses all when one cannot be read, so that no client wonders which were taken.
-func decodeCommands(commands []*pb.OrderCommand, most int) ([]engine.Input, error) {
-	if len(commands) > most {
-		return nil, fmt.Errorf("commands: must be at most %d, got %d", most, len(commands))
-	}
-	inputs := make([]engine.Input, len(commands))
-	for i, command := range commands {
-		var err error
-		switch c := command.GetCommand().(type) {
-		case *pb.OrderCommand_NewOrder:
-			inputs[i], err = decodeNewOrder(c.NewOrder)
-		case *pb.OrderCommand_CancelOrder:
-			inputs[i], err = decodeCancelOrder(c.CancelOrder)
-		default:
-			err = errors.New("command: must be set")
-		}
-		if err != nil {
-			return nil, fmt.Errorf("commands[%d].%w", i, err)
-		}
-	}
-	return inputs, nil
 }

@@ -5,139 +5,176 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	pb "aetherion/trading/gen/aetherion/v1"
 	"aetherion/trading/internal/contract"
-	"aetherion/trading/internal/engine"
 	"aetherion/trading/internal/sequencer"
 )
 
-const (
-	// pipelined is how many messages of commands of one client may wait for their outcome.
-	pipelined = 64
-	// reportsPerMessage keeps a message of reports well below a client's usual limit of 4 MiB.
-	reportsPerMessage = 1024
-)
+// pipelined is how many messages of commands of one client may wait for their outcome. A client that takes no
+// outcomes fills it, and is then not read any more.
+const pipelined = 64
 
 // SubmitOrders takes commands as fast as they come and answers in their order.
 func (s orderService) SubmitOrders(stream pb.OrderService_SubmitOrdersServer) error {
-	outcomes, received := make(chan (<-chan []sequencer.Result), pipelined), make(chan error, 1)
-	s.calls.Go(func() {
-		defer close(outcomes)
-		received <- s.receiveCommands(stream, outcomes)
-	})
-	for outcome := range outcomes {
-		results, err := s.await(stream.Context(), outcome)
-		if err != nil {
-			return unavailable(err)
-		}
-		response := &pb.SubmitOrdersResponse{Acks: make([]*pb.CommandAck, len(results))}
-		for i := range results {
-			response.Acks[i] = contract.EncodeCommandAck(&results[i].Ack)
-		}
-		err = send(s.Server, stream, response, func() string { return "send commands again to have their outcome" })
-		if err != nil {
-			return err
-		}
+	first, err := stream.Recv()
+	if errors.Is(err, io.EOF) {
+		return nil
 	}
-	return <-received
-}
-
-// receiveCommands hands over commands until the client has no more.
-func (s orderService) receiveCommands(stream pb.OrderService_SubmitOrdersServer, outcomes chan<- <-chan []sequencer.Result) error {
-	for {
-		request, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		commands, err := decodeCommands(request.GetCommands(), s.config.MaxBatchCommands)
-		if err != nil {
-			return invalid(err)
-		}
-		outcome, err := s.session.Sequencer.Enqueue(stream.Context(), commands)
-		if err != nil {
-			return unavailable(err)
-		}
-		select {
-		case outcomes <- outcome:
-		case <-stream.Context().Done():
-			return unavailable(stream.Context().Err())
-		}
-	}
-}
-
-func (s orderService) await(ctx context.Context, outcome <-chan []sequencer.Result) ([]sequencer.Result, error) {
-	select {
-	case results := <-outcome:
-		return results, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-s.session.Sequencer.Stopped():
-		return nil, sequencer.ErrStopped
-	}
-}
-
-// StreamExecutionReports gives what there is from a sequence on and then what comes, without a seam.
-func (s orderService) StreamExecutionReports(r *pb.StreamExecutionReportsRequest, stream pb.OrderService_StreamExecutionReportsServer) error {
-	if err := s.checkResume(stream.Context(), r); err != nil {
+	if err != nil {
 		return err
 	}
-	next := r.GetFromSequence()
+	session, err := decodeSession(first.GetSession())
+	if err != nil {
+		return invalid(err)
+	}
+	ctx, end := context.WithCancelCause(stream.Context())
+	defer end(nil)
+	if session.id != "" {
+		defer s.sessions.join(session, end)()
+	}
+	o := &orderStream{orderService: s, stream: stream, logon: session, outcomes: make(chan outcome, pipelined)}
+	return o.serve(ctx, end, first)
+}
+
+// orderStream is one client's stream of commands.
+type orderStream struct {
+	orderService
+	stream   pb.OrderService_SubmitOrdersServer
+	logon    orderSession
+	outcomes chan outcome
+}
+
+// outcome is what became, or will become, of the commands of one message.
+type outcome struct {
+	acks    []*pb.CommandAck          // one a command; nil where the result is to come
+	results <-chan []sequencer.Result // of those; nil when there are none
+}
+
+// serve answers while another goroutine receives.
+func (o *orderStream) serve(ctx context.Context, end context.CancelCauseFunc, first *pb.SubmitOrdersRequest) error {
+	received := make(chan error, 1)
+	o.calls.Go(func() {
+		defer close(o.outcomes)
+		received <- o.receive(ctx, end, first)
+	})
+	var heartbeats <-chan time.Time
+	if o.logon.heartbeat > 0 {
+		ticker := time.NewTicker(o.logon.heartbeat)
+		defer ticker.Stop()
+		heartbeats = ticker.C
+	}
 	for {
-		reports, more := s.session.Reports.From(r.GetAccount(), next, reportsPerMessage)
-		if len(reports) == 0 {
-			select {
-			case <-more:
-				continue
-			case <-stream.Context().Done():
-				return unavailable(stream.Context().Err())
+		select {
+		case next, more := <-o.outcomes:
+			if !more {
+				return <-received
+			}
+			if err := o.answer(ctx, next); err != nil {
+				return err
+			}
+		case <-heartbeats:
+			if err := o.send(&pb.SubmitOrdersResponse{}); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return o.ended(ctx)
+		}
+	}
+}
+
+// receive hands over commands until the client has no more.
+func (o *orderStream) receive(ctx context.Context, end context.CancelCauseFunc, request *pb.SubmitOrdersRequest) error {
+	alive := func() {}
+	if o.logon.heartbeat > 0 {
+		silence := time.AfterFunc(silentHeartbeats*o.logon.heartbeat, func() { end(errSilent) })
+		defer silence.Stop()
+		alive = func() { silence.Reset(silentHeartbeats * o.logon.heartbeat) }
+	}
+	for {
+		if err := o.take(ctx, request); err != nil {
+			return err
+		}
+		var err error
+		if request, err = o.stream.Recv(); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if alive(); request.GetSession() != nil {
+			return invalidf("session: must be in the first message only, got it again")
+		}
+	}
+}
+
+// take hands over the commands of one message.
+func (o *orderStream) take(ctx context.Context, request *pb.SubmitOrdersRequest) error {
+	commands := request.GetCommands()
+	if len(commands) == 0 {
+		return nil // a heartbeat
+	}
+	// The one mistake that ends a stream: whoever sends that much has not read what is allowed.
+	if err := checkCount(commands, o.config.MaxBatchCommands); err != nil {
+		return invalid(err)
+	}
+	inputs, acks := o.decodeCommands(commands, o.logon.id)
+	next := outcome{acks: acks}
+	if len(inputs) > 0 {
+		var err error
+		if next.results, err = o.session.Sequencer.Enqueue(ctx, inputs); err != nil {
+			return unavailable(err)
+		}
+	}
+	select {
+	case o.outcomes <- next:
+		return nil
+	case <-ctx.Done():
+		return unavailable(ctx.Err())
+	}
+}
+
+// answer waits for what is to come of a message, and sends it.
+func (o *orderStream) answer(ctx context.Context, next outcome) error {
+	if next.results != nil {
+		results, err := o.await(ctx, next.results)
+		if err != nil {
+			return err
+		}
+		for i, ack := range next.acks {
+			if ack == nil {
+				next.acks[i] = contract.EncodeCommandAck(&results[0].Ack)
+				results = results[1:]
 			}
 		}
-		response := &pb.StreamExecutionReportsResponse{Reports: make([]*pb.ExecutionReport, len(reports))}
-		for i := range reports {
-			response.Reports[i] = contract.EncodeExecutionReport(&reports[i])
-		}
-		err := send(s.Server, stream, response, func() string {
-			return fmt.Sprintf("resume with from_sequence %d, or the one after the last that was received", reports[0].Sequence)
-		})
-		if err != nil {
-			return err
-		}
-		next = reports[len(reports)-1].Sequence + 1
+	}
+	return o.send(&pb.SubmitOrdersResponse{Acks: next.acks})
+}
+
+func (o *orderStream) await(ctx context.Context, results <-chan []sequencer.Result) ([]sequencer.Result, error) {
+	select {
+	case done := <-results:
+		return done, nil
+	case <-ctx.Done():
+		return nil, o.ended(ctx)
+	case <-o.session.Sequencer.Stopped():
+		return nil, errStopping
 	}
 }
 
-// checkResume refuses a sequence that this journal has not reached: the client knows another journal.
-func (s orderService) checkResume(ctx context.Context, r *pb.StreamExecutionReportsRequest) error {
-	if err := s.checkNotCompacted(r.GetFromSequence()); err != nil {
-		return err
-	}
-	if _, err := s.account(ctx, r.GetAccount()); err != nil {
-		return err
-	}
-	var last uint64
-	if err := s.query(ctx, func(e *engine.Engine) { last = e.Sequence() }); err != nil {
-		return err
-	}
-	if r.GetFromSequence() > last+1 {
-		return status.Errorf(codes.FailedPrecondition, "from_sequence: must be at most %d, which comes next in the journal, got %d",
-			last+1, r.GetFromSequence())
-	}
-	return nil
+func (o *orderStream) send(response *pb.SubmitOrdersResponse) error {
+	return send(o.Server, o.stream, response, func() string { return "send commands again to have their outcome" })
 }
 
-// checkNotCompacted refuses a sequence whose reports a snapshot stands in for. Only who asks for the
-// beginning, without a sequence, gets what there is.
-func (s orderService) checkNotCompacted(from uint64) error {
-	if first := s.session.Reports.First(); from > 0 && from < first {
-		return status.Errorf(codes.OutOfRange, "from_sequence: reports before %d were compacted, got %d; take the state from ListOrders and "+
-			"GetAccount, then resume from %d", first, from, first)
+// ended is why the stream has.
+func (o *orderStream) ended(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	if errors.Is(cause, errSilent) {
+		return status.Error(codes.DeadlineExceeded, fmt.Sprintf("session: nothing was heard for %d heartbeat intervals of %v",
+			silentHeartbeats, o.logon.heartbeat))
 	}
-	return nil
+	return unavailable(cause)
 }

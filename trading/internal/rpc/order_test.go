@@ -153,8 +153,7 @@ func TestReportsResumeWithoutGapOrDuplicate(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			reports, _ := s.session.Reports.From(account, 0, 10_000)
-			return len(response.GetOrders()) == 1 && len(reports) == 2*total
+			return len(response.GetOrders()) == 1 && len(s.reports(t)) == 2*total
 		})
 	}
 	for n := range 3 {
@@ -273,7 +272,7 @@ func TestRefusedOrderIsAnAnswer(t *testing.T) {
 }
 
 func TestUnreadableCommandsAreRefused(t *testing.T) {
-	s := start(t, options{bars: 10, change: func(c *Config) { c.MaxBatchCommands = 2 }})
+	s := start(t, options{bars: 10})
 	with := func(change func(*pb.NewOrder)) *pb.NewOrder {
 		o := buy("a", aaa, 1)
 		change(o)
@@ -301,30 +300,72 @@ func TestUnreadableCommandsAreRefused(t *testing.T) {
 			checkStatus(t, err, codes.InvalidArgument, c.want)
 		})
 	}
-	for _, c := range []struct {
-		name     string
-		commands []*pb.OrderCommand
-		want     string
+	if reports := s.reports(t); len(reports) != 0 {
+		t.Errorf("%d reports of commands that cannot be read", len(reports))
+	}
+}
+
+// A command that cannot be read has its own answer, and the others of its message go their way.
+func TestAStreamOutlivesABadCommand(t *testing.T) {
+	s := start(t, options{bars: 10, change: func(c *Config) { c.MaxBatchCommands = 6 }})
+	stream, err := pb.NewOrderServiceClient(s).SubmitOrders(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(commands ...*pb.OrderCommand) []*pb.CommandAck {
+		t.Helper()
+		if err := stream.Send(&pb.SubmitOrdersRequest{Commands: commands}); err != nil {
+			t.Fatal(err)
+		}
+		response, err := stream.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response.GetAcks()
+	}
+	sideless := buy("b", aaa, 1)
+	sideless.Side = 0
+	const rejected, cancelRejected = pb.ExecType_EXEC_TYPE_REJECTED, pb.ExecType_EXEC_TYPE_CANCEL_REJECTED
+	acks := ask(
+		newOrder(buy("a", aaa, 1)), newOrder(sideless), &pb.OrderCommand{}, cancelOf("c", ""), newOrder(buy("d", aaa, 1)),
+		&pb.OrderCommand{Command: &pb.OrderCommand_NewOrderList{NewOrderList: &pb.NewOrderList{ListId: "e", Account: account}}},
+	)
+	for i, want := range []struct {
+		name string
+		exec pb.ExecType
+		text string
 	}{
-		{"too many", []*pb.OrderCommand{newOrder(buy("1", aaa, 1)), newOrder(buy("2", aaa, 1)), newOrder(buy("3", aaa, 1))}, "commands: must be at most 2, got 3"},
-		{"empty", []*pb.OrderCommand{newOrder(buy("1", aaa, 1)), {}}, "commands[1].command: must be set"},
-		{"cancel", []*pb.OrderCommand{cancelOf("c", "")}, "commands[0].cancel_order.orig_cl_ord_id: must have 1 to 64 characters, got 0"},
+		{"a", pb.ExecType_EXEC_TYPE_PENDING_NEW, ""},
+		{"b", rejected, "new_order.side: must be specified"},
+		{"", rejected, "command: must be set"},
+		{"c", cancelRejected, "cancel_order.orig_cl_ord_id: must have 1 to 64 characters, got 0"},
+		{"d", pb.ExecType_EXEC_TYPE_PENDING_NEW, ""},
+		{"e", rejected, "new_order_list.contingency_type: must be specified"},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			stream, err := pb.NewOrderServiceClient(s).SubmitOrders(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := stream.Send(&pb.SubmitOrdersRequest{Commands: c.commands}); err != nil {
-				t.Fatal(err)
-			}
-			_, err = stream.Recv()
-			checkStatus(t, err, codes.InvalidArgument, c.want)
-		})
+		ack := acks[i]
+		if ack.GetClOrdId() != want.name || ack.GetExecType() != want.exec || ack.GetText() != want.text || (ack.GetSequence() == 0) != (want.text != "") {
+			t.Errorf("command %d: got %v", i, ack)
+		}
+		if want.text != "" && (ack.GetOrdRejReason() != pb.OrdRejReason_ORD_REJ_REASON_INVALID_FIELD || ack.GetRejectedBy() != pb.RejectedBy_REJECTED_BY_ENGINE) {
+			t.Errorf("command %d: got %v", i, ack)
+		}
 	}
-	if reports, _ := s.session.Reports.From(account, 0, 10); len(reports) != 0 {
-		t.Errorf("%d reports of commands that were refused as a whole", len(reports))
+	if acks := ask(&pb.OrderCommand{}); len(acks) != 1 || acks[0].GetText() == "" {
+		t.Errorf("a message of nothing that can be read: got %v", acks)
 	}
+	if again := ask(newOrder(buy("a", aaa, 1)))[0]; again.GetOrderId() != acks[0].GetOrderId() {
+		t.Errorf("got %v, want the order that there is", again)
+	}
+	// Only more than is allowed ends the stream.
+	commands := make([]*pb.OrderCommand, 7)
+	for i := range commands {
+		commands[i] = newOrder(buy(fmt.Sprint(i), aaa, 1))
+	}
+	if err := stream.Send(&pb.SubmitOrdersRequest{Commands: commands}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = stream.Recv()
+	checkStatus(t, err, codes.InvalidArgument, "commands: must be at most 6, got 7")
 }
 
 func TestPagesOfOrders(t *testing.T) {

@@ -5,7 +5,9 @@ package rpc
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,8 +18,10 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	pb "aetherion/trading/gen/aetherion/v1"
+	"aetherion/trading/internal/engine"
 	"aetherion/trading/internal/live"
 	"aetherion/trading/internal/market"
+	"aetherion/trading/internal/sequencer"
 )
 
 const (
@@ -40,6 +44,7 @@ type Config struct {
 	MaxConcurrentStreams uint32
 	MaxBatchCommands     int
 	MaxBacktests         int
+	TwoPersonLimits      bool // a second person has to approve a looser limit
 }
 
 // Server serves all services of the contract that are the Trading Service's.
@@ -49,6 +54,8 @@ type Server struct {
 	catalog   market.Catalog
 	risk      grpc.ClientConnInterface
 	backtests chan struct{} // holds one for each that runs
+	sessions  *sessions
+	proposal  proposal
 
 	grpc     *grpc.Server
 	health   *health.Server
@@ -63,6 +70,7 @@ func New(config Config, session *live.Session, catalog market.Catalog, risk grpc
 		backtests: make(chan struct{}, config.MaxBacktests),
 		health:    health.NewServer(), stopping: make(chan struct{}),
 	}
+	s.sessions = &sessions{lost: s.sessionLost, kept: map[string]*keptSession{}}
 	s.grpc = grpc.NewServer(
 		grpc.MaxRecvMsgSize(config.MaxMessageBytes),
 		grpc.MaxConcurrentStreams(config.MaxConcurrentStreams),
@@ -99,6 +107,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 			return nil
 		})
 	}
+	group.Go(func() error { return s.expectSessions(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()
 		s.stop()
@@ -109,9 +118,40 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 
 func (s *Server) stop() {
 	s.health.Shutdown()
+	s.sessions.close()
 	close(s.stopping)
 	force := time.AfterFunc(stopTimeout, s.grpc.Stop)
 	defer force.Stop()
 	s.grpc.GracefulStop()
 	s.calls.Wait()
+}
+
+// expectSessions lets those of a process before this one come back.
+func (s *Server) expectSessions(ctx context.Context) error {
+	err := s.session.Sequencer.Query(ctx, func(e *engine.Engine) {
+		for _, sessionID := range e.Sessions() {
+			s.sessions.expect(sessionID)
+		}
+	})
+	if errors.Is(err, context.Canceled) || errors.Is(err, sequencer.ErrStopped) {
+		return nil
+	}
+	return err
+}
+
+// sessionLost tells the engine, which cancels what was to be canceled with the session.
+func (s *Server) sessionLost(sessionID string) {
+	var lost []engine.Input
+	ctx := context.Background() // It ends when the sequencer does.
+	err := s.session.Sequencer.Query(ctx, func(e *engine.Engine) {
+		if slices.Contains(e.Sessions(), sessionID) {
+			lost = append(lost, &engine.SessionLost{SessionID: sessionID})
+		}
+	})
+	if err == nil && lost != nil {
+		_, err = s.session.Sequencer.Submit(ctx, lost...)
+	}
+	if err != nil {
+		slog.Error("the orders of a lost session were not canceled", "session_id", sessionID, "error", err)
+	}
 }

@@ -47,6 +47,9 @@ func (s *Sequencer) takeOther(n int, input engine.Input) error {
 		*result = Result{Err: refused.unlessNothingNew()}
 		return nil
 	}
+	if _, kills := input.(*engine.KillSwitchChange); kills {
+		result.Ack = s.effects.Ack
+	}
 	return err
 }
 
@@ -83,21 +86,38 @@ func (s *Sequencer) takeOrder(n int, asked *engine.OrderDecision) error {
 		return err
 	}
 	decision := &engine.OrderDecision{NewOrder: *order, SessionID: asked.SessionID}
-	refusal := s.validate(order, asked.SessionID)
-	if before := s.engine.OrderByName(order.Account, order.ClOrdID); before != nil {
-		refusal = &engine.Refusal{OrdRejReason: engine.RejDuplicateOrder,
-			Text: fmt.Sprintf("cl_ord_id: %q is the name of order %d, which has other content", order.ClOrdID, before.OrderID)}
-	} else if _, _, used := s.engine.Known(asked); used {
-		refusal = &engine.Refusal{OrdRejReason: engine.RejDuplicateOrder, Text: fmt.Sprintf("cl_ord_id: %q was used before", order.ClOrdID)}
-	}
 	p := pending{result: n, input: decision}
-	if refusal != nil {
+	if refusal := s.refusal(asked); refusal != nil {
 		refuse(decision, refusal)
 	} else {
 		p.checks = s.check(engine.PretradeCheck{NewOrder: *order})
 	}
 	s.enqueue(p, named)
 	return nil
+}
+
+// refusal is why an order is refused before the gate is asked; nil: it is not.
+func (s *Sequencer) refusal(asked *engine.OrderDecision) *engine.Refusal {
+	order := &asked.NewOrder
+	if before := s.engine.OrderByName(order.Account, order.ClOrdID); before != nil {
+		return &engine.Refusal{OrdRejReason: engine.RejDuplicateOrder,
+			Text: fmt.Sprintf("cl_ord_id: %q is the name of order %d, which has other content", order.ClOrdID, before.OrderID)}
+	}
+	if _, _, used := s.engine.Known(asked); used {
+		return &engine.Refusal{OrdRejReason: engine.RejDuplicateOrder, Text: fmt.Sprintf("cl_ord_id: %q was used before", order.ClOrdID)}
+	}
+	return s.validate(order, asked.SessionID)
+}
+
+// Preview is what the gate would be asked if an order came now, or why it would not be. It is called where the
+// engine may be read, and changes nothing.
+func (s *Sequencer) Preview(asked *engine.OrderDecision) (engine.PretradeCheck, *engine.Refusal) {
+	s.now = max(s.clock.Now(), s.engine.Now())
+	if refusal := s.refusal(asked); refusal != nil {
+		return engine.PretradeCheck{}, refusal
+	}
+	next := s.engine.Sequence() + 1
+	return engine.PretradeCheck{Sequence: next, OrderID: next, TransactTime: s.now, NewOrder: asked.NewOrder}, nil
 }
 
 // validate adds to the engine's rules those of where an order comes from and goes to.

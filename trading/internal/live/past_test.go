@@ -1,0 +1,104 @@
+package live
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"aetherion/trading/internal/engine"
+	"aetherion/trading/internal/journal"
+	"aetherion/trading/internal/recovery"
+)
+
+// dayOf journals a hundred refused orders of each of two accounts in turn, with a snapshot after some.
+func dayOf(t *testing.T, snapshots ...uint64) (*Session, *journal.File) {
+	t.Helper()
+	kept, err := journal.Open(filepath.Join(t.TempDir(), "journal"), journal.Options{Sync: journal.SyncOS, SegmentSize: 1 << 14})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = kept.Close() })
+	e, log := engine.New(), NewReportLog(10)
+	for i := range 200 {
+		event := engine.Event{Sequence: uint64(i + 1), Input: &engine.OrderDecision{OrdRejReason: engine.RejInvalidField, RejectedBy: engine.ByEngine,
+			NewOrder: engine.NewOrder{ClOrdID: fmt.Sprint(i), Account: []string{"A", "B"}[i%2]}}}
+		var effects engine.Effects
+		if err := e.Apply(event, &effects); err != nil {
+			t.Fatal(err)
+		}
+		log.Publish(effects.Reports)
+		encoded, err := journal.Encode(&event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := kept.Append(event.Sequence, [][]byte{encoded}); err != nil {
+			t.Fatal(err)
+		}
+		if slices.Contains(snapshots, event.Sequence) {
+			taken := taking{sequence: event.Sequence}
+			if err := errors.Join(e.WriteState(&taken.state), kept.Snapshot(event.Sequence, recovery.EncodeSnapshot(taken.state.Bytes(), nil))); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return &Session{Reports: log, journal: kept, past: make(chan struct{}, pastReaders)}, kept
+}
+
+// What is no longer in memory comes from the journal, and the memory goes on where that ends.
+func TestThePastIsReadFromTheJournal(t *testing.T) {
+	s, _ := dayOf(t, 50, 120)
+	for _, c := range []struct {
+		account string
+		from    uint64
+		want    int // from the past
+	}{{"A", 1, 95}, {"A", 100, 45}, {"B", 100, 46}, {"", 1, 190}, {"", 121, 70}, {"", 190, 1}, {"", 191, 0}, {"", 201, 0}} {
+		var got []*engine.ExecutionReport
+		var through uint64
+		at, err := s.Past(t.Context(), c.account, Cursor{Sequence: c.from}, func(page Page) error {
+			got, through = append(got, page.Reports...), page.Through
+			return nil
+		})
+		if err != nil || len(got) != c.want || c.want > 0 && through >= at.Sequence {
+			t.Errorf("%q from %d: %d reports of the past through %d, then %v, %v, want %d", c.account, c.from, len(got), through, at, err, c.want)
+			continue
+		}
+		page, err := s.Reports.From(c.account, at, 100)
+		if err != nil {
+			t.Errorf("%q from %d: the memory does not go on: %v", c.account, c.from, err)
+		}
+		got = append(got, page.Reports...)
+		step := uint64(2)
+		if c.account == "" {
+			step = 1
+		}
+		for i := 1; i < len(got); i++ {
+			if got[i].Sequence != got[i-1].Sequence+step {
+				t.Errorf("%q from %d: report %d follows %d", c.account, c.from, got[i].Sequence, got[i-1].Sequence)
+			}
+		}
+		if len(got) > 0 && got[len(got)-1].Sequence < 199 {
+			t.Errorf("%q from %d: ends at %d", c.account, c.from, got[len(got)-1].Sequence)
+		}
+	}
+	enough := errors.New("enough")
+	if _, err := s.Past(t.Context(), "", Cursor{Sequence: 1}, func(Page) error { return enough }); !errors.Is(err, enough) {
+		t.Errorf("got %v, want what the reader said", err)
+	}
+}
+
+func TestWhatWasCompactedIsGone(t *testing.T) {
+	s, kept := dayOf(t, 100, 150, 180)
+	if err := kept.ReadFrom(1, func(uint64, []byte) error { return nil }); !errors.Is(err, journal.ErrCompacted) {
+		t.Fatalf("the journal was not compacted: %v", err)
+	}
+	_, err := s.Past(t.Context(), "", Cursor{Sequence: 1}, func(Page) error { return nil })
+	if err != (Gone{151}) {
+		t.Errorf("got %v, want that 151 is the first", err)
+	}
+	n := 0
+	if _, err := s.Past(t.Context(), "", Cursor{Sequence: 151}, func(page Page) error { n += len(page.Reports); return nil }); err != nil || n != 40 {
+		t.Errorf("from the first: %d reports, %v", n, err)
+	}
+}

@@ -1,0 +1,139 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	pb "aetherion/trading/gen/aetherion/v1"
+	"aetherion/trading/internal/contract"
+)
+
+const (
+	minHeartbeat = 100 * time.Millisecond
+	maxHeartbeat = time.Minute
+	maxGrace     = time.Hour
+	// silentHeartbeats is how many intervals without a sign of life lose a stream.
+	silentHeartbeats = 3
+	// restartGrace is how long the sessions of a process before this one have to come back.
+	restartGrace = 30 * time.Second
+)
+
+// orderSession is how a client keeps its stream of orders. The zero value is none.
+type orderSession struct {
+	id        string
+	heartbeat time.Duration
+	grace     time.Duration
+}
+
+func decodeSession(s *pb.OrderSession) (orderSession, error) {
+	if s == nil {
+		return orderSession{}, nil
+	}
+	session := orderSession{
+		id:        s.GetSessionId(),
+		heartbeat: time.Duration(s.GetHeartbeatIntervalMs()) * time.Millisecond,
+		grace:     time.Duration(s.GetCancelGraceMs()) * time.Millisecond,
+	}
+	if err := contract.Name("session_id", session.id); err != nil {
+		return orderSession{}, within("session", err)
+	}
+	if session.heartbeat < minHeartbeat || session.heartbeat > maxHeartbeat {
+		return orderSession{}, fmt.Errorf("session.heartbeat_interval_ms: must be %d to %d, got %d",
+			minHeartbeat.Milliseconds(), maxHeartbeat.Milliseconds(), s.GetHeartbeatIntervalMs())
+	}
+	if session.grace > maxGrace {
+		return orderSession{}, fmt.Errorf("session.cancel_grace_ms: must be at most %d, got %d", maxGrace.Milliseconds(), s.GetCancelGraceMs())
+	}
+	return session, nil
+}
+
+var errTakenOver = status.Error(codes.Aborted, "session_id: a newer stream of this session took over")
+
+// sessions knows which stream has a session, and which sessions nobody has.
+type sessions struct {
+	lost func(sessionID string) // a session was not taken up again within its grace
+
+	mu     sync.Mutex
+	kept   map[string]*keptSession
+	closed bool
+}
+
+// keptSession is a session that a stream has, or that may still be taken up again.
+type keptSession struct {
+	end   context.CancelCauseFunc // of the stream; nil: nobody has it
+	grace *time.Timer
+}
+
+// join gives a session to a stream, which leaves it at its end. A stream that had it before ends.
+func (s *sessions) join(session orderSession, end context.CancelCauseFunc) (leave func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if before := s.kept[session.id]; before != nil {
+		before.leave()
+	}
+	mine := &keptSession{end: end}
+	s.kept[session.id] = mine
+	return func() { s.wait(session.id, mine, session.grace) }
+}
+
+func (k *keptSession) leave() {
+	if k.end != nil {
+		k.end(errTakenOver)
+	}
+	if k.grace != nil {
+		k.grace.Stop()
+	}
+}
+
+// expect gives a session of which nothing but its name is known the time to be taken up.
+func (s *sessions) expect(sessionID string) {
+	mine := &keptSession{}
+	s.mu.Lock()
+	_, back := s.kept[sessionID]
+	if !back {
+		s.kept[sessionID] = mine
+	}
+	s.mu.Unlock()
+	s.wait(sessionID, mine, restartGrace)
+}
+
+// wait lets the grace of a session begin, unless another stream has taken it over.
+func (s *sessions) wait(sessionID string, mine *keptSession, grace time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.kept[sessionID] != mine {
+		return
+	}
+	mine.end = nil
+	mine.grace = time.AfterFunc(grace, func() {
+		s.mu.Lock()
+		over := !s.closed && s.kept[sessionID] == mine
+		if over {
+			delete(s.kept, sessionID)
+		}
+		s.mu.Unlock()
+		if over {
+			s.lost(sessionID)
+		}
+	})
+}
+
+// close says that streams end from here on because the service does, which loses no session.
+func (s *sessions) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for _, kept := range s.kept {
+		if kept.grace != nil {
+			kept.grace.Stop()
+		}
+	}
+}
+
+var errSilent = errors.New("silent")
