@@ -494,6 +494,8 @@ def main() -> None:
         "Times: the ratio says how many times faster than the peer, or which share of the floor; "
         "of the RPC rows it is the time over that of the core or of numpy. A floor takes turns "
         "with what it is the floor of, 15 rounds; its ratio and spread are those of the rounds. "
+        "Whole arrays of numpy are 400 MB each and suffer most where other programs run. What a "
+        "linear book takes beyond its floor is the check, the pilot and the selection. "
         "The matrix of historical VaR fits in the cache and passes the memory. One thread where "
         "nothing else is said. Growth with size: docs/img/risk_scaling.svg.",
     )
