@@ -13,6 +13,7 @@ type instrument struct {
 	markPx     int64
 	hasMark    bool
 	markTime   int64 // when it was journaled
+	execs      execs // of its venue; nil: not asked for yet
 }
 
 func (e *Engine) applyInstrument(event *Event, definition *Instrument, effects *Effects) error {
@@ -31,7 +32,7 @@ func (e *Engine) applyInstrument(event *Event, definition *Instrument, effects *
 			return err
 		}
 		// In place: orders and positions point to it.
-		next.markPx, next.hasMark, next.markTime = current.markPx, current.hasMark, current.markTime
+		next.markPx, next.hasMark, next.markTime, next.execs = current.markPx, current.hasMark, current.markTime, current.execs
 		*current = *next
 	}
 	effects.tell(event, PretradeEvent{Instrument: definition})

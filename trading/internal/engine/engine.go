@@ -18,7 +18,7 @@ type Engine struct {
 	instruments map[string]*instrument
 	accounts    map[string]*account
 	orders      map[uint64]*Order
-	execs       map[execName]*Order
+	execs       map[string]execs // by venue
 	limits      RiskLimits
 	fx          rates
 	model       *PretradeModel       // nil: none
@@ -32,8 +32,6 @@ type Engine struct {
 	heldChanges uint64
 	expiries    []expiry // in the order of their time
 }
-
-type execName struct{ venue, execID string }
 
 // account holds cash and positions. It exists from the first order that names it, so that refusals
 // have their chain of reports too; it trades only once it is opened.
@@ -90,7 +88,7 @@ func New() *Engine {
 		instruments: map[string]*instrument{},
 		accounts:    map[string]*account{},
 		orders:      map[uint64]*Order{},
-		execs:       map[execName]*Order{},
+		execs:       map[string]execs{},
 		fx:          rates{},
 		open:        map[uint64]*Order{},
 		held:        map[uint64]*Order{},

@@ -31,7 +31,8 @@ type revision struct {
 // applyTrade counts a fill, also one that comes after the order closed, and one of more than was ordered:
 // the venue has the last word on what was traded. Everything is computed before anything is changed.
 func (e *Engine) applyTrade(event *Event, order *Order, report *VenueReport, effects *Effects) error {
-	if _, seen := e.execs[execName{report.Venue, report.ExecID}]; seen {
+	execs := e.execsAt(order.instrument)
+	if _, seen := execs[report.ExecID]; seen {
 		return ErrNothingNew
 	}
 	if err := order.checkTraded(report); err != nil {
@@ -49,7 +50,7 @@ func (e *Engine) applyTrade(event *Event, order *Order, report *VenueReport, eff
 
 	traded.commit(order)
 	order.fills = append(order.fills, trade)
-	e.execs[execName{report.Venue, report.ExecID}] = order
+	execs[report.ExecID] = order
 	order.heard(report)
 	e.settle(event, order)
 	effects.tell(event, PretradeEvent{Fill: &PretradeFill{
@@ -98,7 +99,7 @@ func (e *Engine) applyRevision(event *Event, order *Order, report *VenueReport, 
 		traded.commit(order)
 		order.fills[at] = traded.after
 	}
-	e.execs[execName{report.Venue, report.ExecID}] = order
+	e.execsAt(order.instrument)[report.ExecID] = order
 	if report.Lapsed {
 		order.restate(func(o *NewOrder) { o.OrderQty = max(o.OrderQty-report.LastQty, 0) })
 	}
@@ -145,13 +146,14 @@ func (o *Order) checkTraded(report *VenueReport) error {
 }
 
 func (e *Engine) checkRevision(order *Order, report *VenueReport) error {
-	if _, seen := e.execs[execName{report.Venue, report.ExecID}]; seen {
+	execs := e.execsAt(order.instrument)
+	if _, seen := execs[report.ExecID]; seen {
 		return ErrNothingNew
 	}
 	if report.ExecID == "" || report.ExecRefID == "" || report.ExecID == report.ExecRefID {
 		return fmt.Errorf("exec_id, exec_ref_id: must be set and differ, got %q and %q", report.ExecID, report.ExecRefID)
 	}
-	if of := e.execs[execName{report.Venue, report.ExecRefID}]; of != nil && of != order {
+	if of := execs[report.ExecRefID]; of != nil && of != order {
 		return fmt.Errorf("exec_ref_id: %q is of order %d", report.ExecRefID, of.OrderID)
 	}
 	switch {
@@ -320,20 +322,31 @@ func (t *retraded) tellCorrection(event *Event, o *Order, effects *Effects) {
 	t.tellFees(event, o, effects)
 }
 
-// executions are the names by which a venue's events of an order are known.
-func (o *Order) executions(yield func(execName)) {
-	if o.instrument == nil {
-		return
+// execs finds the order that an event of a venue was of, by its exec id, so that none counts twice.
+type execs map[string]*Order
+
+// execsAt are those of an instrument's venue.
+func (e *Engine) execsAt(i *instrument) execs {
+	if i.execs == nil {
+		venue := i.Venue()
+		if e.execs[venue] == nil {
+			e.execs[venue] = execs{}
+		}
+		i.execs = e.execs[venue]
 	}
-	venue := o.instrument.Venue()
+	return i.execs
+}
+
+// execIDs calls yield with those that the order is found by.
+func (o *Order) execIDs(yield func(string)) {
 	for i := range o.fills {
-		yield(execName{venue, o.fills[i].execID})
+		yield(o.fills[i].execID)
 	}
 	for i := range o.revisions {
-		yield(execName{venue, o.revisions[i].execID})
+		yield(o.revisions[i].execID)
 	}
 	for _, execID := range o.restatements {
-		yield(execName{venue, execID})
+		yield(execID)
 	}
 }
 

@@ -161,7 +161,7 @@ func (e *Engine) forgetOrders(order *Order) {
 		if own := o.account.names[o.NewOrder.ClOrdID]; own.order == o && own.request == nil {
 			delete(o.account.names, o.NewOrder.ClOrdID)
 		}
-		o.executions(func(exec execName) { delete(e.execs, exec) })
+		o.execIDs(func(execID string) { delete(e.execsAt(o.instrument), execID) })
 		delete(e.orders, o.OrderID)
 		o.account.drop(o)
 	}

@@ -135,8 +135,8 @@ func (e *Engine) applyReplaced(event *Event, order *Order, report *VenueReport, 
 	if report.OrderQty < 0 {
 		return fmt.Errorf("order_qty: must not be negative, got %d", report.OrderQty)
 	}
-	exec := execName{report.Venue, report.ExecID}
-	if _, seen := e.execs[exec]; seen {
+	execs := e.execsAt(order.instrument)
+	if _, seen := execs[report.ExecID]; seen {
 		return ErrNothingNew
 	}
 	r := ExecutionReport{ExecType: ExecRestated, ExecID: report.ExecID, Text: report.Text}
@@ -151,7 +151,7 @@ func (e *Engine) applyReplaced(event *Event, order *Order, report *VenueReport, 
 		return ErrNothingNew
 	}
 	if report.ExecID != "" { // Told again after a later change, it would undo that one.
-		e.execs[exec] = order
+		execs[report.ExecID] = order
 		order.restatements = append(order.restatements, report.ExecID)
 	}
 	if report.OrderQty > 0 {

@@ -49,11 +49,12 @@ func (e *Engine) completeOrder(w walker, o *Order) {
 		w.fault(fmt.Errorf("account: order %d is of unknown account %q", o.OrderID, o.NewOrder.Account))
 		return
 	}
-	if o.instrument == nil && o.Open() {
-		w.fault(fmt.Errorf("instrument_id: the open order %d has none", o.OrderID))
+	known := len(o.fills) + len(o.revisions) + len(o.restatements)
+	if o.instrument == nil && (o.Open() || o.sent || known > 0) {
+		w.fault(fmt.Errorf("instrument_id: order %d is open or was sent, and has none", o.OrderID))
 		return
 	}
-	o.executions(func(exec execName) { e.execs[exec] = o })
+	o.execIDs(func(execID string) { e.execsAt(o.instrument)[execID] = o })
 	o.completeLastReport()
 }
 
