@@ -275,7 +275,7 @@ func (s *Sequencer) endRun() {
 	clear(s.named)
 }
 
-// ask stamps the run's checks and puts them as one question. The gate keeps them.
+// ask stamps the run's checks and puts them as one question. Once it is answered the gate is done with them.
 func (s *Sequencer) ask() []gate.Decision {
 	rest, sequence := s.checks, s.engine.Sequence()
 	for i := range s.run {
@@ -288,11 +288,13 @@ func (s *Sequencer) ask() []gate.Decision {
 		}
 		rest = rest[s.run[i].checks:]
 	}
-	checks := s.checks
-	if s.checks = nil; len(checks) == 0 {
+	if len(s.checks) == 0 {
 		return nil
 	}
-	return s.gate.Ask(checks)
+	decisions := s.gate.Ask(s.checks)
+	clear(s.checks)
+	s.checks = s.checks[:0]
+	return decisions
 }
 
 // decide takes over the gate's decisions on a command whose sequence comes next.

@@ -17,7 +17,7 @@ type asker struct {
 }
 
 func (a *asker) Ask(checks []engine.PretradeCheck) []gate.Decision {
-	a.asked = append(a.asked, checks)
+	a.asked = append(a.asked, slices.Clone(checks))
 	return a.Gate.Ask(checks)
 }
 

@@ -187,7 +187,7 @@ func (s *Sequencer) begin(requests [][]engine.Input) {
 	s.first = s.engine.Sequence() + 1
 	s.encoded = s.encoded[:0]
 	clear(s.approvals)
-	s.checks = nil
+	s.checks = s.checks[:0]
 	s.endRun()
 }
 
