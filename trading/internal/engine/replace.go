@@ -4,9 +4,8 @@ import "fmt"
 
 // change is one that is on its way to the venue.
 type change struct {
-	terms   *NewOrder // as the order will be
-	byName  bool      // a client asked for it; false: we did
-	request string    // the client's name for it
+	terms  *NewOrder // as the order will be
+	byName bool      // a client asked for it; false: we did
 }
 
 // ReplaceRefusal is why the engine does not take a replace.
@@ -91,7 +90,7 @@ func (e *Engine) applyReplace(event *Event, decision *ReplaceDecision, effects *
 	case decision.Approved && refusal != nil:
 		return fmt.Errorf("approved replace is not valid: %s", refusal.Text)
 	case decision.Approved:
-		e.changeTo(event, order, &change{terms: &terms, byName: true, request: r.ClOrdID}, effects)
+		e.changeTo(event, order, &change{terms: &terms, byName: true}, effects)
 		ack.OrderID, ack.OrdStatus, ack.ExecType = order.OrderID, order.OrdStatus(), order.LastReport.ExecType
 	case decision.CxlRejReason == 0 || decision.RejectedBy == 0:
 		return fmt.Errorf("cxl_rej_reason: a refused replace needs a reason and who refused, got %d and %d", decision.CxlRejReason, decision.RejectedBy)

@@ -79,7 +79,6 @@ func walkChange(w walker, c *change) {
 	}
 	walkNewOrder(w, c.terms)
 	walkBool(w, &c.byName)
-	walkString(w, &c.request)
 }
 
 func walkNewOrder(w walker, o *NewOrder) {
