@@ -162,6 +162,9 @@ func (e *Engine) forgetOrders(order *Order) {
 			delete(o.account.names, o.NewOrder.ClOrdID)
 		}
 		o.execIDs(func(execID string) { delete(e.execsAt(o.instrument), execID) })
+		if p := o.account.positions[o.NewOrder.InstrumentID]; p != nil {
+			p.settle(e.now - correctable)
+		}
 		delete(e.orders, o.OrderID)
 		o.account.drop(o)
 	}
