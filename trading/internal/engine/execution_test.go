@@ -341,3 +341,20 @@ func TestChangesAreToldOnce(t *testing.T) {
 	w.must(restated)
 	w.check(id, "FILLED 4 0")
 }
+
+func TestFillsOfAQuietPositionAreForgotten(t *testing.T) {
+	w := newWorld(t, stock("ACME.X"))
+	id := w.order("1", Buy, 10)
+	w.must(w.trade(id, "a", 10, 1000))
+	moves := func() int { return len(w.engine.accounts["A"].positions["ACME.X"].moves) }
+	w.later(remembered - 2)
+	w.must(&Mark{InstrumentID: "ACME.X", MarkPx: 1000})
+	if moves() != 1 {
+		t.Errorf("%d fills may be corrected within the day, want 1", moves())
+	}
+	w.later(1)
+	w.must(&Mark{InstrumentID: "ACME.X", MarkPx: 1000})
+	if moves() != 0 || w.engine.Order(id) != nil || len(w.engine.execs["X"]) != 0 {
+		t.Errorf("after a day %d fills are kept, and order %v", moves(), w.engine.Order(id))
+	}
+}
