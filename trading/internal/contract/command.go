@@ -8,8 +8,11 @@ import (
 	"aetherion/trading/internal/engine"
 )
 
-// maxListOrders bounds the orders of a list.
-const maxListOrders = 16
+// The fewest and the most orders of a list.
+const (
+	minListOrders = 2
+	maxListOrders = 16
+)
 
 // EncodeReplaceOrder gives the contract's form.
 func EncodeReplaceOrder(r *engine.ReplaceOrder) *pb.ReplaceOrder {
@@ -88,8 +91,8 @@ func DecodeNewOrderList(l *pb.NewOrderList) (engine.NewOrderList, error) {
 	}
 	contingency, contingencyErr := specified[engine.ContingencyType]("contingency_type", l.GetContingencyType(), pb.ContingencyType_name)
 	err := first(Name("list_id", l.GetListId()), Name("account", l.GetAccount()), contingencyErr)
-	if n := len(l.GetOrders()); err == nil && n > maxListOrders {
-		err = fmt.Errorf("orders: must be at most %d, got %d", maxListOrders, n)
+	if n := len(l.GetOrders()); err == nil && (n < minListOrders || n > maxListOrders) {
+		err = fmt.Errorf("orders: must be %d to %d, got %d", minListOrders, maxListOrders, n)
 	}
 	if err != nil {
 		return engine.NewOrderList{}, err

@@ -132,7 +132,8 @@ func TestDecodeErrors(t *testing.T) {
 		"exec_insts[1]: must not be given twice":          order(func(o *pb.NewOrder) { o.ExecInsts = []pb.ExecInst{1, 1} }),
 		"exec_insts[0]: unknown value 9":                  order(func(o *pb.NewOrder) { o.ExecInsts = []pb.ExecInst{9} }),
 		"self_trade_prevention: unknown value 6":          order(func(o *pb.NewOrder) { o.SelfTradePrevention = 6 }),
-		"orders: must be at most 16, got 17":              list(17),
+		"orders: must be 2 to 16, got 17":                 list(17),
+		"orders: must be 2 to 16, got 1":                  list(1),
 	} {
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)

@@ -92,8 +92,8 @@ func (e *Engine) applyList(event *Event, decision *OrderListDecision, effects *E
 
 // checkList holds what the sequencer has checked already.
 func (e *Engine) checkList(event *Event, decision *OrderListDecision) error {
-	if n := len(decision.List.Orders); n < 1 || n > maxListOrders {
-		return fmt.Errorf("orders: must be 1 to %d, got %d", maxListOrders, n)
+	if n := len(decision.List.Orders); n < 1 || n > MaxListOrders {
+		return fmt.Errorf("orders: must be 1 to %d, got %d", MaxListOrders, n)
 	}
 	if !decision.Approved {
 		if len(decision.Decisions) != len(decision.List.Orders) {
@@ -148,15 +148,16 @@ func (e *Engine) validateListItself(l *NewOrderList) *Refusal {
 		return refuse(RejDuplicateOrder, "list_id: %q was used before", l.ListID)
 	case l.ContingencyType < OCO || l.ContingencyType > Bracket:
 		return refuse(RejInvalidField, "contingency_type: must be OCO, OTO, OUO or BRACKET, got %d", l.ContingencyType)
-	case len(l.Orders) < 2 || len(l.Orders) > maxListOrders:
-		return refuse(RejInvalidField, "orders: must be 2 to %d, got %d", maxListOrders, len(l.Orders))
+	case len(l.Orders) < 2 || len(l.Orders) > MaxListOrders:
+		return refuse(RejInvalidField, "orders: must be 2 to %d, got %d", MaxListOrders, len(l.Orders))
 	case l.ContingencyType == Bracket && len(l.Orders) > 3:
 		return refuse(RejInvalidField, "orders: a BRACKET has an entry and one or two exits, got %d orders", len(l.Orders))
 	}
 	return nil
 }
 
-const maxListOrders = 16
+// MaxListOrders is how many orders a list may have.
+const MaxListOrders = 16
 
 // validateMember holds an order against the others of its list.
 func (l *NewOrderList) validateMember(i int) *Refusal {

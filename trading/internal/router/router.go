@@ -89,6 +89,7 @@ func (r *Router) Send(routes []Route) []engine.Input {
 			venue.Cancel(*route.Cancel)
 		case route.Replace != nil:
 			venue.Replace(*route.Replace)
+		case route.Approved.OrderID() == 0: // It approves nothing.
 		default:
 			venue.Submit(route.Approved)
 		}

@@ -158,6 +158,10 @@ func (s *Sequencer) check(checks ...engine.PretradeCheck) int {
 
 func (s *Sequencer) takeList(n int, asked *engine.OrderListDecision) error {
 	list := &asked.List
+	if orders := len(list.Orders); orders < 1 || orders > engine.MaxListOrders {
+		s.output.Results[n].Err = fmt.Errorf("orders: must be 2 to %d, got %d", engine.MaxListOrders, orders)
+		return nil
+	}
 	names := []name{{list.Account, list.ListID}}
 	for i := range list.Orders {
 		names = append(names, name{list.Account, list.Orders[i].ClOrdID})
