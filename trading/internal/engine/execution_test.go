@@ -171,7 +171,8 @@ func TestReportsInAnyOrder(t *testing.T) {
 	type life struct {
 		name    string
 		reports []*VenueReport
-		want    string // status cum leaves, notional net cost realized cash
+		want    string  // status cum leaves, notional net cost realized cash
+		before  []Input // what came of us after the order
 	}
 	w := &world{t: t}
 	id := uint64(4)
@@ -180,39 +181,57 @@ func TestReportsInAnyOrder(t *testing.T) {
 	}
 	lapsed := func(r *VenueReport, qty int64) *VenueReport { r.Lapsed, r.LastQty = true, qty; return r }
 	timed := func(r *VenueReport, at int64) *VenueReport { r.TransactTime = at; return r }
+	cancel := []Input{&CancelOrder{ClOrdID: "c", OrigClOrdID: "1", Account: "A"}}
+	doubt := []Input{&OrderInDoubt{OrderID: id}}
+	replace := []Input{&ReplaceDecision{Approved: true, Replace: ReplaceOrder{ClOrdID: "2", OrigClOrdID: "1", Account: "A", OrderQty: 15, Price: 5000, HasPrice: true}}}
+	replaced := &VenueReport{Venue: "X", OrderID: id, ExecType: ExecReplaced, ExecID: "r", OrderQty: 15}
 	for _, l := range []life{
 		{"filled in three", []*VenueReport{status(ExecNew), w.trade(id, "a", 4, 1000), w.trade(id, "b", 5, 1000), w.trade(id, "c", 1, 900)},
-			"FILLED 10 0, 99 10 99 0 901"},
+			"FILLED 10 0, 99 10 99 0 901", nil},
 		{"canceled after a fill", []*VenueReport{status(ExecNew), w.trade(id, "a", 4, 1000), w.trade(id, "b", 5, 900), status(ExecCanceled)},
-			"CANCELED 9 0, 85 9 85 0 915"},
+			"CANCELED 9 0, 85 9 85 0 915", nil},
 		{"expired", []*VenueReport{status(ExecNew), status(ExecTriggered), w.trade(id, "a", 4, 1000), status(ExecExpired)},
-			"EXPIRED 4 0, 40 4 40 0 960"},
+			"EXPIRED 4 0, 40 4 40 0 960", nil},
 		{"refused, and filled all the same", []*VenueReport{w.trade(id, "a", 4, 1000), status(ExecRejected)},
-			"REJECTED 4 0, 40 4 40 0 960"},
+			"REJECTED 4 0, 40 4 40 0 960", nil},
 		{"filled beyond its quantity", []*VenueReport{status(ExecNew), w.trade(id, "a", 4, 1000), w.trade(id, "b", 9, 1000)},
-			"FILLED 13 0, 130 13 130 0 870"},
+			"FILLED 13 0, 130 13 130 0 870", nil},
 		{"canceled as the last fill came", []*VenueReport{status(ExecNew), w.trade(id, "a", 4, 1000), w.trade(id, "b", 6, 1000), status(ExecCanceled)},
-			"FILLED 10 0, 100 10 100 0 900"},
+			"FILLED 10 0, 100 10 100 0 900", nil},
 		{"a fill busted", []*VenueReport{status(ExecNew), w.trade(id, "a", 4, 1000), w.trade(id, "b", 6, 900), w.bust(id, "x", "a")},
-			"PARTIALLY_FILLED 6 4, 54 6 54 0 946"},
+			"PARTIALLY_FILLED 6 4, 54 6 54 0 946", nil},
 		{"the only fill busted", []*VenueReport{w.trade(id, "a", 10, 1000), w.bust(id, "x", "a"), status(ExecNew)},
-			"NEW 0 10, 0 0 0 0 1000"},
+			"NEW 0 10, 0 0 0 0 1000", nil},
 		{"busted, and not put back", []*VenueReport{status(ExecNew), w.trade(id, "a", 10, 1000), w.bust(id, "x", "a"), status(ExecCanceled)},
-			"CANCELED 0 0, 0 0 0 0 1000"},
+			"CANCELED 0 0, 0 0 0 0 1000", nil},
 		{"busted, and it lapsed", []*VenueReport{status(ExecNew), w.trade(id, "a", 4, 1000), w.trade(id, "b", 6, 900), lapsed(w.bust(id, "x", "a"), 4)},
-			"FILLED 6 0, 54 6 54 0 946"},
+			"FILLED 6 0, 54 6 54 0 946", nil},
 		{"all busted, and it lapsed", []*VenueReport{status(ExecNew), w.trade(id, "a", 4, 1000), w.trade(id, "b", 6, 900), lapsed(w.bust(id, "x", "a"), 4),
-			lapsed(w.bust(id, "y", "b"), 6)}, "CANCELED 0 0, 0 0 0 0 1000"},
+			lapsed(w.bust(id, "y", "b"), 6)}, "CANCELED 0 0, 0 0 0 0 1000", nil},
 		{"busted while it works, and it lapsed", []*VenueReport{status(ExecNew), w.trade(id, "a", 4, 1000), lapsed(w.bust(id, "x", "a"), 4),
-			w.trade(id, "b", 5, 900)}, "PARTIALLY_FILLED 5 1, 45 5 45 0 955"},
+			w.trade(id, "b", 5, 900)}, "PARTIALLY_FILLED 5 1, 45 5 45 0 955", nil},
 		{"corrected over two steps, and filled", []*VenueReport{status(ExecNew), w.trade(id, "a", 4, 1000), w.correct(id, "x", "a", 5, 900),
-			w.correct(id, "y", "x", 3, 800), w.trade(id, "b", 7, 1000)}, "FILLED 10 0, 94 10 94 0 906"},
+			w.correct(id, "y", "x", 3, 800), w.trade(id, "b", 7, 1000)}, "FILLED 10 0, 94 10 94 0 906", nil},
 		{"corrected twice from the trade", []*VenueReport{w.trade(id, "a", 4, 1000), timed(w.correct(id, "x", "a", 5, 900), 2),
-			timed(w.correct(id, "y", "a", 3, 800), 1)}, "PARTIALLY_FILLED 5 5, 45 5 45 0 955"},
+			timed(w.correct(id, "y", "a", 3, 800), 1)}, "PARTIALLY_FILLED 5 5, 45 5 45 0 955", nil},
 		{"corrected, then busted", []*VenueReport{status(ExecNew), w.trade(id, "a", 4, 1000), w.correct(id, "x", "a", 5, 900), w.bust(id, "y", "x"),
-			w.trade(id, "b", 2, 700), status(ExecCanceled)}, "CANCELED 2 0, 14 2 14 0 986"},
+			w.trade(id, "b", 2, 700), status(ExecCanceled)}, "CANCELED 2 0, 14 2 14 0 986", nil},
 		{"all of it", []*VenueReport{status(ExecNew), w.trade(id, "a", 4, 1000), w.trade(id, "b", 3, 1000), w.correct(id, "x", "a", 3, 900),
-			w.bust(id, "y", "b"), w.trade(id, "c", 1, 800), status(ExecExpired)}, "EXPIRED 4 0, 35 4 35 0 965"},
+			w.bust(id, "y", "b"), w.trade(id, "c", 1, 800), status(ExecExpired)}, "EXPIRED 4 0, 35 4 35 0 965", nil},
+		{"canceled at our request", []*VenueReport{status(ExecNew), w.trade(id, "a", 4, 1000), w.trade(id, "b", 5, 900), status(ExecCanceled)},
+			"CANCELED 9 0, 85 9 85 0 915", cancel},
+		{"not canceled at our request", []*VenueReport{status(ExecNew), w.trade(id, "a", 4, 1000), status(ExecCancelRejected)},
+			"PARTIALLY_FILLED 4 6, 40 4 40 0 960", cancel},
+		{"filled before our cancel", []*VenueReport{status(ExecNew), w.trade(id, "a", 4, 1000), w.trade(id, "b", 6, 1000), status(ExecCancelRejected)},
+			"FILLED 10 0, 100 10 100 0 900", cancel},
+		{"in doubt, and there", []*VenueReport{status(ExecNew), w.trade(id, "a", 4, 1000)}, "PARTIALLY_FILLED 4 6, 40 4 40 0 960", doubt},
+		{"in doubt, and refused", []*VenueReport{status(ExecRejected)}, "REJECTED 0 0, 0 0 0 0 1000", doubt},
+		{"replaced at our request", []*VenueReport{status(ExecNew), w.trade(id, "a", 4, 1000), replaced}, "PARTIALLY_FILLED 4 11, 40 4 40 0 960", replace},
+		{"replaced as it was filled", []*VenueReport{status(ExecNew), w.trade(id, "a", 10, 1000), replaced, w.trade(id, "b", 5, 1000)},
+			"FILLED 15 0, 150 15 150 0 850", replace},
+		{"replaced after it was filled", []*VenueReport{w.trade(id, "a", 10, 1000), replaced}, "PARTIALLY_FILLED 10 5, 100 10 100 0 900", replace},
+		{"not replaced, for it was filled", []*VenueReport{status(ExecNew), w.trade(id, "a", 4, 1000), w.trade(id, "b", 6, 1000), status(ExecCancelRejected)},
+			"FILLED 10 0, 100 10 100 0 900", replace},
 	} {
 		permutations := 0
 		permute(l.reports, func(reports []*VenueReport) {
@@ -220,6 +239,9 @@ func TestReportsInAnyOrder(t *testing.T) {
 			w := newWorld(t, stock("ACME.X"))
 			if w.order("1", Buy, qty) != id {
 				t.Fatal("the reports are of another order")
+			}
+			for _, input := range l.before {
+				w.must(input)
 			}
 			for _, r := range append(slices.Clone(reports), reports...) { // and all of it again
 				if err := w.try(r); err != nil && !errors.Is(err, ErrNothingNew) {
