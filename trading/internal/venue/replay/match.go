@@ -113,6 +113,8 @@ func (o *order) precedes(row *market.Row) bool { return o.arrival <= row.OpenTim
 // better, else at its price when the bar went through it.
 func (o *order) barFills(row *market.Row) (px int64, liquidity engine.LiquidityInd, fills bool) {
 	switch {
+	case o.postOnly() && o.atOrBetter(row.OpenPx): // It was there first.
+		return o.terms.Price, engine.LiquidityAdded, true
 	case o.terms.OrdType == engine.Market || o.atOrBetter(row.OpenPx):
 		return row.OpenPx, engine.LiquidityRemoved, true
 	case o.terms.Side == engine.Buy && o.better(row.LowPx), o.terms.Side == engine.Sell && o.better(row.HighPx):
@@ -120,6 +122,24 @@ func (o *order) barFills(row *market.Row) (px int64, liquidity engine.LiquidityI
 	}
 	return 0, 0, false
 }
+
+func (o *order) postOnly() bool { return o.terms.ExecInsts&engine.PostOnly != 0 }
+
+// wouldTake says whether a post-only order would take liquidity that is known of: from the quote in force, or from
+// a recorded book that is whole. Of bars and trades nothing is known before them: it rests, and adds liquidity.
+func (b *book) wouldTake(terms *engine.NewOrder) bool {
+	if terms.ExecInsts&engine.PostOnly == 0 {
+		return false
+	}
+	if b.recorded != nil {
+		return b.whole && b.crossesRecorded(terms)
+	}
+	o := &order{terms: *terms}
+	return b.hasQuotes && b.opposite(o).crossed(o)
+}
+
+// takes is why a post-only order is refused.
+const takes = "exec_insts: POST_ONLY would take liquidity"
 
 // atOrBetter says whether a price is the order's limit or better for it.
 func (o *order) atOrBetter(px int64) bool { return px == o.terms.Price || o.better(px) }

@@ -14,6 +14,7 @@ type recorded interface {
 	Take(queue.Order) (fills []queue.Fill, leaves int64)
 	CanTake(queue.Order) bool
 	CancelOurs(orderID uint64) bool
+	Best(side engine.Side) (px int64, any bool)
 }
 
 // begin starts a recorded book. Orders that rested elsewhere enter it anew.
@@ -57,6 +58,9 @@ func (b *book) enter(o *order, reports *reports) {
 	}
 	var fills []queue.Fill
 	switch {
+	case o.postOnly() && b.crossesRecorded(&o.terms):
+		reports.close(o, engine.ExecRejected, takes)
+		return
 	case o.terms.TimeInForce == engine.FOK && !b.recorded.CanTake(entering):
 	case o.immediate() || o.terms.OrdType == engine.Market:
 		fills, _ = b.recorded.Take(entering)
@@ -65,6 +69,12 @@ func (b *book) enter(o *order, reports *reports) {
 	}
 	b.fill(fills, reports)
 	reports.cancelImmediate(o)
+}
+
+// crossesRecorded says whether a limit order would take from the recorded book.
+func (b *book) crossesRecorded(terms *engine.NewOrder) bool {
+	px, any := b.recorded.Best(engine.Buy + engine.Sell - terms.Side)
+	return any && (&order{terms: *terms}).atOrBetter(px)
 }
 
 func (b *book) fill(fills []queue.Fill, reports *reports) {

@@ -128,8 +128,10 @@ func (v *Venue) replace(orderID uint64, terms engine.NewOrder) {
 	v.inFlight = append(v.inFlight, arrival{time: v.clock.Now() + v.config.OrderLatency, replace: &replace{orderID, terms}})
 }
 
-// Capabilities are few: recorded rows say nothing of what our order would have done to others.
-func (v *Venue) Capabilities() router.Capabilities { return router.Capabilities{Replace: true} }
+// Capabilities are few: an iceberg would show nothing to rows that were recorded, and nothing of ours meets ours.
+func (v *Venue) Capabilities() router.Capabilities {
+	return router.Capabilities{PostOnly: true, Replace: true}
+}
 
 // Idle says that no row can cause anything: nothing works and nothing is on its way.
 func (v *Venue) Idle() bool { return len(v.orders) == 0 && len(v.inFlight) == 0 }
@@ -168,7 +170,10 @@ func (v *Venue) arrived(o *order, reports *reports) {
 	v.orders[o.id] = o
 	o.book.orders = append(o.book.orders, o)
 	reports.status(o, engine.ExecNew, "")
+	o.rested = o.postOnly() && o.book.recorded == nil
 	switch {
+	case o.book.wouldTake(&o.terms):
+		reports.close(o, engine.ExecRejected, takes)
 	case o.book.recorded != nil:
 		o.book.enterAll(reports)
 	case o.book.hasQuotes:
@@ -191,7 +196,7 @@ func (v *Venue) cancelArrived(cancel router.Cancel, reports *reports) {
 // new order would; in a recorded book every change queues anew.
 func (v *Venue) replaceArrived(replace *replace, reports *reports) {
 	o, terms := v.orders[replace.id], replace.terms
-	if o == nil || terms.OrderQty <= o.terms.OrderQty-o.leaves {
+	if o == nil || terms.OrderQty <= o.terms.OrderQty-o.leaves || o.book.wouldTake(&terms) {
 		reports.cancelRejected(router.Cancel{OrderID: replace.id}, v.byID[terms.InstrumentID].venue)
 		return
 	}
@@ -201,7 +206,7 @@ func (v *Venue) replaceArrived(replace *replace, reports *reports) {
 	reports.replaced(o)
 	b := o.book
 	if !keepsPlace {
-		o.arrival, o.rested = reports.time, false
+		o.arrival, o.rested = reports.time, o.postOnly()
 	}
 	switch {
 	case b.recorded != nil:

@@ -100,7 +100,7 @@ func (s *stage) hear(inputs []engine.Input, err error) {
 	}
 	for _, input := range inputs {
 		r := input.(*engine.VenueReport)
-		words := map[engine.ExecType]string{engine.ExecNew: "new", engine.ExecCanceled: "canceled", engine.ExecExpired: "expired", engine.ExecCancelRejected: "cancel rejected", engine.ExecReplaced: "replaced"}
+		words := map[engine.ExecType]string{engine.ExecNew: "new", engine.ExecCanceled: "canceled", engine.ExecExpired: "expired", engine.ExecCancelRejected: "cancel rejected", engine.ExecReplaced: "replaced", engine.ExecRejected: "rejected"}
 		line := fmt.Sprintf("%s %d", words[r.ExecType], r.OrderID)
 		if r.ExecType == engine.ExecTrade {
 			line = fmt.Sprintf("%d: %d@%d %s", r.OrderID, r.LastQty, r.LastPx, []string{"", "maker", "taker"}[r.LastLiquidityInd])
