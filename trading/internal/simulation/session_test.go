@@ -316,13 +316,13 @@ func TestAdvanceBeyondTheStepIsRefused(t *testing.T) {
 
 func TestConfigIsChecked(t *testing.T) {
 	for want, change := range map[string]func(*Config){
-		"account: must be set":                                 func(c *Config) { c.Account = "" },
-		"initial_cash.currency: must be set":                   func(c *Config) { c.InitialCash.Currency = "" },
-		"max_volume_share_bps: must be 1 to 10,000, got 10001": func(c *Config) { c.MaxVolumeShareBps = 10_001 },
-		"order_latency_ns: must be 0 to one day, got -1":       func(c *Config) { c.OrderLatency = -1 },
-		"max_batch_rows: must be 1 to 65,536, got 0":           func(c *Config) { c.MaxBatchRows = 0 },
-		`limits[1]: account "", instrument_id "" stands twice`: func(c *Config) { c.RiskLimits.Limits = make([]engine.RiskLimit, 2) },
-		"price_increment: must be positive, got 0":             func(c *Config) { c.Instruments[0].PriceIncrement = 0 },
+		"account: must be set":                                                 func(c *Config) { c.Account = "" },
+		"initial_cash.currency: must be set":                                   func(c *Config) { c.InitialCash.Currency = "" },
+		"max_volume_share_bps: must be 1 to 10,000, got 10001":                 func(c *Config) { c.MaxVolumeShareBps = 10_001 },
+		"order_latency_ns: must be 0 to one day, got -1":                       func(c *Config) { c.OrderLatency = -1 },
+		"max_batch_rows: must be 1 to 65,536, got 0":                           func(c *Config) { c.MaxBatchRows = 0 },
+		`limits[1]: account "", strategy_id "", instrument_id "" stands twice`: func(c *Config) { c.RiskLimits.Limits = make([]engine.RiskLimit, 2) },
+		"price_increment: must be positive, got 0":                             func(c *Config) { c.Instruments[0].PriceIncrement = 0 },
 	} {
 		c := config(10)
 		change(&c)
