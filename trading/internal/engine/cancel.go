@@ -136,5 +136,12 @@ func compareOrders(a, b *Order) int { return CompareOrderIDs(a.OrderID, b.OrderI
 
 // byID are orders as they came.
 func byID(orders map[uint64]*Order) []*Order {
-	return slices.SortedFunc(maps.Values(orders), compareOrders)
+	// Ids are sorted, not orders, which are all over the memory.
+	ids := slices.AppendSeq(make([]uint64, 0, len(orders)), maps.Keys(orders))
+	slices.SortFunc(ids, CompareOrderIDs)
+	sorted := make([]*Order, len(ids))
+	for i, id := range ids {
+		sorted[i] = orders[id]
+	}
+	return sorted
 }
