@@ -188,3 +188,36 @@ func TestWhatWaitsIsWatched(t *testing.T) {
 		}
 	}
 }
+
+func TestTheFinestRowsTrigger(t *testing.T) {
+	quote := market.Row{Kind: market.Quote, HasBid: true, BidPx: 90, HasAsk: true, AskPx: 110}
+	traded := market.Row{Kind: market.BookOrder, BookPx: 90, BookFlags: market.BookTraded}
+	for name, c := range map[string]struct {
+		rows []market.Row
+		side engine.Side
+		want string
+	}{
+		"a bar":                     {[]market.Row{{Kind: market.Bar, OpenPx: 100, LowPx: 90, HighPx: 100}}, engine.Sell, "90"},
+		"a bar that opens beyond":   {[]market.Row{{Kind: market.Bar, OpenPx: 85, LowPx: 80, HighPx: 85}}, engine.Sell, "85"},
+		"the bid":                   {[]market.Row{quote}, engine.Sell, "90"},
+		"not the ask":               {[]market.Row{{Kind: market.Quote, HasAsk: true, AskPx: 80}}, engine.Sell, ""},
+		"the ask":                   {[]market.Row{quote}, engine.Buy, "110"},
+		"no quote after a trade":    {[]market.Row{{Kind: market.Trade, TradePx: 100}, quote}, engine.Sell, ""},
+		"no bar after a quote":      {[]market.Row{{Kind: market.Quote, HasBid: true, BidPx: 100}, {Kind: market.Bar, LowPx: 80}}, engine.Sell, ""},
+		"an empty quote is no news": {[]market.Row{{Kind: market.Quote}, {Kind: market.Bar, OpenPx: 100, LowPx: 90}}, engine.Sell, "90"},
+		"a recorded order's trade":  {[]market.Row{traded}, engine.Sell, "90"},
+		"an order that came":        {[]market.Row{{Kind: market.BookOrder, BookPx: 90}}, engine.Sell, ""},
+	} {
+		s := NewSampler([]string{"I.X"})
+		s.Watch([]engine.Watch{{OrderID: 1, InstrumentID: "I.X", Side: c.side, StopPx: map[engine.Side]int64{engine.Sell: 90, engine.Buy: 110}[c.side], HasStopPx: true}})
+		got := ""
+		for i := range c.rows {
+			for _, input := range s.Observe(&c.rows[i]) {
+				got += fmt.Sprint(input.(*engine.Triggered).Price)
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: triggered at %q, want %q", name, got, c.want)
+		}
+	}
+}

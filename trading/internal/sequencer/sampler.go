@@ -11,8 +11,8 @@ import (
 // rounded down, or the side that is there, of a trade its price. It may be used from many goroutines.
 //
 // It also watches the market for the orders that wait for it, and tells of each trigger once and of each move of
-// a trailing stop. Of an instrument's rows the finest count: trades; until there is one, quotes, of which a sell
-// meets the bid and a buy the ask; until there is one, bars. A bar triggers when its range reaches the trigger as
+// a trailing stop. Of an instrument's rows the finest count: trades, also those of recorded orders; until there is
+// one, quotes, of which a sell meets the bid and a buy the ask; until there is one, bars. A bar triggers when its range reaches the trigger as
 // it stood at its open; only then does a trailing stop follow its range, since which of the two came first is not
 // known. What a bar triggers is told at its end, and so trades in no bar before the next.
 type Sampler struct {
@@ -30,13 +30,15 @@ func NewSampler(instrumentIDs []string) *Sampler {
 // Observe takes the next row, and gives what the engine is to hear of it.
 func (s *Sampler) Observe(row *market.Row) []engine.Input {
 	px, has := rowPrice(row)
-	if !has {
+	if !has && fineness(row) == 0 {
 		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	id := s.ids[row.Instrument]
-	s.prices[id] = px
+	if has {
+		s.prices[id] = px
+	}
 	return s.waiting.observe(id, row)
 }
 

@@ -51,10 +51,23 @@ func (w *waiting) set(orders []engine.Watch) {
 	}
 }
 
+// fineness ranks what tells of a price: the finest that an instrument has decides. 0: the row tells of none.
+func fineness(row *market.Row) int {
+	switch {
+	case row.Kind == market.Trade, row.Kind == market.BookOrder && row.BookFlags&market.BookTraded != 0:
+		return 3
+	case row.Kind == market.Quote && (row.HasBid || row.HasAsk):
+		return 2
+	case row.Kind == market.Bar:
+		return 1
+	}
+	return 0
+}
+
 // observe gives what the engine is to hear of a row.
 func (w *waiting) observe(instrumentID string, row *market.Row) []engine.Input {
-	rank := slices.Index([]market.Kind{market.Bar, market.Quote, market.Trade}, row.Kind)
-	if _, has := rowPrice(row); !has || rank < w.finest[instrumentID] {
+	rank := fineness(row)
+	if rank == 0 || rank < w.finest[instrumentID] {
 		return nil
 	}
 	w.finest[instrumentID] = rank
@@ -85,6 +98,8 @@ func seenBy(row *market.Row, side engine.Side) (worst, best int64, there bool) {
 	switch {
 	case row.Kind == market.Trade:
 		return row.TradePx, row.TradePx, true
+	case row.Kind == market.BookOrder:
+		return row.BookPx, row.BookPx, true
 	case row.Kind == market.Quote && sells:
 		return row.BidPx, row.BidPx, row.HasBid
 	case row.Kind == market.Quote:
