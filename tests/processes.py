@@ -42,7 +42,7 @@ class Service:
         self.folder = folder
         self.address = address
         self.settings = settings
-        self.log = folder / f"{program}.log"
+        self.log = folder / f"{Path(program).name}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

@@ -1,0 +1,20 @@
+"""The chaos run finds the defects that it is there for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from chaos import ChaosError, chaos
+from mutants import MUTANTS, Mutant
+
+CYCLES = 60
+FAULTS = "drop=0.02,duplicate=0.05,lose=0.02"
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+async def test_a_defect_is_found(tmp_path: Path, mutant: Mutant) -> None:
+    program = mutant.build(tmp_path)
+    with pytest.raises(ChaosError) as found:
+        await chaos(tmp_path, CYCLES, 1, "--fault-rates", FAULTS, program=program)
+    print(f"{mutant.name}: {str(found.value)[:200]}")
