@@ -110,7 +110,7 @@ func (e *Engine) remember(event *Event, command Input, order *Order, ack Command
 			entry.order = order
 		}
 	} else {
-		e.forgetLater(forgettable{at: event.TransactTime, account: account, name: name})
+		e.forgetLater(forgettable{at: event.TransactTime, name: &nameOfAccount{account, name}})
 	}
 	account.names[name] = entry
 }
@@ -118,8 +118,12 @@ func (e *Engine) remember(event *Event, command Input, order *Order, ack Command
 // forgettable is what is forgotten a day after a time: an order that closed then, or the name of a request
 // that concerned none.
 type forgettable struct {
-	at      int64
-	order   *Order
+	at    int64
+	order *Order
+	name  *nameOfAccount // nil: of an order
+}
+
+type nameOfAccount struct {
 	account *account
 	name    string
 }
@@ -133,9 +137,9 @@ func (e *Engine) forget(now int64) {
 	for ; done < len(e.forgettable) && e.forgettable[done].at <= now-remembered; done++ {
 		f := &e.forgettable[done]
 		switch {
-		case f.order == nil:
-			delete(f.account.names, f.name)
-		case f.order.closed != 0 && f.order.closedAt == f.at && f.order.list.allClosed(now-remembered):
+		case f.name != nil:
+			delete(f.name.account.names, f.name.name)
+		case !f.order.forgotten && f.order.closed != 0 && f.order.closedAt == f.at && f.order.list.allClosed(now-remembered):
 			e.forgetOrders(f.order)
 		}
 		*f = forgettable{}

@@ -54,21 +54,22 @@ func (s *Sequencer) takeOther(n int, input engine.Input) error {
 }
 
 // settled brings the engine to where a command can be held against it: what the run says of the command's names
-// is decided first. It says whether the command is one that was answered before, and is answered again.
-func (s *Sequencer) settled(n int, command engine.Input, names ...name) (repeated bool, err error) {
+// is decided first. It says whether the command's own name was used before, and whether for the same command, which
+// then is answered again.
+func (s *Sequencer) settled(n int, command engine.Input, names ...name) (repeated, used bool, err error) {
 	for _, named := range names {
-		if _, used := s.named[named]; used {
+		if _, waits := s.named[named]; waits {
 			if err := s.decideRun(); err != nil {
-				return false, err
+				return false, false, err
 			}
 			break
 		}
 	}
-	ack, same, _ := s.engine.Known(command)
-	if same {
+	ack, repeated, used := s.engine.Known(command)
+	if repeated {
 		s.output.Results[n] = Result{Sequence: ack.Sequence, Ack: ack}
 	}
-	return same, nil
+	return repeated, used, nil
 }
 
 // enqueue puts a command into the run, under its names.
@@ -82,7 +83,7 @@ func (s *Sequencer) enqueue(p pending, names ...name) {
 func (s *Sequencer) takeOrder(n int, asked *engine.OrderDecision) error {
 	order := &asked.NewOrder
 	named := name{order.Account, order.ClOrdID}
-	if repeated, err := s.settled(n, asked, named); repeated || err != nil {
+	if repeated, _, err := s.settled(n, asked, named); repeated || err != nil {
 		return err
 	}
 	decision := &engine.OrderDecision{NewOrder: *order, SessionID: asked.SessionID}
@@ -118,6 +119,14 @@ func (s *Sequencer) Preview(asked *engine.OrderDecision) (engine.PretradeCheck, 
 	}
 	next := s.engine.Sequence() + 1
 	return engine.PretradeCheck{Sequence: next, OrderID: next, TransactTime: s.now, NewOrder: asked.NewOrder}, nil
+}
+
+func (s *Sequencer) duplicate(order *engine.NewOrder) *engine.Refusal {
+	text := fmt.Sprintf("cl_ord_id: %q was used before", order.ClOrdID)
+	if before := s.engine.OrderByName(order.Account, order.ClOrdID); before != nil {
+		text = fmt.Sprintf("cl_ord_id: %q is the name of order %d, which has other content", order.ClOrdID, before.OrderID)
+	}
+	return &engine.Refusal{OrdRejReason: engine.RejDuplicateOrder, Text: text}
 }
 
 // validate adds to the engine's rules those of where an order comes from and goes to.
@@ -166,7 +175,7 @@ func (s *Sequencer) takeList(n int, asked *engine.OrderListDecision) error {
 	for i := range list.Orders {
 		names = append(names, name{list.Account, list.Orders[i].ClOrdID})
 	}
-	if repeated, err := s.settled(n, asked, names...); repeated || err != nil {
+	if repeated, _, err := s.settled(n, asked, names...); repeated || err != nil {
 		return err
 	}
 	decision := &engine.OrderListDecision{List: *list, SessionID: asked.SessionID}
@@ -211,7 +220,7 @@ var otherOfList = &engine.Refusal{OrdRejReason: engine.RejList, Text: "new_order
 func (s *Sequencer) takeReplace(n int, asked *engine.ReplaceDecision) error {
 	replace := &asked.Replace
 	named, orig := name{replace.Account, replace.ClOrdID}, name{replace.Account, replace.OrigClOrdID}
-	if repeated, err := s.settled(n, asked, named, orig); repeated || err != nil {
+	if repeated, _, err := s.settled(n, asked, named, orig); repeated || err != nil {
 		return err
 	}
 	decision := &engine.ReplaceDecision{Replace: *replace}
@@ -238,7 +247,7 @@ func refuseReplace(decision *engine.ReplaceDecision, refusal *engine.ReplaceRefu
 
 func (s *Sequencer) takeCancel(n int, cancel *engine.CancelOrder) error {
 	named := name{cancel.Account, cancel.ClOrdID}
-	if repeated, err := s.settled(n, cancel, named); repeated || err != nil {
+	if repeated, _, err := s.settled(n, cancel, named); repeated || err != nil {
 		return err
 	}
 	s.enqueue(pending{result: n, input: cancel}, named)
@@ -249,7 +258,7 @@ func (s *Sequencer) takeMassCancel(n int, mass *engine.MassCancelOrders) error {
 	if err := s.decideRun(); err != nil {
 		return err
 	}
-	if repeated, err := s.settled(n, mass); repeated || err != nil {
+	if repeated, _, err := s.settled(n, mass); repeated || err != nil {
 		return err
 	}
 	return s.applyCommand(pending{result: n, input: mass})
