@@ -85,7 +85,7 @@ func (e *Engine) indexAll() {
 			case n.request.concerns != nil:
 				n.request.concerns.names = append(n.request.concerns.names, name)
 			case n.request.list == nil:
-				e.forgetLater(forgettable{at: n.request.at, account: account, name: name})
+				e.forgetLater(forgettable{at: n.request.at, name: &nameOfAccount{account, name}})
 			}
 		}
 	}
