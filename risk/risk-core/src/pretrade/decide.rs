@@ -23,10 +23,13 @@ impl Machine {
     pub(super) fn check(&mut self, stamp: Stamp, check: Check, answers: &mut Answers) -> Result<(), EventError> {
         let Check { contingency, orders, decided, preview } = check;
         let list = contingency.and_then(|contingency| Some((orders.first()?.order_id, contingency)));
+        // A preview counts like any other, up to its end.
+        let remembered =
+            preview.then(|| self.state.scopes.iter().map(|scope| scope.conduct.clone()).collect::<Vec<_>>());
         let mut verdicts = Vec::new();
         let mut decided_on = decided.iter().copied();
         for asked in &orders {
-            verdicts.push(self.decide(stamp, asked, list, decided_on.next(), preview)?);
+            verdicts.push(self.decide(stamp, asked, list, decided_on.next())?);
         }
         let all_go = verdicts.iter().all(|verdict| verdict.approved);
         for (asked, verdict) in orders.iter().zip(&mut verdicts) {
@@ -44,6 +47,9 @@ impl Machine {
             if !preview {
                 self.count(stamp, verdict, answers);
             }
+        }
+        for (scope, conduct) in self.state.scopes.iter_mut().zip(remembered.into_iter().flatten()) {
+            scope.conduct = conduct;
         }
         if decided.is_empty() {
             answers.decisions.extend(orders.iter().zip(verdicts).map(|(asked, verdict)| Decision {
@@ -68,7 +74,6 @@ impl Machine {
         asked: &Asked,
         list: Option<(u64, Contingency)>,
         decided: Option<Decided>,
-        preview: bool,
     ) -> Result<Verdict, EventError> {
         let order = &asked.order;
         let (account, instrument) = (self.state.account(&order.account), self.state.instrument(&order.instrument_id));
@@ -92,9 +97,7 @@ impl Machine {
             price,
         };
         let check_failures = failures(facts, change, decided);
-        if !preview {
-            self.came(stamp, asked, cell, true);
-        }
+        self.came(stamp, asked, cell, true);
         let approved = check_failures.is_empty() && decided.is_none_or(|decided| decided.approved);
         match (approved, cell.zip(change)) {
             (true, Some((cell, (_, change)))) => self.state.shift(cell, &change)?,

@@ -126,10 +126,7 @@ impl Machine {
             *self = Self::new(stamp, *snapshot)?;
             return Ok(());
         }
-        let is_preview = matches!(&event, Event::Check(check) if check.preview);
-        if !is_preview {
-            self.state.turn_day(stamp.transact_time_ns)?;
-        }
+        self.state.turn_day(stamp.transact_time_ns)?;
         let now_ns = stamp.transact_time_ns;
         match event {
             Event::Check(check) => {

@@ -309,6 +309,8 @@ impl Machine {
             let same = (&limit.account, &limit.strategy_id, &limit.instrument_id);
             if same == (&scope.account, &scope.strategy_id, &scope.instrument_id) && scope.venue.is_empty() {
                 self.state.scopes[number].conduct.arm();
+                // What is still beyond its limit latches again at once.
+                self.state.touched.push(number);
             }
         }
         let strategy = self.state.accounts.find(&scope.account).zip(self.state.strategies.find(&scope.strategy_id));

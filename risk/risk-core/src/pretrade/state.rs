@@ -262,6 +262,7 @@ impl State {
         }
         let mut conducts: HashMap<ScopeKey, Conduct> =
             self.scopes.drain(..).map(|scope| (scope.key, scope.conduct)).collect();
+        self.touched.clear();
         self.scope_index = limits.iter().enumerate().map(|(number, (key, _))| (*key, number)).collect();
         self.bases = Registry::default();
         for (key, limit) in limits {

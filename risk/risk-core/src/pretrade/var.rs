@@ -5,7 +5,7 @@ use super::{EventError, Model};
 use crate::covariance::Covariance;
 use crate::error::RiskError;
 use crate::matrix::MatrixRef;
-use crate::pretrade_var::PortfolioVar;
+use crate::pretrade_var::{PortfolioVar, TradeVar};
 use crate::units::{Confidence, DegreesOfFreedom, Distribution, HorizonDays};
 
 /// One unit of money, in its smallest part.
@@ -88,7 +88,9 @@ impl VarBook {
     pub(super) fn after(&self, factor: usize, change: i128) -> Result<VarAfter, RiskError> {
         let held = self.held.check(factor, money(change))?;
         let filled = self.filled.check(factor, money(change))?;
-        Ok(VarAfter { worst_case: held.var_worst_case, falls: held.reduces && filled.reduces })
+        // To nine digits: an order that turns a position round leaves VaR as it was, whatever rounding says.
+        let falls = |var: &TradeVar| var.sigma_sq_after <= var.sigma_sq_now * (1.0 + 1e-9);
+        Ok(VarAfter { worst_case: held.var_worst_case, falls: falls(&held) && falls(&filled) })
     }
 
     /// VaR with every open order filled at its worst.

@@ -2,8 +2,8 @@
 
 use risk_core::pretrade::{
     Account, Adjust, Alarm, Answers, Asked, Check, CheckFailure, Decimal, Decision, Event, EventError, Fill, Hold,
-    Instrument, InstrumentTerms, Machine, Mark, Memory, NewOrder, OrdRejReason, OrdType, RiskLimit, RiskLimits, Side,
-    Snapshot, Stamp, TimeInForce,
+    Instrument, InstrumentTerms, Machine, Mark, NewOrder, OrdRejReason, OrdType, RiskLimit, RiskLimits, Side, Snapshot,
+    Stamp, TimeInForce,
 };
 
 pub const ACCOUNT: &str = "A1";
@@ -166,11 +166,6 @@ pub fn check_at(machine: &mut Machine, time_ns: i64, order_id: u64, order: NewOr
 
 pub fn check(machine: &mut Machine, order_id: u64, order: NewOrder) -> Decision {
     check_at(machine, 0, order_id, order)
-}
-
-pub fn save(machine: &mut Machine) -> Memory {
-    let answers = answers(machine, 0, Event::Save).expect("a save is no error");
-    answers.memories.into_iter().next().expect("a memory")
 }
 
 pub fn reasons(decision: &Decision) -> Vec<OrdRejReason> {

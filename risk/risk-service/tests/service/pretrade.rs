@@ -2,8 +2,10 @@
 
 use risk_service::proto::pretrade_event::Event;
 use risk_service::proto::{
-    CheckFailure, Mark, NewOrder, OrdRejReason, PretradeAdjust, PretradeDecision, PretradeEvent, PretradeFill,
-    PretradeHold, PretradePosition, PretradeRelease, PretradeSnapshot, RiskLimit, RiskLimits, Side,
+    CheckFailure, CheckResponse, ContingencyType, KillSwitchChange, Mark, NewOrder, OrdRejReason, PretradeAdjust,
+    PretradeAlarm, PretradeCheck, PretradeDecision, PretradeEvent, PretradeFill, PretradeHold, PretradeListCheck,
+    PretradePosition, PretradeRelease, PretradeReplaceCheck, PretradeSave, PretradeSnapshot, PretradeVenueReject,
+    RiskLimit, RiskLimits, Side, TradingState, TradingStateChange,
 };
 use tonic::Code;
 
@@ -118,7 +120,13 @@ async fn what_an_order_gets_wrong_is_a_decision_not_an_error() {
     gate.send(1, events).await;
     let expected = [
         refused(2, OrdRejReason::InvalidField, "field:side", "BUY or SELL", "0"),
-        refused(3, OrdRejReason::InvalidField, "field:ord_type", "MARKET, LIMIT, STOP, STOP_LIMIT or TRAILING_STOP", "77"),
+        refused(
+            3,
+            OrdRejReason::InvalidField,
+            "field:ord_type",
+            "MARKET, LIMIT, STOP, STOP_LIMIT or TRAILING_STOP",
+            "77",
+        ),
         refused(4, OrdRejReason::InvalidField, "field:time_in_force", "DAY, GTC, IOC, FOK or GTD", "-5"),
         refused(5, OrdRejReason::UnknownAccount, "field:account", "an account", "B2"),
         refused(6, OrdRejReason::UnknownInstrument, "field:instrument_id", "an instrument", "X.Y"),
@@ -241,4 +249,138 @@ async fn concurrent_streams_each_have_their_own_state_and_of_1000_orders_those_t
         let (approvals, fitting) = stream.await.unwrap();
         assert_eq!(approvals, fitting);
     }
+}
+
+fn reasons(response: &CheckResponse) -> Vec<Vec<OrdRejReason>> {
+    let of = |decision: &PretradeDecision| decision.check_failures.iter().map(|it| it.ord_rej_reason()).collect();
+    response.decisions.iter().map(of).collect()
+}
+
+#[tokio::test]
+async fn switches_lists_and_replaces_are_decided_on() {
+    let service = Running::start("").await;
+    let mut gate = Gate::with(&service.channel, snapshot(100)).await;
+    let kill = |engaged| Event::KillSwitchChange(KillSwitchChange { engaged, ..KillSwitchChange::default() });
+    let state = |state: TradingState| {
+        Event::TradingStateChange(TradingStateChange { trading_state: state.into(), ..TradingStateChange::default() })
+    };
+    let leg = |order_id, order| PretradeCheck { order_id, new_order: Some(order), ..PretradeCheck::default() };
+    let contingency_type = ContingencyType::Oco.into();
+    let list = |first| {
+        let checks = vec![leg(first, buy(100)), leg(first | 1 << 56, buy(60))];
+        Event::ListCheck(PretradeListCheck { contingency_type, checks })
+    };
+    let replace = PretradeReplaceCheck { order_id: 7, new_order: Some(buy(101)), cum_qty: 0 };
+    let restated = PretradeHold {
+        order_id: 7,
+        account: "A1".into(),
+        instrument_id: "AAPL.XNAS".into(),
+        side: Side::Buy.into(),
+        leaves_qty: 40,
+        price: 15_000,
+        is_limit: true,
+        ..PretradeHold::default()
+    };
+    let events = vec![
+        event(2, kill(true)),
+        check(3, buy(1)),
+        event(4, kill(false)),
+        event(5, state(TradingState::Halted)),
+        event(6, list(6)),
+        event(6, state(TradingState::Active)),
+        event(7, list(7)),
+        event(8, Event::ReplaceCheck(replace)),
+        event(9, Event::Restated(restated)),
+        event(9, Event::VenueReject(PretradeVenueReject { order_id: 7 | 1 << 56 })),
+        check(10, buy(61)),
+        check(11, buy(60)),
+    ];
+    gate.send(1, events).await;
+    let response = gate.response().await.unwrap();
+    let halted = || vec![OrdRejReason::StateHalted];
+    let expected = vec![
+        vec![OrdRejReason::KillSwitch],
+        halted(),
+        halted(),
+        vec![],
+        vec![],
+        vec![OrdRejReason::PositionLimit],
+        vec![OrdRejReason::PositionLimit],
+        vec![],
+    ];
+    assert_eq!(reasons(&response), expected);
+    let ids: Vec<_> = response.decisions.iter().map(|decision| (decision.sequence, decision.order_id)).collect();
+    assert_eq!(ids[3..6], [(7, 7), (7, 7 | 1 << 56), (8, 7)]);
+}
+
+#[tokio::test]
+async fn a_preview_is_answered_and_forgotten() {
+    let service = Running::start("").await;
+    let mut gate = Gate::with(&service.channel, snapshot(100)).await;
+    let preview = |sequence| {
+        let new_order = Some(buy(100));
+        event(sequence, Event::Check(PretradeCheck { order_id: 2, new_order, preview: true, ..Default::default() }))
+    };
+    gate.send(1, vec![preview(2), preview(2), check(2, buy(100)), preview(3)]).await;
+    let approved: Vec<_> = gate.response().await.unwrap().decisions.iter().map(|it| it.approved).collect();
+    assert_eq!(approved, [true, true, true, false]);
+}
+
+#[tokio::test]
+async fn what_is_passed_without_an_order_is_told_in_the_answer() {
+    let service = Running::start("").await;
+    let mut gate = Gate::with(&service.channel, snapshot(100)).await;
+    let mut adjust = PretradeAdjust { account: "A1".into(), instrument_id: "AAPL.XNAS".into(), ..Default::default() };
+    adjust.qty = 101;
+    gate.send(1, vec![event(2, Event::Adjust(adjust))]).await;
+    let expected = PretradeAlarm {
+        sequence: 2,
+        ord_rej_reason: OrdRejReason::PositionLimit.into(),
+        scope: "firm".into(),
+        risk_limit: "100".into(),
+        value: "101".into(),
+        trading_state: TradingState::Reducing.into(),
+    };
+    let response = gate.response().await.unwrap();
+    assert_eq!((response.decisions, response.alarms), (vec![], vec![expected]));
+}
+
+#[tokio::test]
+async fn a_new_stream_goes_on_from_what_was_saved() {
+    let service = Running::start("").await;
+    let limit = RiskLimit { order_rate_per_s: Some(1), order_burst: Some(2), ..RiskLimit::default() };
+    let risk_limits = Some(RiskLimits { version: 1, limits: vec![limit], ..RiskLimits::default() });
+    let begun = PretradeSnapshot { risk_limits, ..snapshot(0) };
+    let mut gate = Gate::with(&service.channel, begun.clone()).await;
+    let save = |sequence| event(sequence, Event::Save(PretradeSave {}));
+    // One token goes before the save, one after it.
+    gate.send(1, vec![check(2, buy(5)), save(2), check(3, buy(6)), save(3)]).await;
+    let response = gate.response().await.unwrap();
+    assert_eq!(response.decisions, [approved(2), approved(3)]);
+    let [memory, at_the_end] = response.memories.try_into().expect("two memories");
+    let hold = PretradeHold {
+        order_id: 2,
+        account: "A1".into(),
+        instrument_id: "AAPL.XNAS".into(),
+        side: Side::Buy.into(),
+        leaves_qty: 5,
+        price: 15_000,
+        is_limit: true,
+        ..PretradeHold::default()
+    };
+    let saved = PretradeSnapshot { holds: vec![hold], memory: Some(memory.clone()), ..begun };
+    let mut again = check(3, buy(6));
+    again.decided = vec![approved(3)];
+    let mut gate = Gate::open(&service.channel).await;
+    gate.send(2, vec![event(2, Event::Snapshot(saved.clone())), again, save(3), check(4, buy(1))]).await;
+    let response = gate.response().await.unwrap();
+    assert_eq!(response.memories, [at_the_end], "the same memory and the same hash");
+    assert_eq!(reasons(&response), [[OrdRejReason::RateLimit]], "what was taken over is not answered");
+
+    let mut altered = memory;
+    altered.memory[0] ^= 1;
+    let altered = PretradeSnapshot { memory: Some(altered), ..saved };
+    let status = Gate::open(&service.channel).await.refusal(event(2, Event::Snapshot(altered))).await;
+    let expected = "sequence 2: memory: checksum must be that of its bytes, got another one";
+    assert_eq!((status.code(), status.message()), (Code::InvalidArgument, expected));
 }

@@ -33,7 +33,7 @@ fn duplicates(facts: &Facts, cell: usize, failures: &mut Vec<CheckFailure>) {
         let (limit, window_ms) = (scope.limit.duplicate_count?, scope.limit.duplicate_window_ms?);
         let seen = scope.conduct.duplicates.count(&likeness, facts.now_ns, window_ms);
         let value = u64::from(seen) + 1;
-        (value >= limit.into()).then_some((Decimal::whole(limit.into()), scope, Decimal::whole(value.into())))
+        (value >= limit.into()).then_some((Decimal::whole(limit.into()), scope, Decimal::whole(value)))
     });
     facts.tightest(OrdRejReason::DuplicateFlood, flooded, failures);
 }

@@ -97,7 +97,7 @@ fn invalid_price(instrument: &Instrument, field: &str, price: Option<i64>, is_me
     let price = price?;
     let value = instrument.price(price.into());
     if !is_meant {
-        let rule = format!("none for this order type");
+        let rule = "none for this order type";
         return Some(failure(OrdRejReason::InvalidPrice, format!("field:{field}"), rule, value));
     }
     let scope = format!("instrument:{}", terms.instrument_id);
