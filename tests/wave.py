@@ -96,6 +96,7 @@ class Trader:
         self.client = client
         self.reports: list[ExecutionReport] = []
         self._came = asyncio.Event()
+        self._began = asyncio.Event()
 
     async def follow(self) -> None:
         """Read reports for ever."""
@@ -106,7 +107,11 @@ class Trader:
     async def watch(self) -> None:
         """Read the market, which waits for its readers."""
         async for _ in self.client.stream_market_data():
-            pass
+            self._began.set()
+
+    async def began(self) -> None:
+        """Wait until the market has a price."""
+        await self._began.wait()
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until the reports make a condition true."""
@@ -175,6 +180,7 @@ async def trader(address: str, timeout_s: float = 60.0) -> AsyncIterator[Trader]
         made = Trader(client)
         tasks = [asyncio.create_task(work) for work in (made.follow(), made.watch())]
         try:
+            await made.began()
             yield made
         finally:
             for task in tasks:
