@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"aetherion/trading/internal/engine"
 	"aetherion/trading/internal/router"
@@ -112,5 +113,34 @@ func TestTooManyInputsAtOnce(t *testing.T) {
 	r := newRunning(t, nil)
 	if _, err := r.live.Enqueue(t.Context(), make([]engine.Input, maxBatch+1)); err == nil {
 		t.Error("a batch without bound was taken")
+	}
+}
+
+// The time of an order is over also when nobody asks for anything.
+func TestLiveEndsOrdersWhoseTimeIsOver(t *testing.T) {
+	r := newRunning(t, nil)
+	gtd := order("1", 100)
+	gtd.NewOrder.TimeInForce, gtd.NewOrder.ExpireTime = engine.GTD, 1000
+	gtd.NewOrder.OrdType, gtd.NewOrder.StopPx, gtd.NewOrder.HasStopPx = engine.StopLimit, 1000, true
+	if _, err := r.live.Submit(t.Context(), gtd); err != nil {
+		t.Fatal(err)
+	}
+	status := func() (status engine.OrdStatus) {
+		if err := r.live.Query(t.Context(), func(e *engine.Engine) { status = e.OrderByName("A", "1").OrdStatus() }); err != nil {
+			t.Fatal(err)
+		}
+		return status
+	}
+	if got := status(); got != engine.StatusSuspended {
+		t.Fatalf("before its time the order is %d, want SUSPENDED", got)
+	}
+	// The clock belongs to the sequencer's goroutine.
+	if err := r.live.Query(t.Context(), func(*engine.Engine) { r.clock.Set(1000) }); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); status() != engine.StatusExpired; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the order is %d, want EXPIRED", status())
+		}
 	}
 }
