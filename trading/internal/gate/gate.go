@@ -6,10 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	aetherionv1 "aetherion/trading/gen/aetherion/v1"
 	"aetherion/trading/internal/engine"
@@ -55,6 +58,8 @@ const (
 	confirmTimeout = time.Minute
 	// maxHistory bounds what is kept to be told again while there is no Risk Service.
 	maxHistory = 1 << 18
+	// maxRefused is how often the history may be refused before a state of the engine takes its place.
+	maxRefused = 3
 )
 
 var (
@@ -86,6 +91,7 @@ type Gate struct {
 	stream  *stream // nil while there is none
 	ready   bool    // it has confirmed its state
 	epoch   uint64
+	refused int           // streams in a row that did not take over the history
 	reason  error         // why orders are refused
 	up      chan struct{} // closed when a stream is ready
 	alarms  alarms
@@ -238,12 +244,13 @@ func (g *Gate) save() <-chan *engine.PretradeMemory {
 }
 
 // saveGrown bounds the history: by a newer base, or, while nobody can say what to remember of it, by what
-// was remembered last.
+// was remembered last. So it does, too, when the Risk Service does not take the history over.
 func (g *Gate) saveGrown() {
 	switch {
 	case g.ready && g.history.grown():
 		g.save()
-	case g.stream == nil && len(g.history.events) > maxHistory:
+	case g.stream == nil && (len(g.history.events) > maxHistory || g.refused >= maxRefused):
+		g.refused = 0
 		if snapshot := g.snapshot(); snapshot.Sequence >= g.last {
 			g.history.rebase(snapshotMessage(&snapshot, g.history.base.GetSnapshot().GetMemory()), g.history.count())
 		}
@@ -330,7 +337,7 @@ func (g *Gate) attach(s *stream) (marker uint64) {
 func (g *Gate) setUp() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.ready = true
+	g.ready, g.refused = true, 0
 	close(g.up)
 }
 
@@ -339,6 +346,12 @@ func (g *Gate) setDown(reason error) {
 	defer g.mu.Unlock()
 	if g.ready {
 		g.up = make(chan struct{})
+	}
+	if reason.Error() != g.reason.Error() {
+		slog.Warn("the Risk Service does not answer: orders are refused", "reason", reason, "state_confirmed", g.ready)
+	}
+	if code := status.Code(reason); !g.ready && (code == codes.InvalidArgument || code == codes.FailedPrecondition) {
+		g.refused++
 	}
 	g.stream, g.ready, g.reason = nil, false, reason
 	g.history.forsake()

@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	aetherionv1 "aetherion/trading/gen/aetherion/v1"
 	"aetherion/trading/internal/engine"
 )
@@ -154,6 +157,30 @@ func TestHistoryIsBounded(t *testing.T) {
 	}
 	if base := g.history.base; base.GetSequence() < last-maxHistory || base.GetSnapshot().GetMemory() == nil {
 		t.Errorf("the base is of %d with %v", base.GetSequence(), base.GetSnapshot().GetMemory())
+	}
+}
+
+// A history that the Risk Service does not take over gives way to a state of the engine, with the memory there is.
+func TestAHistoryThatIsRefusedGivesWay(t *testing.T) {
+	refusing := func(stream checkStream) error {
+		if _, err := stream.Recv(); err != nil {
+			return err
+		}
+		return status.Error(codes.InvalidArgument, "sequence 1: account: must be known")
+	}
+	var last []string
+	recovered := Restore(snapshotAt(7)(), &engine.PretradeMemory{Sequence: 7, Memory: []byte("seven")})
+	recovered.Told([]engine.PretradeEvent{mark(8, 50_00)})
+	g := newGate(t, Config{Deadline: patient, Recovered: recovered}, snapshotAt(9), refusing, refusing, refusing, refusing, told(&last), approveAll)
+	eventually(t, "an order that is taken", func() bool {
+		g.Begin(orders(9, 100)).Wait() // refused, and what notices that the history is
+		return g.Status().Available
+	})
+	g.Tell([]engine.PretradeEvent{mark(10, 50_00)})
+	waitUp(t, g, g.Status().Epoch)
+	eventually(t, "the stream that tells", func() bool { return len(last) > 0 })
+	if last[0] != "9 Snapshot with seven" {
+		t.Errorf("told %q", last)
 	}
 }
 

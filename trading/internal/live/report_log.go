@@ -123,7 +123,10 @@ func (l *ReportLog) From(account string, at Cursor, most int) (Page, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.series(account)
-	if at.Sequence > 0 && at.Sequence <= s.since {
+	switch {
+	case at.Sequence == 0:
+		at.Sequence = s.since + 1 // Of an event all reports are given, or none.
+	case at.Sequence <= s.since:
 		return Page{}, Gone{s.since + 1}
 	}
 	first, _ := slices.BinarySearchFunc(s.reports, at.Sequence, func(r *engine.ExecutionReport, sequence uint64) int {

@@ -98,6 +98,10 @@ func TestReportLogIsBounded(t *testing.T) {
 	if page, _ := log.From("", Cursor{}, 10); inShort(page.Reports) != "A3 A4 A4" {
 		t.Errorf("got %q", inShort(page.Reports))
 	}
+	log.Publish(reports("A5 A6"))
+	if page, _ := log.From("", Cursor{}, 10); inShort(page.Reports) != "A5 A6" { // one of 4 is gone
+		t.Errorf("got %q", inShort(page.Reports))
+	}
 	log.Since(7)
 	if log.first("C") != 8 || log.first("A") != 8 || log.first("") != 8 {
 		t.Errorf("first are %d, %d and %d, want 8", log.first("C"), log.first("A"), log.first(""))

@@ -80,6 +80,9 @@ func run(t *testing.T, s *service, config *pb.BacktestConfig, strategy func(row 
 			r.started = m.Started
 		case *pb.RunBacktestResponse_Finished:
 			r.finished = m.Finished
+			if _, err := stream.Recv(); err != io.EOF { // The service is done with it only then.
+				t.Fatal(err)
+			}
 			return r
 		case *pb.RunBacktestResponse_Step:
 			if m.Step.GetFirstRow() != uint64(r.rows) {

@@ -14,8 +14,9 @@ import (
 	"aetherion/trading/internal/live"
 )
 
-// reportsPerMessage keeps a message of reports well below a client's usual limit of 4 MiB.
-const reportsPerMessage = 1024
+// reportsPerMessage keeps a message of reports well below a client's usual limit of 4 MiB, and the waiting
+// message of a client that takes nothing small.
+const reportsPerMessage = 256
 
 // StreamExecutionReports gives what there is of an account from a sequence on and then what comes, without
 // a seam.
@@ -57,9 +58,12 @@ func (s orderService) streamReports(ctx context.Context, account string, from ui
 		resume = page.Through + 1
 		return err
 	}
-	at, err := s.catchUp(ctx, account, from, sendPage)
-	if err != nil {
-		return err
+	var at live.Cursor
+	if from > 0 {
+		var err error
+		if at, err = s.catchUp(ctx, account, from, sendPage); err != nil {
+			return err
+		}
 	}
 	for {
 		page, err := s.session.Reports.From(account, at, reportsPerMessage)
@@ -81,7 +85,8 @@ func (s orderService) streamReports(ctx context.Context, account string, from ui
 	}
 }
 
-// catchUp sends what is no longer kept in memory, and gives where a reader of the memory is to begin.
+// catchUp sends what is no longer kept in memory, and gives where a reader of the memory is to begin. From 0
+// it begins with the first that there is.
 func (s orderService) catchUp(ctx context.Context, account string, from uint64, send func(live.Page) error) (live.Cursor, error) {
 	at, err := s.session.Past(ctx, account, live.Cursor{Sequence: max(from, 1)}, send)
 	if gone := (live.Gone{}); errors.As(err, &gone) {
@@ -105,8 +110,7 @@ func (s orderService) checkReached(ctx context.Context, from uint64) error {
 	return nil
 }
 
-// compacted refuses a sequence whose reports a snapshot stands in for. Only who asks for the beginning,
-// without a sequence, gets what there is.
+// compacted refuses a sequence whose reports a snapshot stands in for.
 func compacted(from, first uint64) error {
 	return status.Errorf(codes.OutOfRange, "from_sequence: reports before %d were compacted, got %d; take the state from ListOrders and "+
 		"GetAccount, then resume from %d", first, from, first)
