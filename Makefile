@@ -150,6 +150,10 @@ $(BIN)/aetherion-trading-failpoints: $(STAMPS)/generated $(GO_SOURCES)
 soak-bitflips: build ## Every single-bit flip of a 1 MiB journal, all 8,388,608 (a few minutes)
 	@cd trading && AETHERION_SOAK=1 go test -count=1 -timeout 60m -v -run 'TestBitFlips$$' ./internal/journal
 
+.PHONY: soak-model
+soak-model: build ## A million random commands through real services, held against the independent model (half an hour)
+	@AETHERION_MODEL_COMMANDS=100000 AETHERION_MODEL_SESSIONS=10 $(VENV)/bin/pytest -q -s -c orchestrator/pyproject.toml --rootdir . tests/test_model.py
+
 ##@ Measure
 
 .PHONY: bench
