@@ -174,6 +174,7 @@ class OrdRejReason(IntEnum):
     REDUCE_ONLY = 42
     LIST = 43
     MODEL_STALE = 44
+    JOURNAL_FULL = 45
 
 
 class CxlRejReason(IntEnum):

@@ -28,6 +28,12 @@ type keptJournal struct {
 	epoch uint64
 }
 
+// Low says whether the disk of the journal is full.
+func (k *keptJournal) Low() bool {
+	kept, durable := k.Journal.(interface{ Low() bool })
+	return durable && kept.Low()
+}
+
 // openJournal recovers the journal that the settings name, and says what was found.
 func openJournal(settings config.Config) (*keptJournal, error) {
 	if settings.JournalDir == "" {

@@ -166,6 +166,7 @@ const (
 	RejReduceOnly         OrdRejReason = 42
 	RejList               OrdRejReason = 43
 	RejModelStale         OrdRejReason = 44
+	RejJournalFull        OrdRejReason = 45
 )
 
 // CxlRejReason is why a cancel was refused.

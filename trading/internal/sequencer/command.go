@@ -86,6 +86,9 @@ func (s *Sequencer) takeOrder(n int, asked *engine.OrderDecision) error {
 	if repeated, _, err := s.settled(n, asked, named); repeated || err != nil {
 		return err
 	}
+	if s.isFull(n, named) {
+		return nil
+	}
 	decision := &engine.OrderDecision{NewOrder: *order, SessionID: asked.SessionID}
 	p := pending{result: n, input: decision}
 	if refusal := s.refusal(asked); refusal != nil {
@@ -95,6 +98,19 @@ func (s *Sequencer) takeOrder(n int, asked *engine.OrderDecision) error {
 	}
 	s.enqueue(p, named)
 	return nil
+}
+
+// isFull refuses a command that could wait while the journal lives on what it kept back. The refusal is not
+// journaled: what room there is is for cancels.
+func (s *Sequencer) isFull(n int, command name) bool {
+	if kept, ok := s.journal.(interface{ Low() bool }); !ok || !kept.Low() {
+		return false
+	}
+	s.output.Results[n] = Result{Ack: engine.CommandAck{
+		Account: command.account, ClOrdID: command.clOrdID, OrdStatus: engine.StatusRejected, ExecType: engine.ExecRejected,
+		OrdRejReason: engine.RejJournalFull, RejectedBy: engine.ByEngine, Text: "journal: its disk is full, only cancels are taken",
+	}}
+	return true
 }
 
 // refusal is why an order is refused before the gate is asked; nil: it is not.
@@ -178,6 +194,9 @@ func (s *Sequencer) takeList(n int, asked *engine.OrderListDecision) error {
 	if repeated, _, err := s.settled(n, asked, names...); repeated || err != nil {
 		return err
 	}
+	if s.isFull(n, names[0]) {
+		return nil
+	}
 	decision := &engine.OrderListDecision{List: *list, SessionID: asked.SessionID}
 	p := pending{result: n, input: decision}
 	if refusals := s.validateList(list, asked.SessionID); refusals != nil {
@@ -222,6 +241,9 @@ func (s *Sequencer) takeReplace(n int, asked *engine.ReplaceDecision) error {
 	named, orig := name{replace.Account, replace.ClOrdID}, name{replace.Account, replace.OrigClOrdID}
 	if repeated, _, err := s.settled(n, asked, named, orig); repeated || err != nil {
 		return err
+	}
+	if s.isFull(n, named) {
+		return nil
 	}
 	decision := &engine.ReplaceDecision{Replace: *replace}
 	p := pending{result: n, input: decision}

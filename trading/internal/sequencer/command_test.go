@@ -209,7 +209,7 @@ func TestTheFinestRowsTrigger(t *testing.T) {
 		"an order that came":        {[]market.Row{{Kind: market.BookOrder, BookPx: 90}}, engine.Sell, ""},
 	} {
 		s := NewSampler([]string{"I.X"})
-		s.Watch([]engine.Watch{{OrderID: 1, InstrumentID: "I.X", Side: c.side, StopPx: map[engine.Side]int64{engine.Sell: 90, engine.Buy: 110}[c.side], HasStopPx: true}})
+		s.Watch([]engine.Watch{{OrderID: 1, InstrumentID: "I.X", Side: c.side, StopPx: map[engine.Side]int64{engine.Sell: 90, engine.Buy: 110}[c.side], HasStopPx: true}}, nil)
 		got := ""
 		for i := range c.rows {
 			for _, input := range s.Observe(&c.rows[i]) {

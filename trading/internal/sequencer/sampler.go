@@ -42,11 +42,16 @@ func (s *Sampler) Observe(row *market.Row) []engine.Input {
 	return s.waiting.observe(id, row)
 }
 
-// Watch says which orders wait for the market from now on.
-func (s *Sampler) Watch(orders []engine.Watch) {
+// Watch says of orders what they wait for from now on, and which wait no more.
+func (s *Sampler) Watch(changed []engine.Watch, gone []uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.waiting.set(orders)
+	for i := range changed {
+		s.waiting.set(changed[i])
+	}
+	for _, id := range gone {
+		s.waiting.drop(id)
+	}
 }
 
 // LastPrice is the newest price of an instrument.
@@ -67,7 +72,7 @@ type Foresight struct {
 func (s *Sampler) Foresee() *Foresight {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if len(s.waiting.orders) == 0 {
+	if len(s.waiting.of) == 0 {
 		return nil
 	}
 	return &Foresight{ids: s.ids, waiting: s.waiting.clone()}

@@ -34,8 +34,8 @@ type Journal interface {
 type Prices interface {
 	// LastPrice is the newest price of an instrument.
 	LastPrice(instrumentID string) (px int64, has bool)
-	// Watch says which orders wait for the market from now on.
-	Watch(orders []engine.Watch)
+	// Watch says of orders what they wait for from now on, and which wait no more.
+	Watch(changed []engine.Watch, gone []uint64)
 }
 
 // Result is the outcome of one input.
@@ -79,15 +79,13 @@ type Sequencer struct {
 	named     map[name]struct{}      // the commands of the run
 
 	venues  func(venue string) (router.Capabilities, bool) // nil: nothing is known of them
-	watched uint64                                         // the engine's count of changes when it was last told
 }
 
 // New is the sequencer of an engine that has applied all of the journal.
 func New(clock clock.Clock, engine *engine.Engine, gate Gate, journal Journal, prices Prices) *Sequencer {
-	prices.Watch(engine.Watched())
+	prices.Watch(engine.Watched(), nil)
 	return &Sequencer{
 		clock: clock, engine: engine, gate: gate, journal: journal, prices: prices, named: map[name]struct{}{},
-		watched: engine.HeldChanges(),
 	}
 }
 
@@ -102,8 +100,7 @@ func (s *Sequencer) capabilities(instrumentID string) (router.Capabilities, bool
 	if s.venues == nil {
 		return router.Capabilities{}, false
 	}
-	_, venue, _ := strings.Cut(instrumentID, ".")
-	return s.venues(venue)
+	return s.venues(instrumentID[strings.LastIndexByte(instrumentID, '.')+1:])
 }
 
 // Engine may be read between batches, on the sequencer's goroutine, and not changed.
@@ -119,9 +116,8 @@ func (s *Sequencer) Process(requests ...[]engine.Input) (Output, error) {
 		s.failed = err
 		return Output{}, err
 	}
-	if changes := s.engine.HeldChanges(); changes != s.watched {
-		s.watched = changes
-		s.prices.Watch(s.engine.Watched())
+	if changed, gone := s.engine.Rewatched(); len(changed)+len(gone) > 0 {
+		s.prices.Watch(changed, gone)
 	}
 	return s.output, nil
 }

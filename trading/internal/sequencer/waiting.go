@@ -11,7 +11,8 @@ import (
 // waiting are the orders that wait for the market, by instrument.
 type waiting struct {
 	orders map[string][]watch
-	finest map[string]int // of the rows of an instrument that were seen
+	of     map[uint64]string // the instrument of an order
+	finest map[string]int    // of the rows of an instrument that were seen
 }
 
 type watch struct {
@@ -19,8 +20,11 @@ type watch struct {
 	told bool // that it was triggered
 }
 
-func newWaiting() waiting { return waiting{orders: map[string][]watch{}, finest: map[string]int{}} }
+func newWaiting() waiting {
+	return waiting{orders: map[string][]watch{}, of: map[uint64]string{}, finest: map[string]int{}}
+}
 
+// clone is a copy to observe with: its orders stay the same.
 func (w *waiting) clone() waiting {
 	c := waiting{orders: make(map[string][]watch, len(w.orders)), finest: maps.Clone(w.finest)}
 	for id, orders := range w.orders {
@@ -29,26 +33,40 @@ func (w *waiting) clone() waiting {
 	return c
 }
 
-// set takes over what the engine says. It may not have heard yet what was told it last: of an order that is the
-// same, a trigger is not told again, and the better watermark stays.
-func (w *waiting) set(orders []engine.Watch) {
-	before := map[uint64]watch{}
-	for _, watched := range w.orders {
-		for _, o := range watched {
-			before[o.OrderID] = o
+// set takes over what the engine says of an order. It may not have heard yet what was told it last: a trigger is
+// not told again while it stands where it stood, and the better watermark stays.
+func (w *waiting) set(o engine.Watch) {
+	next := watch{Watch: o}
+	if at := w.find(o.OrderID); at >= 0 {
+		was := &w.orders[o.InstrumentID][at]
+		if was.Trailing != nil && was.HasStopPx {
+			next.Follow(was.Watermark)
 		}
+		next.told = was.told && was.StopPx == next.StopPx
+		*was = next
+		return
 	}
-	w.orders = map[string][]watch{}
-	for _, o := range orders {
-		next := watch{Watch: o}
-		if was, known := before[o.OrderID]; known {
-			if was.Trailing != nil && was.HasStopPx {
-				next.Follow(was.Watermark)
-			}
-			next.told = was.told && was.StopPx == next.StopPx
-		}
-		w.orders[o.InstrumentID] = append(w.orders[o.InstrumentID], next)
+	w.of[o.OrderID] = o.InstrumentID
+	w.orders[o.InstrumentID] = append(w.orders[o.InstrumentID], next)
+}
+
+func (w *waiting) drop(orderID uint64) {
+	at := w.find(orderID)
+	if at < 0 {
+		return
 	}
+	id := w.of[orderID]
+	delete(w.of, orderID)
+	w.orders[id] = slices.Delete(w.orders[id], at, at+1)
+}
+
+// find is the place of an order among those of its instrument, -1 when it does not wait.
+func (w *waiting) find(orderID uint64) int {
+	id, waits := w.of[orderID]
+	if !waits {
+		return -1
+	}
+	return slices.IndexFunc(w.orders[id], func(o watch) bool { return o.OrderID == orderID })
 }
 
 // fineness ranks what tells of a price: the finest that an instrument has decides. 0: the row tells of none.
