@@ -42,7 +42,7 @@ func (h *history) count() uint64 { return h.dropped + uint64(len(h.events)) }
 // the same share of the time.
 func (h *history) grown() bool {
 	size := len(h.base.GetSnapshot().GetHolds()) + len(h.base.GetSnapshot().GetPositions())
-	return h.count()-max(h.tried, h.dropped) >= uint64(max(saveEvery, 4*size))
+	return h.count()-max(h.tried, h.dropped) >= uint64(max(saveEvery, 16*size))
 }
 
 // begin notes that the memory of a state is asked for.

@@ -15,12 +15,10 @@ import (
 const (
 	// snapshotEvents bounds how many events the next start replays, and tells the Risk Service again.
 	snapshotEvents = 250_000
-	// snapshotSaves bounds for how long it does, in intervals of the next.
-	snapshotSaves = 600
-	// saveInterval is how often the gate asks for the memory when something happened, and events are counted.
-	saveInterval = time.Second
-	// openOrdersPerEvent bounds how many open orders are copied for each event between two memories.
-	openOrdersPerEvent = 4
+	// snapshotInterval is how often events are counted, and snapshotIntervals how many of them pass at most until
+	// the next snapshot, when something happened.
+	snapshotInterval  = time.Second
+	snapshotIntervals = 600
 )
 
 // snapshots keeps the state in the journal now and then, so that a start is quick and what came before
@@ -30,8 +28,7 @@ type snapshots struct {
 	gate    *gate.Gate
 	events  uint64 // after which the next is taken
 	last    uint64 // sequence of the newest
-	saves   int    // since that one
-	saved   uint64 // sequence of the last memory that was asked for
+	waited  int    // intervals since that one
 }
 
 // taking is a snapshot that waits for what the Risk Service remembers.
@@ -45,7 +42,7 @@ type taking struct {
 // while the Risk Service does not say what it remembers: a start from it would clear every latch. One that
 // cannot be kept is logged: the journal itself is whole without it.
 func (s *snapshots) run(ctx context.Context, live *sequencer.Live) error {
-	ticker := time.NewTicker(saveInterval)
+	ticker := time.NewTicker(snapshotInterval)
 	defer ticker.Stop()
 	for {
 		select {
@@ -69,19 +66,16 @@ func (s *snapshots) run(ctx context.Context, live *sequencer.Live) error {
 	}
 }
 
-// begin asks for the memory when something happened, and keeps the state of the same sequence when it is
-// time. It runs where the engine may be read.
+// begin takes the state, when it is time, and asks for the memory of the same sequence. It runs where the
+// engine may be read.
 func (s *snapshots) begin(e *engine.Engine) *taking {
-	// What is saved is copied while orders wait: a large state is saved less often, for the same share of the time.
-	if news := e.Sequence() - s.saved; news == 0 || news < uint64(e.OpenOrders()/openOrdersPerEvent) {
+	s.waited++
+	next := &taking{sequence: e.Sequence()}
+	due := next.sequence >= s.last+s.events || s.waited >= snapshotIntervals && next.sequence > s.last
+	if !due || !s.gate.Status().Available {
 		return nil
 	}
-	s.saved = e.Sequence()
-	s.saves++
-	next := &taking{sequence: s.saved, memory: s.gate.Save()}
-	if next.sequence < s.last+s.events && s.saves < snapshotSaves {
-		return nil
-	}
+	next.memory = s.gate.Save()
 	_ = e.WriteState(&next.state) // a buffer takes every write
 	return next
 }
@@ -93,5 +87,5 @@ func (s *snapshots) keep(next *taking, memory *engine.PretradeMemory) {
 	if err := s.journal.Snapshot(next.sequence, recovery.EncodeSnapshot(next.state.Bytes(), memory)); err != nil {
 		slog.Error("no snapshot was kept", "sequence", next.sequence, "error", err)
 	}
-	s.last, s.saves = next.sequence, 0
+	s.last, s.waited = next.sequence, 0
 }
