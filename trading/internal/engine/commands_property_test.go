@@ -23,12 +23,13 @@ type desk struct {
 	holds   map[uint64]int64
 	net     map[string]int64
 	routed  map[uint64]bool
+	watched map[uint64]engine.Watch // as the engine told of changes
 	state   []byte
 	at      uint64
 }
 
 func newDesk(t *rapid.T) *desk {
-	d := &desk{engine: engine.New(), journal: journal.NewMemory(), holds: map[uint64]int64{}, net: map[string]int64{}, routed: map[uint64]bool{}}
+	d := &desk{engine: engine.New(), journal: journal.NewMemory(), holds: map[uint64]int64{}, net: map[string]int64{}, routed: map[uint64]bool{}, watched: map[uint64]engine.Watch{}}
 	for _, id := range []string{"ACME.X", "OTHER.X"} {
 		definition := definition(id, engine.Equity, 0, 0, engine.Decimal{Mantissa: 1})
 		d.apply(t, &definition)
@@ -311,6 +312,7 @@ func (d *desk) check(t *rapid.T) {
 	if len(d.holds) != len(snapshot.Holds) || len(snapshot.Holds) != d.engine.OpenOrders() {
 		t.Fatalf("risk holds %d orders, a snapshot %d, the engine has %d open", len(d.holds), len(snapshot.Holds), d.engine.OpenOrders())
 	}
+	d.checkWatched(t)
 	for _, name := range accountNames {
 		account, _ := d.engine.Account(name)
 		for _, p := range account.Positions {
@@ -318,6 +320,26 @@ func (d *desk) check(t *rapid.T) {
 				t.Fatalf("position of %s in %s is %d, fills and adjustments are %d", name, p.InstrumentID, p.NetQty, d.net[name+p.InstrumentID])
 			}
 		}
+	}
+}
+
+// checkWatched: what was told of changes is what waits for the market. A trailing stop moves without being told of.
+func (d *desk) checkWatched(t *rapid.T) {
+	changed, gone := d.engine.Rewatched()
+	for _, w := range changed {
+		d.watched[w.OrderID] = w
+	}
+	for _, id := range gone {
+		delete(d.watched, id)
+	}
+	all := d.engine.Watched()
+	for _, w := range all {
+		if told, known := d.watched[w.OrderID]; !known || w.Trailing == nil && told != w {
+			t.Fatalf("order %d waits as %+v, told was %+v", w.OrderID, w, told)
+		}
+	}
+	if len(all) != len(d.watched) {
+		t.Fatalf("%d orders wait, told was of %d", len(all), len(d.watched))
 	}
 }
 

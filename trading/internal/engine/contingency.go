@@ -89,7 +89,7 @@ func (e *Engine) release(event *Event, order *Order, qty int64, effects *Effects
 		order.restate(func(o *NewOrder) { o.OrderQty = qty })
 	}
 	order.waits, order.armed = false, event.TransactTime
-	e.heldChanges++
+	e.rewatch(order)
 	switch {
 	case !order.hasUnmetTrigger():
 		e.unhold(order)

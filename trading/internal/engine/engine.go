@@ -27,10 +27,10 @@ type Engine struct {
 	forgettable []forgettable        // in the order of their time
 
 	// What follows from the orders.
-	open        map[uint64]*Order // orders that still work
-	held        map[uint64]*Order // those of them that wait with us
-	heldChanges uint64
-	expiries    []expiry // in the order of their time
+	open      map[uint64]*Order // orders that still work
+	held      map[uint64]*Order // those of them that wait with us
+	rewatched []uint64          // ids of orders of which what they wait for has changed, until somebody asks
+	expiries  []expiry          // in the order of their time
 }
 
 // account holds cash and positions. It exists from the first order that names it, so that refusals

@@ -213,7 +213,7 @@ func (e *Engine) index(order *Order) {
 	e.open[order.OrderID] = order
 	if order.held {
 		e.held[order.OrderID] = order
-		e.heldChanges++
+		e.rewatch(order)
 	}
 	if order.NewOrder.ExecInsts&ReduceOnly != 0 {
 		order.account.reduceOnly[order.OrderID] = order
@@ -226,7 +226,7 @@ func (e *Engine) unhold(order *Order) {
 	if order.held {
 		order.held, order.waits = false, false
 		delete(e.held, order.OrderID)
-		e.heldChanges++
+		e.rewatch(order)
 	}
 }
 

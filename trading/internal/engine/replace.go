@@ -114,7 +114,7 @@ func (e *Engine) changeTo(event *Event, order *Order, c *change, effects *Effect
 	before := order.terms.ClOrdID
 	order.terms, order.armed = c.terms, event.TransactTime
 	order.holdPx, _ = e.valuationPx(order.instrument, order.terms)
-	e.heldChanges++
+	e.rewatch(order)
 	effects.report(event, order, ExecutionReport{ExecType: ExecReplaced, OrigClOrdID: before})
 	effects.tellHold(event, order)
 }

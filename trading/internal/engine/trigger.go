@@ -20,21 +20,37 @@ type Watch struct {
 func (e *Engine) Watched() []Watch {
 	var watched []Watch
 	for _, order := range byID(e.held) {
-		if order.waits {
-			continue
+		if !order.waits {
+			watched = append(watched, order.watch())
 		}
-		w := Watch{OrderID: order.OrderID, InstrumentID: order.terms.InstrumentID, Side: order.terms.Side, Since: order.armed}
-		w.StopPx, w.HasStopPx = order.stopPx()
-		if order.terms.OrdType == TrailingStop {
-			w.Trailing, w.Tick, w.Watermark = order.terms, order.instrument.PriceIncrement, order.watermark
-		}
-		watched = append(watched, w)
 	}
 	return watched
 }
 
-// HeldChanges grows with every change of what Watched gives.
-func (e *Engine) HeldChanges() uint64 { return e.heldChanges }
+// Rewatched are the orders of which what they wait for has changed since it was last asked, and the ids of those
+// that wait for the market no more.
+func (e *Engine) Rewatched() (changed []Watch, gone []uint64) {
+	for _, id := range e.rewatched {
+		if order := e.watched(id); order != nil {
+			changed = append(changed, order.watch())
+		} else {
+			gone = append(gone, id)
+		}
+	}
+	e.rewatched = e.rewatched[:0]
+	return changed, gone
+}
+
+func (e *Engine) rewatch(order *Order) { e.rewatched = append(e.rewatched, order.OrderID) }
+
+func (o *Order) watch() Watch {
+	w := Watch{OrderID: o.OrderID, InstrumentID: o.terms.InstrumentID, Side: o.terms.Side, Since: o.armed}
+	w.StopPx, w.HasStopPx = o.stopPx()
+	if o.terms.OrdType == TrailingStop {
+		w.Trailing, w.Tick, w.Watermark = o.terms, o.instrument.PriceIncrement, o.watermark
+	}
+	return w
+}
 
 // Reached says whether a price of the market triggers.
 func (w *Watch) Reached(px int64) bool {

@@ -78,7 +78,7 @@ type Sequencer struct {
 	checks    []engine.PretradeCheck // of the run
 	named     map[name]struct{}      // the commands of the run
 
-	venues  func(venue string) (router.Capabilities, bool) // nil: nothing is known of them
+	venues func(venue string) (router.Capabilities, bool) // nil: nothing is known of them
 }
 
 // New is the sequencer of an engine that has applied all of the journal.
