@@ -76,7 +76,7 @@ func TestEnumerationsHaveTheNumbersOfTheContract(t *testing.T) {
 		{uint8(engine.GTD), pb.TimeInForce_TIME_IN_FORCE_GTD},
 		{uint8(engine.StatusInDoubt), pb.OrdStatus_ORD_STATUS_IN_DOUBT},
 		{uint8(engine.ExecInDoubt), pb.ExecType_EXEC_TYPE_IN_DOUBT},
-		{uint8(engine.RejModelStale), pb.OrdRejReason_ORD_REJ_REASON_MODEL_STALE},
+		{uint8(engine.RejJournalFull), pb.OrdRejReason_ORD_REJ_REASON_JOURNAL_FULL},
 		{uint8(engine.CxlVenue), pb.CxlRejReason_CXL_REJ_REASON_VENUE},
 		{uint8(engine.ByVenue), pb.RejectedBy_REJECTED_BY_VENUE},
 		{uint8(engine.LiquidityRemoved), pb.LiquidityInd_LIQUIDITY_IND_REMOVED},
