@@ -54,22 +54,21 @@ func (s *Sequencer) takeOther(n int, input engine.Input) error {
 }
 
 // settled brings the engine to where a command can be held against it: what the run says of the command's names
-// is decided first. It says whether the command's own name was used before, and whether for the same command, which
-// then is answered again.
-func (s *Sequencer) settled(n int, command engine.Input, names ...name) (repeated, used bool, err error) {
+// is decided first. It says whether the command is one that was answered before, and is answered again.
+func (s *Sequencer) settled(n int, command engine.Input, names ...name) (repeated bool, err error) {
 	for _, named := range names {
 		if _, waits := s.named[named]; waits {
 			if err := s.decideRun(); err != nil {
-				return false, false, err
+				return false, err
 			}
 			break
 		}
 	}
-	ack, repeated, used := s.engine.Known(command)
+	ack, repeated, _ := s.engine.Known(command)
 	if repeated {
 		s.output.Results[n] = Result{Sequence: ack.Sequence, Ack: ack}
 	}
-	return repeated, used, nil
+	return repeated, nil
 }
 
 // enqueue puts a command into the run, under its names.
@@ -83,7 +82,7 @@ func (s *Sequencer) enqueue(p pending, names ...name) {
 func (s *Sequencer) takeOrder(n int, asked *engine.OrderDecision) error {
 	order := &asked.NewOrder
 	named := name{order.Account, order.ClOrdID}
-	if repeated, _, err := s.settled(n, asked, named); repeated || err != nil {
+	if repeated, err := s.settled(n, asked, named); repeated || err != nil {
 		return err
 	}
 	if s.isFull(n, named) {
@@ -115,15 +114,10 @@ func (s *Sequencer) isFull(n int, command name) bool {
 
 // refusal is why an order is refused before the gate is asked; nil: it is not.
 func (s *Sequencer) refusal(asked *engine.OrderDecision) *engine.Refusal {
-	order := &asked.NewOrder
-	if before := s.engine.OrderByName(order.Account, order.ClOrdID); before != nil {
-		return &engine.Refusal{OrdRejReason: engine.RejDuplicateOrder,
-			Text: fmt.Sprintf("cl_ord_id: %q is the name of order %d, which has other content", order.ClOrdID, before.OrderID)}
-	}
 	if _, _, used := s.engine.Known(asked); used {
-		return &engine.Refusal{OrdRejReason: engine.RejDuplicateOrder, Text: fmt.Sprintf("cl_ord_id: %q was used before", order.ClOrdID)}
+		return s.duplicate(&asked.NewOrder)
 	}
-	return s.validate(order, asked.SessionID)
+	return s.validate(&asked.NewOrder, asked.SessionID)
 }
 
 // Preview is what the gate would be asked if an order came now, or why it would not be. It is called where the
@@ -191,7 +185,7 @@ func (s *Sequencer) takeList(n int, asked *engine.OrderListDecision) error {
 	for i := range list.Orders {
 		names = append(names, name{list.Account, list.Orders[i].ClOrdID})
 	}
-	if repeated, _, err := s.settled(n, asked, names...); repeated || err != nil {
+	if repeated, err := s.settled(n, asked, names...); repeated || err != nil {
 		return err
 	}
 	if s.isFull(n, names[0]) {
@@ -239,7 +233,7 @@ var otherOfList = &engine.Refusal{OrdRejReason: engine.RejList, Text: "new_order
 func (s *Sequencer) takeReplace(n int, asked *engine.ReplaceDecision) error {
 	replace := &asked.Replace
 	named, orig := name{replace.Account, replace.ClOrdID}, name{replace.Account, replace.OrigClOrdID}
-	if repeated, _, err := s.settled(n, asked, named, orig); repeated || err != nil {
+	if repeated, err := s.settled(n, asked, named, orig); repeated || err != nil {
 		return err
 	}
 	if s.isFull(n, named) {
@@ -269,7 +263,7 @@ func refuseReplace(decision *engine.ReplaceDecision, refusal *engine.ReplaceRefu
 
 func (s *Sequencer) takeCancel(n int, cancel *engine.CancelOrder) error {
 	named := name{cancel.Account, cancel.ClOrdID}
-	if repeated, _, err := s.settled(n, cancel, named); repeated || err != nil {
+	if repeated, err := s.settled(n, cancel, named); repeated || err != nil {
 		return err
 	}
 	s.enqueue(pending{result: n, input: cancel}, named)
@@ -280,7 +274,7 @@ func (s *Sequencer) takeMassCancel(n int, mass *engine.MassCancelOrders) error {
 	if err := s.decideRun(); err != nil {
 		return err
 	}
-	if repeated, _, err := s.settled(n, mass); repeated || err != nil {
+	if repeated, err := s.settled(n, mass); repeated || err != nil {
 		return err
 	}
 	return s.applyCommand(pending{result: n, input: mass})
