@@ -30,6 +30,7 @@ from aetherion.order import (
     NewOrder,
     Order,
     OrdStatus,
+    ReplaceOrder,
     Side,
     TimeInForce,
 )
@@ -148,7 +149,7 @@ class Chaos:
         )
         self.trading.program = "aetherion-trading-failpoints"
         self.answers: dict[str, asyncio.Future[CommandAck]] = {}
-        self.orders: list[str] = []  # names of all orders sent
+        self.orders: list[NewOrder] = []  # all that were sent
         self.mid = Decimal(0)
 
     async def run(self, cycles: int) -> Tally:
@@ -246,17 +247,24 @@ class Chaos:
             await asyncio.sleep(0.002)
 
     async def _send(self, send: Send) -> None:
-        commands: list[NewOrder | CancelOrder] = []
+        commands: list[NewOrder | CancelOrder | ReplaceOrder] = []
         for _ in range(self.random.randint(1, 8)):
-            if self.orders and self.random.random() < 0.3:
-                name = self.random.choice(self.orders[-50:])
-                commands.append(CancelOrder(f"c{len(self.answers) + len(commands)}", name, ACCOUNT))
+            number, kind = len(self.answers) + len(commands), self.random.random()
+            if not self.orders or kind > 0.4:
+                commands.append(self._order(f"o{number}"))
+                continue
+            order = self.random.choice(self.orders[-50:])
+            if kind > 0.15:
+                commands.append(CancelOrder(f"c{number}", order.cl_ord_id, ACCOUNT))
             else:
-                commands.append(self._order(f"o{len(self.answers) + len(commands)}"))
+                qty = order.order_qty * self.random.randint(1, 3)
+                commands.append(
+                    ReplaceOrder(f"r{number}", order.cl_ord_id, ACCOUNT, BTC, qty, order.price)
+                )
         for command, answer in zip(commands, await send(*commands), strict=True):
             self.answers[command.cl_ord_id] = answer
             if isinstance(command, NewOrder):
-                self.orders.append(command.cl_ord_id)
+                self.orders.append(command)
 
     def _order(self, name: str) -> NewOrder:
         side = Side.BUY if self.random.random() < 0.65 else Side.SELL  # so that the limit is met

@@ -8,6 +8,14 @@ type change struct {
 	byName bool      // a client asked for it; false: we did
 }
 
+// Changing is the order as a change that is on its way would make it, nil when none is; not to be changed.
+func (o *Order) Changing() *NewOrder {
+	if o.change == nil {
+		return nil
+	}
+	return o.change.terms
+}
+
 // ReplaceRefusal is why the engine does not take a replace.
 type ReplaceRefusal struct {
 	CxlRejReason CxlRejReason

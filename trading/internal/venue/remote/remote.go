@@ -147,6 +147,12 @@ func (v *Venue) Balances(ctx context.Context) ([]engine.Money, error) {
 // Resume tells of an order that worked, or may have been sent and is in doubt, when the process before this
 // one ended. It comes before Run.
 func (v *Venue) Resume(order *engine.Order) {
+	switch {
+	case order.OrdStatus() == engine.StatusPendingCancel:
+		v.requests[order.OrderID] = v.cancel(order.OrderID)
+	case order.Changing() != nil:
+		v.requests[order.OrderID] = v.replace(order.OrderID, order.Changing())
+	}
 	if order.VenueOrderID != "" {
 		v.working[order.OrderID] = &work{venueOrderID: order.VenueOrderID}
 		return
@@ -164,18 +170,26 @@ func (v *Venue) Submit(approved gate.Approved) {
 }
 
 // Cancel is router.Venue's.
-func (v *Venue) Cancel(cancel router.Cancel) {
-	v.put(&command{orderID: cancel.OrderID, message: &pb.VenueCommand{Command: &pb.VenueCommand_CancelOrder{
-		CancelOrder: &pb.CancelOrder{ClOrdId: v.request(cancel.OrderID), OrigClOrdId: v.name(cancel.OrderID), Account: v.config.Account},
-	}}})
+func (v *Venue) Cancel(cancel router.Cancel) { v.put(v.cancel(cancel.OrderID)) }
+
+func (v *Venue) cancel(orderID uint64) *command {
+	return &command{orderID: orderID, message: &pb.VenueCommand{Command: &pb.VenueCommand_CancelOrder{
+		CancelOrder: &pb.CancelOrder{ClOrdId: v.request(orderID), OrigClOrdId: v.name(orderID), Account: v.config.Account},
+	}}}
 }
 
 // Replace is router.Venue's.
 func (v *Venue) Replace(replace router.Replace) {
-	id, order := replace.Approved.OrderID(), replace.Approved.NewOrder()
-	message := contract.EncodeReplaceOrder(&engine.ReplaceOrder{ClOrdID: v.request(id), OrigClOrdID: v.name(id), Account: v.config.Account,
-		OrderQty: order.OrderQty, Price: order.Price, HasPrice: order.HasPrice})
-	v.put(&command{orderID: id, message: &pb.VenueCommand{Command: &pb.VenueCommand_ReplaceOrder{ReplaceOrder: message}}})
+	order := replace.Approved.NewOrder()
+	v.put(v.replace(replace.Approved.OrderID(), &order))
+}
+
+func (v *Venue) replace(orderID uint64, terms *engine.NewOrder) *command {
+	message := contract.EncodeReplaceOrder(&engine.ReplaceOrder{
+		ClOrdID: v.request(orderID), OrigClOrdID: v.name(orderID), Account: v.config.Account,
+		OrderQty: terms.OrderQty, Price: terms.Price, HasPrice: terms.HasPrice,
+	})
+	return &command{orderID: orderID, message: &pb.VenueCommand{Command: &pb.VenueCommand_ReplaceOrder{ReplaceOrder: message}}}
 }
 
 // Capabilities is router.Venue's: what the venue says of itself.
