@@ -158,6 +158,9 @@ func (e *Engine) applyTriggered(event *Event, t *Triggered, effects *Effects) er
 	order.triggered = true
 	effects.report(event, order, ExecutionReport{ExecType: ExecTriggered})
 	effects.route(RouteNew, order)
+	if order.terms.limited() {
+		effects.tellHold(event, order) // It may trade with other orders from now on.
+	}
 	if l := order.list; l != nil && l.contingencyType == Bracket && order != l.first() {
 		e.endEntry(event, l, effects)
 	}
