@@ -237,21 +237,25 @@ def rows_of(m: Measured) -> list[Row]:
             beside_goal(f"orders, {durability}, {largest} a message", "orders/s", rates, goal)
         )
     for batch in BATCHES:
-        rate = LOADS[batch][0]
-        added = [
-            ours["p50"] - floor["p50"]
-            for ours, floor in zip(
-                m.acks["fsync", batch, rate], m.acks[ECHO, batch, rate], strict=True
-            )
+        rows += [
+            added_row(m, batch, "memory", "durability"),
+            added_row(m, batch, ECHO, "all of it"),
         ]
-        floors = [one["p50_us"] + GOAL_ADDED_US for one in m.disk[batch]]
-        metric = f"p50 that fsync adds to the echo, {batch} a message, {rate:,} orders/s"
-        rows.append(row(metric, "us", added, "goal: fdatasync p50 + 150 us", floors))
     trips = [one["latency_us"]["p50"] for one in m.checks[1]]
     rows.append(beside_goal("risk check, round trip p50", "us", trips, GOAL_CHECK_US))
     checks = [one["checks"] / one["seconds"] for one in m.pipelined]
     rows.append(beside_goal("risk checks, pipelined", "checks/s", checks, GOAL_CHECKS))
     return rows
+
+
+def added_row(m: Measured, batch: int, without: str, what: str) -> Row:
+    """Return what the median acknowledgement takes longer in fsync than without it."""
+    rate = LOADS[batch][0]
+    pairs = zip(m.acks["fsync", batch, rate], m.acks[without, batch, rate], strict=True)
+    added = [ours["p50"] - floor["p50"] for ours, floor in pairs]
+    floors = [one["p50_us"] + GOAL_ADDED_US for one in m.disk[batch]]
+    metric = f"p50 that {what} adds to {without}, {batch} a message, {rate:,} orders/s"
+    return row(metric, "us", added, "goal: fdatasync p50 + 150 us", floors)
 
 
 def beside_goal(metric: str, unit: str, values: list[float], goal: float) -> Row:
