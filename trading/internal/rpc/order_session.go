@@ -22,6 +22,8 @@ const (
 	silentHeartbeats = 3
 	// restartGrace is how long the sessions of a process before this one have to come back.
 	restartGrace = 30 * time.Second
+	// maxSessions bounds those that streams have, or may still take up again.
+	maxSessions = 10_000
 )
 
 // orderSession is how a client keeps its stream of orders. The zero value is none.
@@ -53,7 +55,10 @@ func decodeSession(s *pb.OrderSession) (orderSession, error) {
 	return session, nil
 }
 
-var errTakenOver = status.Error(codes.Aborted, "session_id: a newer stream of this session took over")
+var (
+	errSilent    = errors.New("silent")
+	errTakenOver = status.Error(codes.Aborted, "session_id: a newer stream of this session took over")
+)
 
 // sessions knows which stream has a session, and which sessions nobody has.
 type sessions struct {
@@ -71,15 +76,17 @@ type keptSession struct {
 }
 
 // join gives a session to a stream, which leaves it at its end. A stream that had it before ends.
-func (s *sessions) join(session orderSession, end context.CancelCauseFunc) (leave func()) {
+func (s *sessions) join(session orderSession, end context.CancelCauseFunc) (leave func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if before := s.kept[session.id]; before != nil {
 		before.leave()
+	} else if len(s.kept) >= maxSessions {
+		return nil, status.Errorf(codes.ResourceExhausted, "session_id: %d sessions are kept, the most that may be", maxSessions)
 	}
 	mine := &keptSession{end: end}
 	s.kept[session.id] = mine
-	return func() { s.wait(session.id, mine, session.grace) }
+	return func() { s.wait(session.id, mine, session.grace) }, nil
 }
 
 func (k *keptSession) leave() {
@@ -135,5 +142,3 @@ func (s *sessions) close() {
 		}
 	}
 }
-
-var errSilent = errors.New("silent")

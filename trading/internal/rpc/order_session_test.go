@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -163,7 +164,10 @@ func TestTheNewerStreamTakesOver(t *testing.T) {
 func TestSessionsOfTheProcessBefore(t *testing.T) {
 	lost := make(chan string, 10)
 	sessions := sessions{kept: map[string]*keptSession{}, lost: func(id string) { lost <- id }}
-	leave := sessions.join(orderSession{id: "back", grace: time.Hour}, func(error) {})
+	leave, err := sessions.join(orderSession{id: "back", grace: time.Hour}, func(error) {})
+	if err != nil {
+		t.Fatal(err)
+	}
 	sessions.expect("back")
 	sessions.expect("gone")
 	sessions.kept["gone"].grace.Reset(0)
@@ -177,5 +181,19 @@ func TestSessionsOfTheProcessBefore(t *testing.T) {
 	sessions.close()
 	if sessions.kept["back"].grace.Stop() {
 		t.Error("the end of the service would lose a session")
+	}
+}
+
+func TestSessionsAreBounded(t *testing.T) {
+	sessions := sessions{kept: map[string]*keptSession{}}
+	for i := range maxSessions {
+		if _, err := sessions.join(orderSession{id: fmt.Sprint(i)}, func(error) {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := sessions.join(orderSession{id: "one more"}, func(error) {})
+	checkStatus(t, err, codes.ResourceExhausted, "session_id: 10000 sessions are kept")
+	if _, err := sessions.join(orderSession{id: "7"}, func(error) {}); err != nil {
+		t.Errorf("a session that is there: %v", err)
 	}
 }

@@ -35,7 +35,11 @@ func (s orderService) SubmitOrders(stream pb.OrderService_SubmitOrdersServer) er
 	ctx, end := context.WithCancelCause(stream.Context())
 	defer end(nil)
 	if session.id != "" {
-		defer s.sessions.join(session, end)()
+		leave, err := s.sessions.join(session, end)
+		if err != nil {
+			return err
+		}
+		defer leave()
 	}
 	o := &orderStream{orderService: s, stream: stream, logon: session, outcomes: make(chan outcome, pipelined)}
 	return o.serve(ctx, end, first)
