@@ -150,6 +150,13 @@ $(BIN)/aetherion-trading-failpoints: $(STAMPS)/generated $(GO_SOURCES)
 soak-bitflips: build ## Every single-bit flip of a 1 MiB journal, all 8,388,608 (a few minutes)
 	@cd trading && AETHERION_SOAK=1 go test -count=1 -timeout 60m -v -run 'TestBitFlips$$' ./internal/journal
 
+.PHONY: soak-fuzz
+INPUTS ?= 1000000
+soak-fuzz: build ## INPUTS random inputs for every decoder, a million each (a quarter of an hour)
+	@cd trading && grep -rn '^func Fuzz' --include='*_test.go' . | sed -E 's,^\./(.*)/[^/]*:[0-9]*:func (Fuzz[A-Za-z]*).*,\1 \2,' \
+		| while read -r folder name; do echo "$$folder $$name"; go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(INPUTS)x "./$$folder" || exit 1; done
+	@cd risk && AETHERION_FUZZ_CASES=$$(($(INPUTS) / 10)) cargo test --locked --release -p risk-service --lib fuzz::every_event
+
 .PHONY: soak-model
 soak-model: build ## A million random commands through real services, held against the independent model (half an hour)
 	@AETHERION_MODEL_COMMANDS=100000 AETHERION_MODEL_SESSIONS=10 $(VENV)/bin/pytest -q -s -c orchestrator/pyproject.toml --rootdir . tests/test_model.py

@@ -261,7 +261,7 @@ fn start(instrument: Option<Instrument>, risk_limits: RiskLimits) -> PretradeSna
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(crate::fuzz_cases()))]
 
     #[test]
     fn every_event_is_answered_or_refused(events in prop::collection::vec((any_event(), 0u64..3), 0..30)) {

@@ -13,6 +13,12 @@ pub mod watch;
 #[cfg(test)]
 mod fuzz;
 
+/// How many random cases each fuzz test takes: `AETHERION_FUZZ_CASES`, or as many as a test run has time for.
+#[cfg(test)]
+fn fuzz_cases() -> u32 {
+    std::env::var("AETHERION_FUZZ_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(2_000)
+}
+
 /// The contract, generated from `protos/`.
 #[allow(missing_docs, reason = "generated")]
 #[allow(clippy::all, reason = "generated")]

@@ -310,7 +310,7 @@ fn all_finite<'a>(values: impl IntoIterator<Item = &'a f64>) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(crate::fuzz_cases()))]
 
     #[test]
     fn every_calculation_is_finite_or_refused(request in any_risk_request()) {

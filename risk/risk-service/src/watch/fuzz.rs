@@ -78,7 +78,7 @@ fn is_finite(report: &StreamRiskResponse) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(crate::fuzz_cases()))]
 
     #[test]
     fn every_report_is_finite_or_refused(request in any_watch(), news in prop::collection::vec(any_news(), 1..4)) {

@@ -142,7 +142,7 @@ fn any_draw() -> impl Strategy<Value = DrawNumbersRequest> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(crate::fuzz_cases()))]
 
     #[test]
     fn every_margin_is_finite_or_refused(request in any_margin()) {
