@@ -352,6 +352,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one round, one second each")
     quick = parser.parse_args().quick
     rounds, lasts = (1, "1s") if quick else (3, "3s")
+    load = os.getloadavg()[0]
     runs = ROOT / "runs"  # on the disk that a journal would be on
     runs.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=runs) as name:
@@ -366,11 +367,11 @@ def main() -> None:
         "The order path",
         "make bench-orders",
         rows_of(measured),
-        f"{rounds} rounds of {lasts} each, medians; the client runs on the same cores. Most orders "
-        "a second are counted until the venue has confirmed the last one, latencies from when a "
-        "message was due. Each order is a limit order that rests: two events of the journal. For "
-        "scale: NautilusTrader takes 200 to 13,000 orders a second in process. Goal "
-        f"beside the echo: {GOAL_ECHO_SHARE:.0%} in os.",
+        f"{rounds} rounds of {lasts} each, medians; the client runs on the same cores. Load "
+        f"average before: {load:.1f}. Most orders a second are counted until the venue has "
+        "confirmed the last one, latencies from when a message was due. Each order is a limit order that "
+        "rests: two events of the journal. For scale: NautilusTrader takes 200 to 13,000 orders a "
+        f"second in process. Goal beside the echo: {GOAL_ECHO_SHARE:.0%} in os.",
         [latency_table(measured), wall_table(measured), cpu_table(measured), stages],
     )
 

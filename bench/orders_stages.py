@@ -10,7 +10,8 @@ from pathlib import Path
 STAGES: dict[str, tuple[str, ...]] = {
     "garbage collection": ("runtime.gcBgMarkWorker", "runtime.gcAssistAlloc", "runtime.bgsweep"),
     "make the next segment": ("journal.writeSpare",),
-    "encode for the journal": ("journal.Encode", "journal.AppendEvent"),
+    "keep snapshots": ("live.(*snapshots)", "journal.(*File).Snapshot"),
+    "encode for the journal": ("journal.Encode",),
     "append to the journal": ("journal.(*File).Append", "journal.(*Memory).Append"),
     "ask risk": ("internal/gate.",),
     "validate": ("engine.(*Engine).Validate",),
@@ -18,7 +19,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     "keep reports": ("live.(*ReportLog)",),
     "sequence": ("internal/sequencer.",),
     "venue": ("internal/venue/", "live.(*replayDesk)", "internal/router."),
-    "decode": ("rpc.orderService.receiveCommands", "rpc.decode"),
+    "decode": ("rpc.(*orderStream).receive",),
     "acknowledge": ("internal/rpc.",),
     "gRPC transport": ("grpc/internal/transport.", "google.golang.org/grpc."),
     "scheduler": ("runtime.",),

@@ -9,6 +9,7 @@ report or a row, on one machine with one clock, readers and service on the same 
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,7 @@ def main() -> None:
     quick = parser.parse_args().quick
     count, lasts = (1, "5s") if quick else (3, "10s")
     clients, frozen = 900, 100
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as name:
         rounds = [measure(Path(name) / str(n), clients, frozen, lasts) for n in range(count)]
     rows = [
@@ -96,7 +98,8 @@ def main() -> None:
         "A thousand readers, a hundred of them frozen",
         "make bench-streams",
         rows,
-        f"{count} rounds of {lasts} before and after, medians. {clients} clients read, {frozen} "
+        f"{count} rounds of {lasts} before and after, medians; load average before: {load:.1f}. "
+        f"{clients} clients read, {frozen} "
         "more come later, ask for everything and read nothing. One report or row goes to "
         f"{clients // 2} readers at once. Memory of the service at most: {memory:,.0f} MB.",
         [Table("Latency of those that read", ["us from stamp to reader", *PERCENTILES], lines)],
