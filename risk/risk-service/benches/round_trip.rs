@@ -1,5 +1,6 @@
 //! Round trips of pre-trade checks through the whole service, as a gate makes them: one stream, batches of one and of
-//! 256, over TCP loopback and over a Unix socket, idle and while simulations keep the pool busy.
+//! 256, over TCP loopback and over a Unix socket, idle and while simulations keep the pool busy; and what of it is the
+//! decision itself, with three limits and with a whole table of them at four scopes.
 //! `cargo bench -p risk-service`.
 #![allow(clippy::expect_used, reason = "a benchmark stops at the first surprise")]
 
@@ -7,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use hyper_util::rt::TokioIo;
+use risk_core::pretrade;
 use risk_service::config::Config;
 use risk_service::proto::calculate_risk_request::Method;
 use risk_service::proto::pretrade_event::Event;
@@ -31,6 +33,8 @@ const ROUNDS: usize = 20_000;
 
 #[tokio::main]
 async fn main() {
+    decide("three limits", vec![three_limits()]);
+    decide("whole table", whole_table());
     let socket = std::env::temp_dir().join(format!("aetherion-round-trip-{}.sock", std::process::id()));
     let dotenv = format!("AETHERION_RISK_LISTEN=127.0.0.1:0\nAETHERION_RISK_UNIX_SOCKET={}", socket.display());
     let config = Config::parse([], &dotenv).expect("a configuration");
@@ -49,6 +53,138 @@ async fn main() {
     busy.abort();
     stop.cancel();
     running.await.expect("a server that ends").expect("a clean end");
+}
+
+/// The machine alone: each check is timed, the release that ends its hold is not.
+fn decide(name: &str, limits: Vec<pretrade::RiskLimit>) {
+    let mut machine = pretrade::Machine::new(pretrade::Stamp::default(), state(limits)).expect("a snapshot");
+    let mut times = Vec::with_capacity(ROUNDS * 10);
+    let mut answers = pretrade::Answers::default();
+    for sequence in 1..=(WARM_UP + ROUNDS * 10) as u64 {
+        let stamp = pretrade::Stamp { sequence, transact_time_ns: sequence as i64 * 1_000_000 };
+        let check = new_check(sequence);
+        let start = Instant::now();
+        machine.apply(stamp, check, &mut answers).expect("a check");
+        times.push(start.elapsed());
+        let decision = answers.decisions.pop().expect("a decision");
+        assert!(decision.approved(), "{decision:?}");
+        machine.apply(stamp, pretrade::Event::Release { order_id: sequence }, &mut answers).expect("a release");
+    }
+    times.drain(..WARM_UP);
+    times.sort_unstable();
+    let at = |per_mille: usize| times[times.len() * per_mille / 1000].as_nanos();
+    println!("{name:<15} decision:  p50 {:>7} ns  p99 {:>7} ns  p99.9 {:>5} ns", at(500), at(990), at(999));
+}
+
+fn new_check(sequence: u64) -> pretrade::Event {
+    let order = pretrade::NewOrder {
+        cl_ord_id: format!("order-{sequence}"),
+        account: "A1".into(),
+        strategy_id: "bench".into(),
+        instrument_id: "AAPL.XNAS".into(),
+        side: Ok(if sequence.is_multiple_of(2) { pretrade::Side::Buy } else { pretrade::Side::Sell }),
+        ord_type: Ok(pretrade::OrdType::Limit),
+        time_in_force: Ok(pretrade::TimeInForce::Day),
+        order_qty: 100,
+        price: Some(15_000),
+        stop_px: None,
+        trailing_amount: 0,
+        trailing_bps: 0,
+        prevents_self_trade: false,
+    };
+    let asked = pretrade::Asked { order_id: sequence, order, batch_orders: 1, batch_notional: None };
+    pretrade::Event::Check(pretrade::Check { contingency: None, orders: vec![asked], decided: vec![], preview: false })
+}
+
+fn state(limits: Vec<pretrade::RiskLimit>) -> pretrade::Snapshot {
+    let instrument = pretrade::Instrument::new(pretrade::InstrumentTerms {
+        instrument_id: "AAPL.XNAS".into(),
+        price_scale: 2,
+        qty_scale: 0,
+        price_increment: 1,
+        qty_increment: 1,
+        min_qty: 0,
+        max_qty: 0,
+        multiplier: number(1),
+        allow_negative_price: false,
+        quote_currency: "USD".into(),
+        expire_time_ns: 0,
+        trading_sessions: vec![],
+    });
+    let model = pretrade::Model {
+        version: 1,
+        instrument_ids: vec!["AAPL.XNAS".into()],
+        covariance: vec![4e-4],
+        confidence_bp: 9_900,
+        horizon_days: 1,
+        degrees_of_freedom: 0.0,
+    };
+    let cash = pretrade::Money { currency: "USD".into(), attos: 10i128.pow(27) };
+    pretrade::Snapshot {
+        instruments: vec![instrument.expect("a definition")],
+        accounts: vec![pretrade::Account { account: "A1".into(), base_currency: "USD".into() }],
+        risk_limits: pretrade::RiskLimits::new(1, limits, 500).expect("limits"),
+        marks: vec![(pretrade::Mark { instrument_id: "AAPL.XNAS".into(), mark_px: 15_000 }, 0)],
+        cash: vec![pretrade::Cash { account: "A1".into(), cash }],
+        model: Some(model),
+        ..pretrade::Snapshot::default()
+    }
+}
+
+fn number(mantissa: i128) -> pretrade::Decimal {
+    pretrade::Decimal::new(mantissa, 0).expect("a scale of 0")
+}
+
+fn three_limits() -> pretrade::RiskLimit {
+    pretrade::RiskLimit {
+        max_order_qty: Some(number(1_000)),
+        max_order_notional: Some(number(1_000_000)),
+        max_position_qty: Some(number(1_000_000_000)),
+        ..pretrade::RiskLimit::default()
+    }
+}
+
+/// Every kind of limit but that of orders a fill, as nothing fills here: at the firm, the account, the strategy in it and the
+/// instrument.
+fn whole_table() -> Vec<pretrade::RiskLimit> {
+    let most = Some(number(1_000_000_000_000));
+    let all = pretrade::RiskLimit {
+        max_long_qty: most,
+        max_short_qty: most,
+        static_collar_bps: Some(1_000),
+        static_reference_px: Some(number(150)),
+        price_collar_bps: Some(500),
+        max_mark_age_ms: Some(u32::MAX),
+        max_aggressive_ticks: Some(100),
+        order_rate_per_s: Some(1_000_000),
+        duplicate_count: Some(u32::MAX),
+        duplicate_window_ms: Some(100),
+        max_open_orders: Some(1_000),
+        max_open_notional: most,
+        max_gross_notional: most,
+        max_net_notional: most,
+        max_leverage: Some(number(100)),
+        initial_margin_ratio: Some(number(1)),
+        max_daily_notional: most,
+        max_daily_qty: most,
+        max_daily_loss: most,
+        max_drawdown: most,
+        max_var: most,
+        max_adv_share_bps: Some(1_000),
+        adv_qty: most,
+        max_batch_notional: most,
+        max_batch_orders: Some(1_000),
+        max_consecutive_rejects: Some(10),
+        prevent_self_trade: true,
+        ..three_limits()
+    };
+    let at = |account: &str, strategy_id: &str, instrument_id: &str| pretrade::RiskLimit {
+        account: account.into(),
+        strategy_id: strategy_id.into(),
+        instrument_id: instrument_id.into(),
+        ..all.clone()
+    };
+    vec![all.clone(), at("A1", "", ""), at("A1", "bench", ""), at("", "", "AAPL.XNAS")]
 }
 
 async fn connect_unix(socket: &Path) -> Channel {

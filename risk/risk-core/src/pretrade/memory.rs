@@ -59,7 +59,11 @@ fn told(state: &State) -> Vec<u8> {
     for (order_id, held) in sorted_orders(state) {
         writer.unsigned(order_id);
         write_cell(state, held.cell, &mut writer);
-        writer.text(&format!("{:?} {:?}", held.side, held.list));
+        writer.byte(held.side as u8);
+        writer.all(held.list.iter().collect(), |writer, (list, contingency)| {
+            writer.unsigned(*list);
+            writer.byte(*contingency as u8);
+        });
     }
     let switches = &state.switches;
     writer.text(&format!("{:?} {:?}", switches.states().collect::<Vec<_>>(), switches.kills().collect::<Vec<_>>()));

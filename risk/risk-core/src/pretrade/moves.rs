@@ -365,7 +365,7 @@ impl Machine {
             }
         }
         self.state.instruments.get_mut(number).instrument = Some(instrument);
-        self.state.derive()
+        self.state.derive_instrument(number)
     }
 
     pub(super) fn open_account(&mut self, account: Account) -> Result<(), EventError> {

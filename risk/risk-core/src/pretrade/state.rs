@@ -302,10 +302,23 @@ impl State {
             None => HashMap::new(),
         };
         for (name, listed) in self.instruments.iter_mut() {
-            let Some(instrument) = &listed.instrument else { continue };
             listed.factor = factors.get(name).copied();
-            listed.units = self.bases.iter().map(|(base, ())| units(instrument, &self.fx, base, listed.mark)).collect();
+            list_units(listed, &self.bases, &self.fx);
         }
+    }
+
+    /// What follows from the definition of one instrument.
+    pub(super) fn derive_instrument(&mut self, instrument: usize) -> Result<(), EventError> {
+        let listed = self.instruments.get_mut(instrument);
+        if !listed.books.is_empty() {
+            return self.derive();
+        }
+        // Nothing is held of it, so no sum moves: a thousand new instruments are not a thousand times everything.
+        list_units(listed, &self.bases, &self.fx);
+        let name = self.instruments.name(instrument);
+        let factor = self.model.as_ref().and_then(|model| model.instrument_ids.iter().position(|it| it == name));
+        self.instruments.get_mut(instrument).factor = factor;
+        Ok(())
     }
 
     fn sum(&mut self) -> Result<(), EventError> {
@@ -403,6 +416,12 @@ impl State {
             scope.conduct.day_start = scope.totals.equity();
         }
         Ok(())
+    }
+}
+
+fn list_units(listed: &mut Listed, bases: &Registry<()>, fx: &FxTable) {
+    if let Some(instrument) = &listed.instrument {
+        listed.units = bases.iter().map(|(base, ())| units(instrument, fx, base, listed.mark)).collect();
     }
 }
 
