@@ -369,9 +369,9 @@ def main() -> None:
         rows_of(measured),
         f"{rounds} rounds of {lasts} each, medians; the client runs on the same cores. Load "
         f"average before: {load:.1f}. Most orders a second are counted until the venue has "
-        "confirmed the last one, latencies from when a message was due. Each order is a limit order that "
-        "rests: two events of the journal. For scale: NautilusTrader takes 200 to 13,000 orders a "
-        f"second in process. Goal beside the echo: {GOAL_ECHO_SHARE:.0%} in os.",
+        "confirmed the last one, latencies from when a message was due. Each order is a limit "
+        "order that rests: two events of the journal. For scale: NautilusTrader takes 200 to "
+        f"13,000 orders a second in process. Goal beside the echo: {GOAL_ECHO_SHARE:.0%} in os.",
         [latency_table(measured), wall_table(measured), cpu_table(measured), stages],
     )
 

@@ -52,7 +52,7 @@ def row(
         reference=reference,
         reference_value=statistics.median(references),
         ratio=statistics.median(ratios),
-        spread=(max(values) - min(values)) / median,
+        spread=(max(values) - min(values)) / abs(median),
     )
 
 
