@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"aetherion/trading/internal/engine"
 )
 
 // BenchmarkRoundTrip is what one synchronous caller, a simulation, waits for an order.
@@ -31,11 +33,12 @@ func BenchmarkRoundTrip(b *testing.B) {
 func BenchmarkPipelined(b *testing.B) {
 	for _, batch := range []int{1, 16, 256} {
 		b.Run(fmt.Sprintf("batch=%d", batch), func(b *testing.B) {
-			g := newGate(b, Config{Deadline: patient}, snapshotAt(0), approveAll)
+			sequence, asks := uint64(1), 0
+			// The engine keeps up, so that the history stays as short as it does in a service.
+			g := newGate(b, Config{Deadline: patient}, func() engine.PretradeSnapshot { return snapshotAt(sequence - 1)() }, approveAll)
 			waitUp(b, g, 1)
 			quantities := slices.Repeat([]int64{100}, batch)
 			var out []*Asked
-			sequence, asks := uint64(1), 0
 			for b.Loop() {
 				out = append(out, g.Begin(orders(sequence, quantities...)))
 				sequence += uint64(batch)
