@@ -347,7 +347,12 @@ func (g *Gate) setDown(reason error) {
 	if g.ready {
 		g.up = make(chan struct{})
 	}
-	if reason.Error() != g.reason.Error() {
+	select {
+	case <-g.closed:
+		reason = errClosed
+	default:
+	}
+	if reason != errClosed && reason.Error() != g.reason.Error() {
 		slog.Warn("the Risk Service does not answer: orders are refused", "reason", reason, "state_confirmed", g.ready)
 	}
 	if code := status.Code(reason); !g.ready && (code == codes.InvalidArgument || code == codes.FailedPrecondition) {
