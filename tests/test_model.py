@@ -91,7 +91,8 @@ class Client:
             await self._admin.EngageKillSwitch(
                 trading_api_pb2.EngageKillSwitchRequest(scope=scope, **who)
             )
-            self._killed.append(scope)
+            if scope not in self._killed:
+                self._killed.append(scope)
         elif self._killed and commands.chance(0.3):
             scope = self._killed.pop()
             await self._admin.ReleaseKillSwitch(

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from wave import ACCOUNT, INSTRUMENT, Trader, market_data, order, session, set_limits, trader
 
 import pytest
 
@@ -20,6 +19,7 @@ from aetherion.controls import TradingScope, TradingState, TradingStateChange
 from aetherion.order import ExecutionReport, MassCancelOrders, OrdRejReason, OrdStatus, Side
 from aetherion.risk import RiskLimit, RiskLimits
 from processes import AETHERION, Service, client_environment
+from wave import ACCOUNT, INSTRUMENT, Trader, market_data, order, session, set_limits, trader
 
 CLIENT = """
 import asyncio, sys

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from typing import Any
-from wave import ACCOUNT, INSTRUMENT, Trader, market_data, order, session, set_limits, trader
 
 import pytest
 
@@ -27,6 +26,7 @@ from aetherion.order import (
 from aetherion.order_list import bracket, oco, oto, ouo
 from aetherion.risk import RiskLimit
 from processes import Service
+from wave import ACCOUNT, INSTRUMENT, Trader, market_data, order, session, set_limits, trader
 
 ENDED = (OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.EXPIRED, OrdStatus.REJECTED)
 

@@ -11,6 +11,7 @@ from aetherion.v1.order_pb2 import (
     CONTINGENCY_TYPE_OCO,
     CONTINGENCY_TYPE_OUO,
     ORD_TYPE_LIMIT,
+    ORD_TYPE_STOP_LIMIT,
     SIDE_BUY,
 )
 from model.orders import Order
@@ -52,7 +53,8 @@ def held_for(
 def held_of(order: Order) -> Held:
     """Return what an open order reserves: while it is being replaced, the larger of both."""
     qty, limit_px = order.qty - order.cum, None
-    if order.asked.ord_type == ORD_TYPE_LIMIT:
+    triggered = order.asked.ord_type == ORD_TYPE_STOP_LIMIT and order.triggered
+    if triggered or order.asked.ord_type == ORD_TYPE_LIMIT:
         limit_px = order.price
     if order.change is not None and order.change.name is not None:
         qty = max(qty, order.change.qty - order.cum)
