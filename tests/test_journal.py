@@ -91,8 +91,8 @@ async def test_acknowledged_orders_outlive_kill_9(
                 assert (again.order_id, again.sequence) == (ack.order_id, ack.sequence)
             resumed = await reports_of(client, 50)
             assert [r.sequence for r in resumed] == [r.sequence for r in known]
-            # The venue lived in the process that was killed, and its orders died with it. Those of which
-            # it had said nothing were sent again.
+            # The venue lived in the process that was killed, and its orders died with it. Those of
+            # which it had said nothing were sent again.
             orders = await client.list_orders(ACCOUNT)
             assert {o.new_order.cl_ord_id for o in orders} == {f"o{n}" for n in acks}
             canceled = [o for o in orders if o.ord_status is OrdStatus.CANCELED]
