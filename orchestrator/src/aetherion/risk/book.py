@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -58,6 +60,37 @@ class BookPosition:
     underlying: str
     qty: float
     holding: float | EuropeanOption
+
+    def __post_init__(self) -> None:
+        """Refuse what has no value, before it is multiplied with anything.
+
+        Raises:
+            RiskInputError: names the underlying, the field, the value and the rule.
+        """
+        self._check("qty", self.qty)
+        if not isinstance(self.holding, EuropeanOption):
+            self._check("price", self.holding)
+            return
+        for name in ("spot", "strike", "years", "volatility", "rate", "dividend_yield"):
+            self._check(name, getattr(self.holding, name))
+
+    def _check(self, field: str, value: float) -> None:
+        is_in, rule = _RULES.get(field, _ANY)
+        if not (math.isfinite(number(value, f"{self.underlying}: {field}")) and is_in(value)):
+            raise RiskInputError(f"{self.underlying}: {field}: must be {rule}, got {value}")
+
+
+_Rule = tuple[Callable[[float], bool], str]
+_ANY: _Rule = (lambda value: True, "finite")
+_POSITIVE: _Rule = (lambda value: value > 0, "finite and positive")
+_AT_LEAST_0: _Rule = (lambda value: value >= 0, "finite and at least 0")
+_RULES = {
+    "price": _POSITIVE,
+    "spot": _POSITIVE,
+    "strike": _POSITIVE,
+    "years": _AT_LEAST_0,
+    "volatility": _AT_LEAST_0,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,12 @@ def option(
     rate: float = 0.0,
     dividend_yield: float = 0.0,
 ) -> BookPosition:
-    """Return a position in a European option, "call" or "put"; `qty` times the multiplier."""
+    """Return a position in a European option, "call" or "put"; `qty` times the multiplier.
+
+    Raises:
+        RiskInputError: a spot or strike that is not positive, years or a volatility below 0, or
+            what is no finite number.
+    """
     kind = enum_of(OptionType, option_type, "option_type")
     market = {
         "spot": spot,
@@ -39,7 +44,11 @@ def option(
 
 
 def spot(underlying: str, qty: float, price: float) -> BookPosition:
-    """Return a position in an underlying itself, at its price now."""
+    """Return a position in an underlying itself, at its price now.
+
+    Raises:
+        RiskInputError: a price that is not positive, or what is no finite number.
+    """
     return BookPosition(underlying, number(qty, "qty"), number(price, "price"))
 
 
@@ -84,17 +93,22 @@ def _position(row: Any, index: int) -> BookPosition:
     underlying = row.get("underlying")
     if not isinstance(underlying, str) or not underlying:
         raise RiskInputError(f"positions: row {index}: underlying must be a name")
-    qty, kind = _value(row, "qty", index), row.get("option_type")
+    try:
+        return _holding(underlying, row)
+    except RiskInputError as error:
+        raise RiskInputError(f"positions: row {index}: {error}") from None
+
+
+def _holding(underlying: str, row: Mapping[str, Any]) -> BookPosition:
+    qty, kind = _value(row, "qty"), row.get("option_type")
     if not isinstance(kind, str | OptionType) or not kind:
-        return spot(underlying, qty, _value(row, "spot", index))
-    market = {
-        name: _value(row, name, index, None if name in _MARKET[:4] else 0.0) for name in _MARKET
-    }
+        return spot(underlying, qty, _value(row, "spot"))
+    market = {name: _value(row, name, None if name in _MARKET[:4] else 0.0) for name in _MARKET}
     return option(kind, underlying, qty, **market)
 
 
-def _value(row: Mapping[str, Any], name: str, index: int, default: float | None = None) -> float:
+def _value(row: Mapping[str, Any], name: str, default: float | None = None) -> float:
     value = row.get(name)
     if value is None or value != value:  # NaN is how pandas leaves a cell empty
         value = default
-    return number(value, f"positions: row {index}: {name}")
+    return number(value, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -22,9 +23,13 @@ _GREEKS = ("delta", "gamma", "vega", "theta", "rho", "rho_q", "vanna", "volga")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class OptionResult(Result):
-    """One row an option or position; money and Greeks in the units that the function states."""
+    """One row an option or position; money and Greeks in the units that the function states.
+
+    `figure` is the column that was asked for: `float()` of the result is its only value.
+    """
 
     name: str
+    figure: str
     columns: dict[str, list[Any] | Floats]
 
     @property
@@ -41,9 +46,12 @@ class OptionResult(Result):
         return np.asarray(self.columns[column])
 
     def __float__(self) -> float:
-        """The only price or volatility there is."""
-        (value,) = self.columns.get("price", self.columns.get("volatility", []))
-        return float(value)
+        values = list(self.columns[self.figure])
+        if len(values) != 1:
+            raise RiskInputError(f"{self.figure}: float() must be of one row, got {len(values)}")
+        if values[0] is None:
+            raise RiskInputError(f"{self.figure}: there is none: {self.columns['failure'][0]}")
+        return float(values[0])
 
     def plot(self) -> Any:
         """Return a plotly figure of each column of figures over the rows."""
@@ -118,7 +126,8 @@ def price(
         "option_type": _words(kinds),
         "strike": columns["strike"],
     }
-    return OptionResult(kind.name.replace("_", " ").capitalize(), {**shown, **_greeks_of(found)})
+    title = kind.name.replace("_", " ").capitalize()
+    return OptionResult(title, "price", {**shown, **_greeks_of(found)})
 
 
 def _greeks_of(found: OptionPrices) -> dict[str, Floats]:
@@ -179,7 +188,7 @@ def implied_volatility(
     }
     if found.failures:
         shown["failure"] = [found.failures.get(row, "") for row in range(len(kinds))]
-    return OptionResult("Implied volatility", shown)
+    return OptionResult("Implied volatility", "volatility", shown)
 
 
 def _columns(option_type: Any, **columns: Any) -> tuple[list[OptionType], dict[str, Floats]]:
@@ -221,25 +230,34 @@ def greeks(positions: Any) -> OptionResult:
     Args, errors: positions as of `book`.
     """
     held = book(positions).positions
-    options = [(k, p.holding) for k, p in enumerate(held) if isinstance(p.holding, EuropeanOption)]
-    table = np.zeros((len(held), 1 + len(_GREEKS)))
-    for k, position in enumerate(held):
-        if not isinstance(position.holding, EuropeanOption):
-            table[k, :2] = position.holding, 1.0
-    if options:
-        found = DESK.ask(
-            lambda client: client.price_options(_option_columns([o for _, o in options]))
-        )
-        table[[k for k, _ in options]] = np.transpose(list(_greeks_of(found).values()))
-    table *= np.array([p.qty for p in held])[:, None]
-    table = np.vstack([table, table.sum(axis=0)])
-    named: dict[str, list[Any]] = {
-        "position": [name_of(p) for p in held] + ["total"],
-        "underlying": [p.underlying for p in held] + [""],
-        "qty": [p.qty for p in held] + [None],
-    }
+    asked = _option_columns([_as_option(position.holding) for position in held])
+    found = _greeks_of(DESK.ask(lambda client: client.price_options(asked)))
+    qty = np.array([position.qty for position in held])
+    with np.errstate(over="ignore"):
+        table = qty[:, None] * np.transpose(list(found.values()))
+        table = np.vstack([table, table.sum(axis=0)]) + 0.0  # no -0 of a short position
+    names = [*map(name_of, held), "total"]
     figures = dict(zip(("value", *_GREEKS), table.T, strict=True))
-    return OptionResult("Greeks", {**named, **figures})
+    for name, column in figures.items():
+        if not np.isfinite(column).all():
+            row = int(np.argmin(np.isfinite(column)))
+            raise RiskInputError(
+                f"positions: row {row}, {names[row]}: {name} must be representable, "
+                f"got {column[row]}"
+            )
+    named: dict[str, list[Any]] = {
+        "position": names,
+        "underlying": [position.underlying for position in held] + [""],
+        "qty": [position.qty for position in held] + [None],
+    }
+    return OptionResult("Greeks", "value", {**named, **figures})
+
+
+def _as_option(holding: float | EuropeanOption) -> EuropeanOption:
+    """Return an underlying as the call on it that costs nothing to exercise, now."""
+    if isinstance(holding, EuropeanOption):
+        return holding
+    return EuropeanOption(OptionType.CALL, holding, sys.float_info.min, 0.0, 0.0)
 
 
 def _option_columns(rows: Sequence[EuropeanOption]) -> OptionColumns:
