@@ -80,8 +80,12 @@ func TestStopsOnASignal(t *testing.T) {
 			t.Fatal(err)
 		}
 		lines := bufio.NewScanner(stderr)
-		if !lines.Scan() || !strings.Contains(lines.Text(), "msg=listening") {
-			t.Fatalf("got %q", lines.Text())
+		var said []string // also that there is no Risk Service
+		for listens := false; !listens; listens = strings.Contains(lines.Text(), "msg=listening") {
+			if !lines.Scan() {
+				t.Fatalf("ended after %q", said)
+			}
+			said = append(said, lines.Text())
 		}
 		begun := time.Now()
 		if err := command.Process.Signal(signal); err != nil {
