@@ -136,6 +136,39 @@ async def test_service_that_is_not_there(tmp_path: Path) -> None:
         assert not await channel.is_serving()
 
 
+@asynccontextmanager
+async def far_away(path: str, delay_s: float) -> AsyncIterator[str]:
+    """Relay a TCP port to a Unix socket; whatever passes takes `delay_s`, each way."""
+
+    relays: list[asyncio.Future[None]] = []
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        loop = asyncio.get_running_loop()
+        while data := await reader.read(65536):
+            loop.call_later(delay_s, writer.write, data)
+        loop.call_later(delay_s, writer.close)
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_unix_connection(path)
+        relays.extend(map(asyncio.ensure_future, (relay(reader, back), relay(there, writer))))
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    try:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        await asyncio.gather(*relays)
+
+
+async def test_first_call_waits_for_a_slow_connection(tmp_path: Path) -> None:
+    async with (
+        serving(tmp_path, peer()),
+        far_away(f"{tmp_path}/t.sock", 0.2) as target,
+        TradingClient(target) as client,
+    ):
+        assert (await client.get_status()).version == "1"
+
+
 async def test_all_pages_are_read(tmp_path: Path) -> None:
     async with serving(tmp_path, peer()) as client:
         instruments = await client.list_instruments()

@@ -110,3 +110,12 @@ def test_numbers_of_any_type_are_taken() -> None:
     assert whole(np.int64(7), "seed") == whole(7.0, "seed") == 7
     assert whole(UINT64, "seed", UINT64) == UINT64
     assert number(np.float32(0.5), "nu") == number(0.5, "nu") == 0.5
+
+
+def test_matrix_that_fits_no_message_is_named() -> None:
+    wide = np.broadcast_to(0.0, (1_000, 40_000))  # takes no memory itself
+    says = (
+        r"^returns: must be at most 260,046,848 bytes .* got 320,000,000 of shape \(1000, 40000\)"
+    )
+    with pytest.raises(RiskInputError, match=f"{says}; risk.simulate streams"):
+        risk.var(np.ones(40_000), wide)

@@ -19,12 +19,11 @@ Q = TypeVar("Q")
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 CALL_TIMEOUT_S = 10.0
 _OPTIONS = (
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     # A service that is started again is found within a second.
     ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 1000),
+    # How long a connection may take to be made, despite the name: far ones take some round trips.
+    ("grpc.min_reconnect_backoff_ms", 5000),
     # Loopback and Unix sockets never go through a proxy of the environment.
     ("grpc.enable_http_proxy", 0),
 )
@@ -97,13 +96,24 @@ def is_target(target: str) -> bool:
 class Channel:
     """A connection to one service, closed by `async with`."""
 
-    def __init__(self, service: str, target: str, *, timeout_s: float = CALL_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        service: str,
+        target: str,
+        *,
+        timeout_s: float = CALL_TIMEOUT_S,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+    ) -> None:
         if not is_target(target):
             raise ServiceError(f"{service}: address must be host:port or unix:path, got {target!r}")
         self.service = service
         self.target = target
         self.timeout_s = timeout_s
-        self.aio = aio.insecure_channel(target, options=_OPTIONS)
+        limits = (
+            ("grpc.max_receive_message_length", max_message_bytes),
+            ("grpc.max_send_message_length", max_message_bytes),
+        )
+        self.aio = aio.insecure_channel(target, options=_OPTIONS + limits)
         self._health: aio.UnaryUnaryMultiCallable[bytes, bytes] = self.aio.unary_unary(
             "/grpc.health.v1.Health/Check"
         )

@@ -51,7 +51,7 @@ from aetherion.client.risk_capital import (
     trades_message,
     words_of,
 )
-from aetherion.client.risk_messages import Portfolio, calculation_message
+from aetherion.client.risk_messages import MAX_REQUEST_BYTES, Portfolio, calculation_message
 from aetherion.client.risk_scenarios import Scenarios, factors_of, portfolio_parts, scenario_parts
 from aetherion.risk.analysis import (
     BacktestVerdict,
@@ -120,7 +120,9 @@ class RiskClient(Channel):
     """
 
     def __init__(self, target: str, *, timeout_s: float = CALL_TIMEOUT_S) -> None:
-        super().__init__("Risk Service", target, timeout_s=timeout_s)
+        super().__init__(
+            "Risk Service", target, timeout_s=timeout_s, max_message_bytes=MAX_REQUEST_BYTES
+        )
         self._risk = risk_api_pb2_grpc.RiskServiceStub(self.aio)
 
     async def calculate_risk(

@@ -27,6 +27,10 @@ from aetherion.v1 import risk_api_pb2, risk_book_pb2, risk_model_pb2
 
 Portfolio = Floats | DeltaGammaBook | Book
 
+# Of a message to the Risk Service. A matrix leaves room for what goes with it, a few vectors.
+MAX_REQUEST_BYTES = 256 * 1024 * 1024
+_MAX_MATRIX_BYTES = MAX_REQUEST_BYTES - 8 * 1024 * 1024
+
 
 def calculation_message(
     portfolio: Portfolio,
@@ -162,10 +166,15 @@ def matrix_message(matrix: Floats, name: str) -> risk_model_pb2.Matrix:
     """Return a matrix as a message.
 
     Raises:
-        RiskInputError: `matrix` does not have two dimensions.
+        RiskInputError: `matrix` does not have two dimensions, or does not fit a message.
     """
     if matrix.ndim != 2:
         raise RiskInputError(f"{name}: must have two dimensions, got {matrix.ndim}")
+    if (size := 8 * matrix.size) > _MAX_MATRIX_BYTES:
+        raise RiskInputError(
+            f"{name}: must be at most {_MAX_MATRIX_BYTES:,} bytes to fit a message, "
+            f"got {size:,} of shape {matrix.shape}; risk.simulate streams scenarios of any size"
+        )
     kind = risk_model_pb2.Matrix
     message = kind.FromString(packed(kind.VALUES_FIELD_NUMBER, matrix))
     message.rows, message.cols = matrix.shape
