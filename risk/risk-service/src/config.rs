@@ -132,7 +132,7 @@ impl Settings {
             threads: self.within(THREADS, 1..=1024, cores)?,
             max_queue: self.within(MAX_QUEUE, 1..=100_000, 64)?,
             max_watchers: self.within(MAX_WATCHERS, 1..=100_000, 256)?,
-            max_message_bytes: self.within(MAX_MESSAGE_BYTES, 65_536..=2_147_483_647, 67_108_864)?,
+            max_message_bytes: self.within(MAX_MESSAGE_BYTES, 65_536..=2_147_483_647, 268_435_456)?,
             log_level: self.read(LOG_LEVEL, a_level, log_level)?.unwrap_or(LevelFilter::INFO),
         })
     }
@@ -255,7 +255,7 @@ mod tests {
         let config = parse(&[("PATH", "/bin"), (THREADS, "")], "").unwrap();
         assert_eq!(config.listen, Some("127.0.0.1:50052".parse().unwrap()));
         assert_eq!(config.unix_socket, None);
-        assert_eq!((config.max_queue, config.max_watchers, config.max_message_bytes), (64, 256, 64 << 20));
+        assert_eq!((config.max_queue, config.max_watchers, config.max_message_bytes), (64, 256, 256 << 20));
         assert_eq!(config.log_level, LevelFilter::INFO);
     }
 
