@@ -10,6 +10,7 @@ use risk_core::pricing::{
     Black76, Bsm, BsmBatch, BsmColumns, Exercise, OptionKind, TreeOption, UndiscountedOption, black76, bsm_batch,
     bsm_batch_into, implied_vol, leisen_reimer,
 };
+use risk_core::progress::Progress;
 use risk_core::quantile::QuantileRule;
 use risk_core::units::{Confidence, Tail};
 use risk_core::volatility::fit_garch11;
@@ -57,7 +58,9 @@ fn american_tree(c: &mut Criterion) {
         vol: 0.25,
     };
     let request = TreeOption { option, exercise: Exercise::American, steps: 501 };
-    c.bench_function("american/leisen_reimer_501", |b| b.iter(|| leisen_reimer(black_box(&request)).unwrap()));
+    c.bench_function("american/leisen_reimer_501", |b| {
+        b.iter(|| leisen_reimer(black_box(&request), &Progress::new()).unwrap())
+    });
 }
 
 fn implied(c: &mut Criterion) {
@@ -84,7 +87,7 @@ fn series(c: &mut Criterion) {
     let confidence = Confidence::from_bp("bench", 9_900).unwrap();
     let method = ForecastMethod::Historical(QuantileRule::InvertedCdf);
     group.bench_function("rolling_historical_500", |b| {
-        b.iter(|| rolling_forecast(black_box(&returns), 500, confidence, method).unwrap());
+        b.iter(|| rolling_forecast(black_box(&returns), 500, confidence, method, &Progress::new()).unwrap());
     });
     let returns: Vec<f64> =
         returns.iter().enumerate().map(|(i, r)| r * (1.0 + (i as f64 / 300.0).sin() * 0.5)).collect();

@@ -272,7 +272,8 @@ fn american() -> f64 {
     let option = Bsm { kind: OptionKind::Put, spot: 100.0, strike: 105.0, years: 1.0, rate, dividend_yield, vol: 0.25 };
     let request = TreeOption { option, exercise: Exercise::American, steps: 501 };
     let rounds = 200;
-    seconds(|| (0..rounds).for_each(|_| _ = black_box(leisen_reimer(black_box(&request)).unwrap()))) / f64::from(rounds)
+    seconds(|| (0..rounds).for_each(|_| _ = black_box(leisen_reimer(black_box(&request), &Progress::new()).unwrap())))
+        / f64::from(rounds)
 }
 
 fn historical(rows: usize, cols: usize) -> f64 {
@@ -303,7 +304,7 @@ fn what_if() -> (f64, f64) {
     let anew = seconds(|| {
         for i in 0..few {
             exposures[i] += 0.5;
-            black_box(parametric_risk(&exposures, &[], &cov, multipliers, HorizonDays::ONE).unwrap());
+            black_box(parametric_risk(&exposures, &[], &cov, multipliers, HorizonDays::ONE, &Progress::new()).unwrap());
         }
     }) / few as f64;
     (incremental, anew)

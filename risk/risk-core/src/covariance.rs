@@ -4,12 +4,15 @@ mod estimators;
 mod factor;
 mod repair;
 
-pub use estimators::{Centering, LedoitWolf, correlation, ewma_covariance, ledoit_wolf, mean, sample_covariance};
+pub use estimators::{
+    Centering, LedoitWolf, SampleCovariance, correlation, ewma_covariance, ledoit_wolf, mean, sample_covariance,
+};
 pub use factor::{Eigen, cholesky, symmetric_eigen};
 pub use repair::{Repaired, repair_correlation, repair_covariance};
 
 use crate::error::{Result, RiskError};
 use crate::matrix::{Matrix, MatrixRef, dot};
+use crate::progress::Progress;
 
 /// How far two mirrored entries may differ, relative to the largest entry.
 const SYMMETRY: f64 = 1e-12;
@@ -24,10 +27,20 @@ impl<'a> Covariance<'a> {
     /// Checks `matrix` as the covariance of `dimension` factors: shape, symmetry to 1e-12 of its largest entry, no
     /// negative variance, smallest eigenvalue at least `-1e-10 trace`.
     pub fn new(computation: &'static str, dimension: usize, matrix: MatrixRef<'a>) -> Result<Self> {
+        Self::checked(computation, dimension, matrix, &Progress::new())
+    }
+
+    /// [`Covariance::new`] of a matrix so large that whoever waits may give up.
+    pub fn checked(
+        computation: &'static str,
+        dimension: usize,
+        matrix: MatrixRef<'a>,
+        progress: &Progress,
+    ) -> Result<Self> {
         let covariance = Self(matrix);
         covariance.require_dimension(computation, dimension)?;
         check_symmetric(computation, "cov", matrix)?;
-        covariance.check_semidefinite(computation)?;
+        covariance.check_semidefinite(computation, progress)?;
         Ok(covariance)
     }
 
@@ -65,7 +78,7 @@ impl<'a> Covariance<'a> {
         factor::pivot_skipping_cholesky(self.0)
     }
 
-    fn check_semidefinite(&self, computation: &'static str) -> Result<()> {
+    fn check_semidefinite(&self, computation: &'static str, progress: &Progress) -> Result<()> {
         let diagonal = self.0.diagonal();
         let trace: f64 = diagonal.iter().sum();
         let slack = SEMIDEFINITE * trace.abs();
@@ -73,9 +86,10 @@ impl<'a> Covariance<'a> {
             return Err(RiskError::invalid(computation, format!("cov[{i}][{i}]"), "must not be negative", variance));
         }
         // A Cholesky factor of cov + slack I proves it at a tenth of the cost of eigenvalues.
-        if factor::is_positive_definite(self.0, slack) {
+        if factor::is_positive_definite(self.0, slack, progress) {
             return Ok(());
         }
+        progress.check(computation)?;
         let smallest = symmetric_eigen(computation, "cov", self.0)?.values.first().copied().unwrap_or(0.0);
         if smallest >= -slack {
             return Ok(());

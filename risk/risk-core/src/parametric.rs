@@ -6,6 +6,7 @@
 use crate::covariance::Covariance;
 use crate::error::{Result, RiskError, require_finite, require_len};
 use crate::matrix::dot;
+use crate::progress::Progress;
 use crate::special::{norm_pdf, norm_ppf, t_pdf, t_ppf};
 use crate::units::{Distribution, HorizonDays, Tail};
 
@@ -82,11 +83,12 @@ pub fn parametric_risk(
     cov: &Covariance<'_>,
     multipliers: Multipliers,
     horizon: HorizonDays,
+    progress: &Progress,
 ) -> Result<ParametricRisk> {
     check(exposures, mean, cov, multipliers)?;
     let zeros = vec![0.0; if mean.is_empty() { exposures.len() } else { 0 }];
     let model = Model { x: exposures, mean: if mean.is_empty() { &zeros } else { mean }, cov, multipliers, horizon };
-    let risk = model.risk();
+    let risk = model.risk(progress)?;
     for (what, values) in [
         ("var", std::slice::from_ref(&risk.var)),
         ("es", std::slice::from_ref(&risk.es)),
@@ -125,7 +127,7 @@ struct Model<'a> {
 }
 
 impl Model<'_> {
-    fn risk(&self) -> ParametricRisk {
+    fn risk(&self, progress: &Progress) -> Result<ParametricRisk> {
         let g = self.cov.matrix().mul_vec(self.x);
         let variance = self.cov.quadratic_form(self.x, &g);
         let sigma = variance.sqrt();
@@ -134,7 +136,7 @@ impl Model<'_> {
         let var = self.loss(expected_loss, k, sigma);
         let marginal_var = self.marginal(&g, sigma, k);
         let marginal_es = self.marginal(&g, sigma, e);
-        ParametricRisk {
+        Ok(ParametricRisk {
             sigma_1d: sigma,
             var,
             es: self.loss(expected_loss, e, sigma),
@@ -143,8 +145,8 @@ impl Model<'_> {
             marginal_var,
             marginal_es,
             standalone_var: self.standalone(),
-            incremental_var: self.incremental(&g, variance, expected_loss, var),
-        }
+            incremental_var: self.incremental(&g, (variance, expected_loss, var), progress)?,
+        })
     }
 
     /// `expected loss · h + k s √h`.
@@ -171,7 +173,12 @@ impl Model<'_> {
     }
 
     /// Without exposure i the variance is `v - 2 x_i g_i + x_i² Σ_ii`; rebuilt from scratch where that cancels.
-    fn incremental(&self, g: &[f64], variance: f64, expected_loss: f64, var: f64) -> Vec<f64> {
+    fn incremental(
+        &self,
+        g: &[f64],
+        (variance, expected_loss, var): (f64, f64, f64),
+        progress: &Progress,
+    ) -> Result<Vec<f64>> {
         let mut rest = self.x.to_vec();
         let mut out = Vec::with_capacity(rest.len());
         for (i, own) in self.cov.matrix().diagonal().into_iter().enumerate() {
@@ -180,6 +187,7 @@ impl Model<'_> {
             let variance_without = if without > 1e-3 * (variance + x * x * own) {
                 without
             } else {
+                progress.check(NAME)?;
                 if let Some(slot) = rest.get_mut(i) {
                     *slot = 0.0;
                 }
@@ -192,6 +200,6 @@ impl Model<'_> {
             let loss = self.loss(expected_loss + x * mean, self.multipliers.var, variance_without.sqrt());
             out.push(var - loss);
         }
-        out
+        Ok(out)
     }
 }

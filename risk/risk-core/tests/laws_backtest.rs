@@ -79,10 +79,10 @@ proptest! {
             ForecastMethod::Filtered(VolatilityModel::Ewma(Decay::DAILY)),
             ForecastMethod::Filtered(VolatilityModel::Garch11(garch)),
         ][which];
-        let before = rolling_forecast(&returns, 100, confidence(9_900), method).unwrap();
+        let before = rolling_forecast(&returns, 100, confidence(9_900), method, &Progress::new()).unwrap();
         let mut changed = returns.clone();
         changed[day] = shock;
-        let after = rolling_forecast(&changed, 100, confidence(9_900), method).unwrap();
+        let after = rolling_forecast(&changed, 100, confidence(9_900), method, &Progress::new()).unwrap();
         prop_assert_eq!(&before[..=day - 100], &after[..=day - 100]);
     }
 
@@ -147,7 +147,7 @@ proptest! {
                 prop_assert!(path.variance.iter().chain([&path.next_variance]).all(|s| s.is_finite() && *s >= 0.0));
                 if let Ok(value) = path.log_likelihood(&series) { prop_assert!(value.is_finite()) }
             }
-            if let Ok(forecasts) = rolling_forecast(&series, window, confidence(9_900), ForecastMethod::Filtered(model)) {
+            if let Ok(forecasts) = rolling_forecast(&series, window, confidence(9_900), ForecastMethod::Filtered(model), &Progress::new()) {
                 prop_assert!(forecasts.iter().all(|forecast| forecast.var.is_finite() && forecast.es.is_finite()));
             }
             if let Ok(matrix) = MatrixRef::new("test", "returns", series.len(), 1, &series)

@@ -8,6 +8,7 @@ use risk_core::covariance::{
 };
 use risk_core::matrix::{Matrix, MatrixRef};
 use risk_core::parametric::{Multipliers, ParametricRisk, parametric_risk};
+use risk_core::progress::Progress;
 use risk_core::units::{Confidence, Decay, DegreesOfFreedom, Distribution, HorizonDays};
 
 /// `A A'` of a K x r matrix: positive semidefinite, singular where r < K.
@@ -35,7 +36,15 @@ fn distribution() -> impl Strategy<Value = Distribution> {
 fn risk(x: &[f64], mean: &[f64], cov: &Matrix, distribution: Distribution, bp: u32) -> ParametricRisk {
     let cov = Covariance::new("t", x.len(), cov.as_ref()).unwrap();
     let tail = Confidence::from_bp("t", bp).unwrap().tail();
-    parametric_risk(x, mean, &cov, Multipliers::of(distribution, tail), HorizonDays::new("t", 3).unwrap()).unwrap()
+    parametric_risk(
+        x,
+        mean,
+        &cov,
+        Multipliers::of(distribution, tail),
+        HorizonDays::new("t", 3).unwrap(),
+        &Progress::new(),
+    )
+    .unwrap()
 }
 
 proptest! {
@@ -116,7 +125,7 @@ proptest! {
         }
         let Ok(cov) = Covariance::new("t", x.len(), m) else { return Ok(()) };
         prop_assert!(finite(cov.factor().values()));
-        if let Ok(got) = parametric_risk(&x, &mean, &cov, Multipliers { var: k, es: k }, HorizonDays::ONE) {
+        if let Ok(got) = parametric_risk(&x, &mean, &cov, Multipliers { var: k, es: k }, HorizonDays::ONE, &Progress::new()) {
             prop_assert!(finite(&[got.sigma_1d, got.var, got.es]) && finite(&got.marginal_var) && finite(&got.incremental_var));
         }
     }
@@ -131,7 +140,7 @@ proptest! {
         let Ok(cov) = Covariance::new("t", x.len(), m) else { return Ok(()) };
         prop_assert!(cov.factor().values().iter().all(|v| v.is_finite()));
         let multipliers = Multipliers { var: 2.0, es: 3.0 };
-        if let Ok(got) = parametric_risk(&x, &[], &cov, multipliers, HorizonDays::ONE) {
+        if let Ok(got) = parametric_risk(&x, &[], &cov, multipliers, HorizonDays::ONE, &Progress::new()) {
             prop_assert!(got.sigma_1d.is_finite() && got.var.is_finite());
         }
     }

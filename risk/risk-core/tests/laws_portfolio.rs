@@ -7,6 +7,7 @@ use risk_core::matrix::Matrix;
 use risk_core::parametric::{Multipliers, parametric_risk};
 use risk_core::portfolio::{FactorModel, Kind, LivePortfolio, OptionOn};
 use risk_core::pricing::{Bsm, OptionKind, bsm};
+use risk_core::progress::Progress;
 use risk_core::stress::{Holding, Position, Scenario, Shock, stress};
 use risk_core::units::{Confidence, DegreesOfFreedom, Distribution, HorizonDays};
 
@@ -124,7 +125,7 @@ proptest! {
         let scale: f64 = x.iter().map(|x| x.abs()).sum::<f64>().max(1.0);
         for (got, level) in live.levels().iter().zip(levels) {
             let multipliers = Multipliers::of(distribution, level.tail());
-            let want = parametric_risk(&x, &mean, &covariance, multipliers, HorizonDays::ONE).unwrap();
+            let want = parametric_risk(&x, &mean, &covariance, multipliers, HorizonDays::ONE, &Progress::new()).unwrap();
             // Tolerance of the specification: 1e-10 of the squared risk without diversification, and a hair.
             let undiversified: f64 = x.iter().enumerate().map(|(i, x)| x.abs() * values.at(i, i).sqrt()).sum();
             let alone = undiversified + 1e-8 * gross;

@@ -6,6 +6,7 @@ use risk_core::pricing::{
     Bachelier, Black76, Bsm, BsmColumns, Exercise, Greeks, OptionKind, TreeOption, UndiscountedOption, Valuation,
     bachelier, black76, bsm, bsm_batch, implied_vol, leisen_reimer,
 };
+use risk_core::progress::Progress;
 
 fn kind() -> impl Strategy<Value = OptionKind> {
     prop_oneof![Just(OptionKind::Call), Just(OptionKind::Put)]
@@ -121,7 +122,7 @@ proptest! {
 
     #[test]
     fn an_american_option_is_worth_no_less(option in option(), half in 5_u32..60) {
-        let value = |exercise| leisen_reimer(&TreeOption { option, exercise, steps: 2 * half + 1 }).unwrap();
+        let value = |exercise| leisen_reimer(&TreeOption { option, exercise, steps: 2 * half + 1 }, &Progress::new()).unwrap();
         let (american, european) = (value(Exercise::American).price, value(Exercise::European).price);
         prop_assert!(american >= european - 1e-12);
         let payoff = match option.kind {
@@ -133,7 +134,7 @@ proptest! {
 
     #[test]
     fn a_european_tree_nears_the_formula(option in option()) {
-        let tree = leisen_reimer(&TreeOption { option, exercise: Exercise::European, steps: 501 }).unwrap();
+        let tree = leisen_reimer(&TreeOption { option, exercise: Exercise::European, steps: 501 }, &Progress::new()).unwrap();
         near("price", tree.price, bsm(&option).unwrap().price, 5e-4)?;
     }
 
@@ -170,7 +171,7 @@ proptest! {
             prop_assert!(vol.is_finite() && vol >= 0.0);
         }
         for exercise in [Exercise::European, Exercise::American] {
-            if let Ok(value) = leisen_reimer(&TreeOption { option, exercise, steps: half }) {
+            if let Ok(value) = leisen_reimer(&TreeOption { option, exercise, steps: half }, &Progress::new()) {
                 prop_assert!(value.price.is_finite() && value.price >= 0.0 && value.delta_lattice.is_finite());
             }
         }

@@ -5,6 +5,7 @@ mod common;
 
 use common::{cases, close, f, load};
 use risk_core::pricing::{Bsm, Exercise, OptionKind, TreeOption, leisen_reimer};
+use risk_core::progress::Progress;
 
 #[test]
 fn binomial_lr() {
@@ -21,7 +22,7 @@ fn binomial_lr() {
         };
         let exercise = if case["exercise"] == "american" { Exercise::American } else { Exercise::European };
         let steps = u32::try_from(case["steps"].as_u64().unwrap()).unwrap();
-        let got = leisen_reimer(&TreeOption { option, exercise, steps }).unwrap();
+        let got = leisen_reimer(&TreeOption { option, exercise, steps }, &Progress::new()).unwrap();
         for (name, got) in [("price", got.price), ("delta_lattice", got.delta_lattice)] {
             let tol = &vectors["tol"][name];
             let label = format!("{} {name}", case["id"]);

@@ -7,6 +7,7 @@ use common::{all_close, cases, close, f, load, matrix_f, tail, vec_f};
 use risk_core::covariance::Covariance;
 use risk_core::matrix::{Matrix, MatrixRef};
 use risk_core::parametric::{Multipliers, ParametricRisk, parametric_risk};
+use risk_core::progress::Progress;
 use risk_core::units::{DegreesOfFreedom, Distribution, HorizonDays};
 use serde_json::Value;
 
@@ -87,5 +88,5 @@ fn diagonal(variances: &[f64]) -> Matrix {
 
 fn risk(x: &[f64], mu: &[f64], cov: MatrixRef<'_>, multipliers: Multipliers, h: u32) -> ParametricRisk {
     let cov = Covariance::new("parametric_var", x.len(), cov).unwrap();
-    parametric_risk(x, mu, &cov, multipliers, HorizonDays::new("parametric_var", h).unwrap()).unwrap()
+    parametric_risk(x, mu, &cov, multipliers, HorizonDays::new("parametric_var", h).unwrap(), &Progress::new()).unwrap()
 }

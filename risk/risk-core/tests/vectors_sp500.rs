@@ -11,6 +11,7 @@ use risk_core::backtest::{
 };
 use risk_core::covariance::{Centering, ewma_covariance, ledoit_wolf, sample_covariance};
 use risk_core::matrix::{Matrix, MatrixRef, dot};
+use risk_core::progress::Progress;
 use risk_core::quantile::{QuantileRule, VarEs};
 use risk_core::special::norm_ppf;
 use risk_core::units::{Confidence, Decay};
@@ -43,7 +44,7 @@ impl Backtest {
 
     fn forecast(&self, name: &str, bp: u32) -> Vec<VarEs> {
         let confidence = Confidence::from_bp("vectors", bp).unwrap();
-        rolling_forecast(&self.returns, self.window, confidence, self.method(name)).unwrap()
+        rolling_forecast(&self.returns, self.window, confidence, self.method(name), &Progress::new()).unwrap()
     }
 
     fn realised(&self) -> &[f64] {

@@ -1,6 +1,7 @@
 //! Forecasts of VaR and ES day by day, as a desk would have made them.
 
 use crate::error::{Result, RiskError, require_finite};
+use crate::progress::Progress;
 use crate::quantile::{OrderedLosses, QuantileRule, VarEs};
 use crate::special::{norm_pdf, norm_ppf};
 use crate::units::{Confidence, Decay};
@@ -32,6 +33,7 @@ pub fn rolling_forecast(
     window: usize,
     confidence: Confidence,
     method: ForecastMethod,
+    progress: &Progress,
 ) -> Result<Vec<VarEs>> {
     require_finite(COMPUTATION, "returns", returns)?;
     if window == 0 {
@@ -44,13 +46,13 @@ pub fn rolling_forecast(
         ForecastMethod::Historical(rule) => {
             let losses: Vec<f64> = returns.iter().map(|r| -r).collect();
             let scale = vec![1.0; returns.len()];
-            scaled(&losses, &scale, window, confidence, rule)
+            scaled(&losses, &scale, window, confidence, rule, progress)
         }
         ForecastMethod::Normal(lambda) => normal(returns, window, confidence, lambda),
         ForecastMethod::Filtered(model) => {
             let sigma = model.variance(returns)?.positive_volatility(COMPUTATION)?;
             let losses: Vec<f64> = returns.iter().zip(&sigma.series).map(|(r, s)| -r / s).collect();
-            scaled(&losses, &sigma.series, window, confidence, QuantileRule::InvertedCdf)
+            scaled(&losses, &sigma.series, window, confidence, QuantileRule::InvertedCdf, progress)
         }
     }
 }
@@ -62,9 +64,11 @@ fn scaled(
     window: usize,
     confidence: Confidence,
     rule: QuantileRule,
+    progress: &Progress,
 ) -> Result<Vec<VarEs>> {
     let days = losses.windows(window).zip(scale.iter().skip(window));
     days.map(|(losses, scale)| {
+        progress.check(COMPUTATION)?;
         let ordered = OrderedLosses::sort(COMPUTATION, losses.to_vec())?;
         let (var, es) = (ordered.var_by(rule, confidence)?, ordered.tail_mean(confidence)?);
         Ok(VarEs { var: scale * var, es: scale * es })

@@ -1,7 +1,9 @@
 //! Estimators of mean and covariance from returns, oldest row first. Output is symmetric to the bit.
 
+use super::Covariance;
 use crate::error::{Result, RiskError, require_finite};
 use crate::matrix::{Matrix, MatrixRef, dot};
+use crate::progress::Progress;
 use crate::units::Decay;
 
 /// Rows that are summed at a time, so that a block of columns stays in the cache.
@@ -31,10 +33,27 @@ pub fn mean(x: MatrixRef<'_>) -> Vec<f64> {
 /// Formula: `Σ (x_i - x̄)(x_i - x̄)' / (n-1)`. Units: returns squared per row's period.
 /// Errors: `TooFewObservations` below 2 rows. Source: McNeil, Frey & Embrechts 2015 §6.1.2.
 pub fn sample_covariance(x: MatrixRef<'_>) -> Result<Matrix> {
-    const NAME: &str = "sample_covariance";
-    require_rows(NAME, x, 2)?;
-    let divisor = (x.rows() - 1) as f64;
-    checked(NAME, weighted_products(x, &mean(x), |_| 1.0 / divisor))
+    SampleCovariance::of(x, &Progress::new()).map(|sample| sample.0)
+}
+
+/// A [`sample_covariance`]: semidefinite by construction, which nobody need prove again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SampleCovariance(Matrix);
+
+impl SampleCovariance {
+    /// That of past returns.
+    pub fn of(x: MatrixRef<'_>, progress: &Progress) -> Result<Self> {
+        const NAME: &str = "sample_covariance";
+        require_rows(NAME, x, 2)?;
+        let divisor = (x.rows() - 1) as f64;
+        let products = weighted_products(NAME, x, &mean(x), |_| 1.0 / divisor, progress)?;
+        checked(NAME, products).map(Self)
+    }
+
+    /// As the input of the methods.
+    pub fn covariance(&self) -> Covariance<'_> {
+        Covariance(self.0.as_ref())
+    }
 }
 
 /// Exponentially weighted covariance of RiskMetrics: zero mean, weights that add up to 1.
@@ -47,7 +66,8 @@ pub fn ewma_covariance(x: MatrixRef<'_>, lambda: Decay) -> Result<Matrix> {
     let log_lambda = lambda.get().ln();
     let scale = (1.0 - lambda.get()) / -(n as f64 * log_lambda).exp_m1();
     let zero = vec![0.0; x.cols()];
-    checked(NAME, weighted_products(x, &zero, |i| scale * ((n - 1 - i) as f64 * log_lambda).exp()))
+    let weight = |i| scale * ((n - 1 - i) as f64 * log_lambda).exp();
+    checked(NAME, weighted_products(NAME, x, &zero, weight, &Progress::new())?)
 }
 
 /// A shrunk covariance and by how much it was shrunk.
@@ -71,7 +91,7 @@ pub fn ledoit_wolf(x: MatrixRef<'_>, centering: Centering) -> Result<LedoitWolf>
     require_rows(NAME, x, if centering == Centering::Sample { 2 } else { 1 })?;
     let (n, p) = (x.rows() as f64, x.cols());
     let center = if centering == Centering::Sample { mean(x) } else { vec![0.0; p] };
-    let s = weighted_products(x, &center, |_| 1.0 / n);
+    let s = weighted_products(NAME, x, &center, |_| 1.0 / n, &Progress::new())?;
     let mu = s.as_ref().diagonal().iter().sum::<f64>() / p as f64;
     let square = |shift: f64| -> f64 {
         let entry = |i: usize, j: usize| s.at(i, j) - if i == j { shift } else { 0.0 };
@@ -103,7 +123,13 @@ pub fn correlation(cov: MatrixRef<'_>) -> Vec<Option<f64>> {
 }
 
 /// `Σ_i w(i) (x_i - m)(x_i - m)'`: blocks of rows, turned into columns, so that each product is a dense dot.
-fn weighted_products(x: MatrixRef<'_>, center: &[f64], weight: impl Fn(usize) -> f64) -> Matrix {
+fn weighted_products(
+    computation: &'static str,
+    x: MatrixRef<'_>,
+    center: &[f64],
+    weight: impl Fn(usize) -> f64,
+    progress: &Progress,
+) -> Result<Matrix> {
     let p = x.cols();
     let mut out = Matrix::zeros(p, p);
     let (mut plain, mut weighted) = (vec![0.0; p * BLOCK_ROWS], vec![0.0; p * BLOCK_ROWS]);
@@ -117,6 +143,7 @@ fn weighted_products(x: MatrixRef<'_>, center: &[f64], weight: impl Fn(usize) ->
             }
         }
         for i in 0..p {
+            progress.check(computation)?;
             for j in 0..=i {
                 let (a, b) = (&weighted[i * BLOCK_ROWS..][..rows], &plain[j * BLOCK_ROWS..][..rows]);
                 out.set(i, j, out.at(i, j) + dot(a, b));
@@ -128,7 +155,7 @@ fn weighted_products(x: MatrixRef<'_>, center: &[f64], weight: impl Fn(usize) ->
             out.set(j, i, out.at(i, j));
         }
     }
-    out
+    Ok(out)
 }
 
 fn require_rows(computation: &'static str, x: MatrixRef<'_>, least: usize) -> Result<()> {

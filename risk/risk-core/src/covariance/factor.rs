@@ -4,6 +4,7 @@ use faer::{MatRef, Side};
 
 use crate::error::{Result, RiskError};
 use crate::matrix::{Matrix, MatrixRef, dot};
+use crate::progress::Progress;
 
 /// A pivot below this part of its diagonal entry is rounding, not variance.
 const NEGLIGIBLE_PIVOT: f64 = 1e-12;
@@ -29,11 +30,11 @@ pub fn cholesky(a: MatrixRef<'_>) -> Result<Matrix> {
     }
 }
 
-/// Whether `A + shift I` has a Cholesky factor.
-pub(super) fn is_positive_definite(a: MatrixRef<'_>, shift: f64) -> bool {
+/// Whether `A + shift I` has a Cholesky factor; not known, and so false, once canceled.
+pub(super) fn is_positive_definite(a: MatrixRef<'_>, shift: f64, progress: &Progress) -> bool {
     let mut definite = true;
     decompose(a, shift, unlimited, |_, pivot, _| {
-        definite = pivot > 0.0 && pivot.is_finite();
+        definite = pivot > 0.0 && pivot.is_finite() && !progress.is_canceled();
         definite.then(|| pivot.sqrt())
     });
     definite

@@ -4,6 +4,7 @@ use super::terms::log_ratio;
 use super::{Bsm, OptionKind};
 use crate::check::representable;
 use crate::error::{Result, RiskError};
+use crate::progress::Progress;
 
 const COMPUTATION: &str = "leisen_reimer";
 /// Work grows with the square of the steps; at this bound a price takes some tens of milliseconds.
@@ -46,9 +47,9 @@ pub struct TreeValue {
 /// exercise along the one path.
 /// Units: those of [`Bsm`].
 /// Errors: `InvalidInput` for even steps, for what [`super::bsm`] refuses, and for a tree whose nodes
-/// leave the range of doubles.
+/// leave the range of doubles. `Canceled` within a level of the tree.
 /// Source: Leisen and Reimer, *Applied Mathematical Finance* 3, 1996.
-pub fn leisen_reimer(request: &TreeOption) -> Result<TreeValue> {
+pub fn leisen_reimer(request: &TreeOption, progress: &Progress) -> Result<TreeValue> {
     request.check()?;
     let option = &request.option;
     let v = option.vol * option.years.sqrt();
@@ -56,7 +57,7 @@ pub fn leisen_reimer(request: &TreeOption) -> Result<TreeValue> {
         return request.without_noise().check();
     }
     let tree = Tree::new(request, v)?;
-    pulp::Arch::new().dispatch(RollBack { tree: &tree, exercise: request.exercise }).check()
+    pulp::Arch::new().dispatch(RollBack { tree: &tree, exercise: request.exercise, progress })?.check()
 }
 
 impl TreeOption {
@@ -147,11 +148,12 @@ impl Tree {
 
     /// Backward induction from expiry to the root.
     #[inline(always)]
-    fn roll_back(&self, exercise: Exercise) -> TreeValue {
+    fn roll_back(&self, exercise: Exercise, progress: &Progress) -> Result<TreeValue> {
         let levels = self.lowest.len();
         let mut values = vec![0.0; levels];
         self.exercise(&mut values, self.lowest[levels - 1]);
         for level in (1..levels - 1).rev() {
+            progress.check(COMPUTATION)?;
             self.step_back(&mut values[..level + 2]);
             if exercise == Exercise::American {
                 self.exercise(&mut values[..=level], self.lowest[level]);
@@ -163,7 +165,7 @@ impl Tree {
         if exercise == Exercise::American {
             self.exercise(&mut values[..1], self.lowest[0]);
         }
-        TreeValue { price: values[0], delta_lattice }
+        Ok(TreeValue { price: values[0], delta_lattice })
     }
 
     /// Continuation values of one level from those of the next, in place; the last entry is spent.
@@ -189,14 +191,15 @@ impl Tree {
 struct RollBack<'a> {
     tree: &'a Tree,
     exercise: Exercise,
+    progress: &'a Progress,
 }
 
 impl pulp::WithSimd for RollBack<'_> {
-    type Output = TreeValue;
+    type Output = Result<TreeValue>;
 
     #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) -> TreeValue {
-        self.tree.roll_back(self.exercise)
+    fn with_simd<S: pulp::Simd>(self, _: S) -> Result<TreeValue> {
+        self.tree.roll_back(self.exercise, self.progress)
     }
 }
 

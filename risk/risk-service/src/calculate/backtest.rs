@@ -4,6 +4,7 @@ use risk_core::backtest::{
     Exceptions, ForecastMethod, Transitions, Zone, acerbi_szekely, basel_multiplier, christoffersen, exceptions,
     kupiec, rolling_forecast, traffic_light,
 };
+use risk_core::progress::Progress;
 use risk_core::units::{Confidence, Decay};
 use risk_core::volatility::{Garch11, VolatilityModel};
 use risk_core::{Result, RiskError};
@@ -19,12 +20,12 @@ const BASEL_DAYS: usize = 250;
 const BASEL_LEVEL: u32 = 9_900;
 
 /// Answers a request, or says what is wrong with it.
-pub(crate) fn backtest_var(request: &BacktestVarRequest) -> Result<BacktestVarResponse> {
+pub(crate) fn backtest_var(request: &BacktestVarRequest, progress: &Progress) -> Result<BacktestVarResponse> {
     let confidence = Confidence::from_bp(NAME, request.confidence_bp)?;
     match &request.source {
         Some(Source::Forecasts(forecasts)) => judge(&request.pnl, forecasts, confidence, request.confidence_bp),
         Some(Source::Rolling(rolling)) => {
-            let forecasts = roll(&request.pnl, rolling, confidence)?;
+            let forecasts = roll(&request.pnl, rolling, confidence, progress)?;
             let tested = &request.pnl[rolling.window as usize..];
             let verdict = judge(tested, &forecasts, confidence, request.confidence_bp)?;
             Ok(BacktestVarResponse { forecasts: Some(forecasts), ..verdict })
@@ -33,7 +34,7 @@ pub(crate) fn backtest_var(request: &BacktestVarRequest) -> Result<BacktestVarRe
     }
 }
 
-fn roll(pnl: &[f64], sent: &RollingForecasts, confidence: Confidence) -> Result<VarForecasts> {
+fn roll(pnl: &[f64], sent: &RollingForecasts, confidence: Confidence, progress: &Progress) -> Result<VarForecasts> {
     let method = match &sent.method {
         Some(Method::Historical(rule)) => ForecastMethod::Historical(quantile_rule(NAME, *rule)?),
         Some(Method::Normal(ewma)) => ForecastMethod::Normal(Decay::new(NAME, ewma.lambda)?),
@@ -45,7 +46,7 @@ fn roll(pnl: &[f64], sent: &RollingForecasts, confidence: Confidence) -> Result<
         }
         None => return Err(not_set(NAME, "method of rolling")),
     };
-    let forecasts = rolling_forecast(pnl, sent.window as usize, confidence, method)?;
+    let forecasts = rolling_forecast(pnl, sent.window as usize, confidence, method, progress)?;
     Ok(VarForecasts { var: forecasts.iter().map(|f| f.var).collect(), es: forecasts.iter().map(|f| f.es).collect() })
 }
 

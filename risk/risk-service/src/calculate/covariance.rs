@@ -8,14 +8,12 @@ use risk_core::matrix::{Matrix, MatrixRef};
 use risk_core::units::Decay;
 use risk_core::{Result, RiskError};
 
-use super::model::{matrix, not_set};
+use super::model::{MAX_FACTORS, matrix, not_set};
 use crate::proto;
 use crate::proto::estimate_covariance_request::Estimator;
 use crate::proto::{EstimateCovarianceRequest, EstimateCovarianceResponse};
 
 const NAME: &str = "estimate_covariance";
-/// Factors of a request: the eigenvalues of so many take seconds.
-const MAX_FACTORS: usize = 4_000;
 
 /// Answers a request, or says what is wrong with it.
 pub(crate) fn estimate_covariance(request: &EstimateCovarianceRequest) -> Result<EstimateCovarianceResponse> {

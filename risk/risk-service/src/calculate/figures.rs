@@ -28,30 +28,36 @@ pub(crate) fn calculate(request: &CalculateRiskRequest, progress: &Progress) -> 
         return Err(RiskError::invalid(NAME, "horizon_years", "must be 0 but for a book", request.horizon_years));
     }
     match &request.method {
-        Some(Method::Parametric(method)) => parametric(request, method),
+        Some(Method::Parametric(method)) => parametric(request, method, progress),
         Some(Method::Historical(method)) => historical(request, method),
         Some(Method::AgeWeighted(method)) => age_weighted(request, method),
         Some(Method::Filtered(method)) => filtered(request, method, progress),
-        Some(Method::CornishFisher(method)) => cornish_fisher_figures(request, method.model.as_ref()),
-        Some(Method::Fourier(method)) => fourier(request, method.model.as_ref()),
+        Some(Method::CornishFisher(method)) => cornish_fisher_figures(request, method.model.as_ref(), progress),
+        Some(Method::Fourier(method)) => fourier(request, method.model.as_ref(), progress),
         Some(Method::MonteCarlo(method)) => monte_carlo(request, method, progress),
         None => Err(not_set(NAME, "method")),
     }
 }
 
-fn parametric(request: &CalculateRiskRequest, method: &ParametricMethod) -> Result<CalculateRiskResponse> {
+fn parametric(
+    request: &CalculateRiskRequest,
+    method: &ParametricMethod,
+    progress: &Progress,
+) -> Result<CalculateRiskResponse> {
     const NAME: &str = "parametric_var";
     let (levels, x) = (levels(NAME, request)?, Portfolio::linear(NAME, request)?);
     let horizon = horizon(NAME, request)?;
-    let model = Model::new(NAME, x.len(), method.model.as_ref())?;
-    let covariance = model.covariance(NAME, x.len())?;
+    progress.begin(1);
+    let model = Model::new(NAME, x.len(), method.model.as_ref(), progress)?;
+    let covariance = model.covariance(NAME, x.len(), progress)?;
     let mut response = CalculateRiskResponse { n_scenarios: count(model.n_returns()), ..Default::default() };
     for level in levels {
         let multipliers = Multipliers::of(model.distribution, level.tail());
-        let risk = parametric_risk(x, model.mean, &covariance, multipliers, horizon)?;
+        let risk = parametric_risk(x, model.mean, &covariance, multipliers, horizon, progress)?;
         response.sigma_1d = Some(risk.sigma_1d);
         response.figures.push(parametric_figures(level, risk));
     }
+    progress.add(1);
     Ok(response)
 }
 
@@ -160,10 +166,11 @@ fn garch(sent: &GarchVolatility, x: &[f64], returns: MatrixRef<'_>) -> Result<(G
 fn cornish_fisher_figures(
     request: &CalculateRiskRequest,
     model: Option<&ReturnModel>,
+    progress: &Progress,
 ) -> Result<CalculateRiskResponse> {
     const NAME: &str = "cornish_fisher_var";
     let levels = levels(NAME, request)?;
-    let form = gaussian_form(NAME, request, model)?;
+    let form = gaussian_form(NAME, request, model, progress)?;
     let cumulants = form.cumulants()?;
     let of_level = |&level: &Confidence| {
         let found = cornish_fisher(&cumulants, level.tail())?;
@@ -179,10 +186,14 @@ fn cornish_fisher_figures(
     })
 }
 
-fn fourier(request: &CalculateRiskRequest, model: Option<&ReturnModel>) -> Result<CalculateRiskResponse> {
+fn fourier(
+    request: &CalculateRiskRequest,
+    model: Option<&ReturnModel>,
+    progress: &Progress,
+) -> Result<CalculateRiskResponse> {
     const NAME: &str = "delta_gamma_var";
     let levels = levels(NAME, request)?;
-    let form = gaussian_form(NAME, request, model)?;
+    let form = gaussian_form(NAME, request, model, progress)?;
     let of_level = |&level: &Confidence| {
         let VarEs { var, es } = form.var_es(level.tail())?;
         Ok(figures(level, var, es))
@@ -199,17 +210,18 @@ fn gaussian_form(
     name: &'static str,
     request: &CalculateRiskRequest,
     model: Option<&ReturnModel>,
+    progress: &Progress,
 ) -> Result<risk_core::delta_gamma::QuadraticForm> {
     require_one_day(name, request)?;
     let Portfolio::DeltaGamma(book) = Portfolio::of(name, request)? else {
         return Err(RiskError::invalid(name, "portfolio", "must be a delta_gamma_book for this method", "another"));
     };
-    let model = Model::new(name, book.delta.len(), model)?;
+    let model = Model::new(name, book.delta.len(), model, progress)?;
     model.require_no_mean(name)?;
     if model.distribution != Distribution::Normal {
         return Err(RiskError::invalid(name, "distribution", "must be normal for this method", "student_t"));
     }
-    quadratic_form(name, book, &model.covariance(name, book.delta.len())?)
+    quadratic_form(name, book, &model.covariance(name, book.delta.len(), progress)?)
 }
 
 fn sampled(levels: &[Confidence], found: Vec<VarEs>, returns: MatrixRef<'_>) -> CalculateRiskResponse {

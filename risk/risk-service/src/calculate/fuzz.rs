@@ -346,7 +346,7 @@ proptest! {
 
     #[test]
     fn every_backtest_has_a_verdict_or_is_refused(request in any_backtest()) {
-        if let Ok(r) = backtest::backtest_var(&request) {
+        if let Ok(r) = backtest::backtest_var(&request, &Progress::new()) {
             let tests = [&r.kupiec, &r.independence, &r.conditional_coverage].into_iter().flatten();
             let numbers = tests.flat_map(|t| [t.value, t.p_value]).chain(r.acerbi_szekely_z1).chain(r.acerbi_szekely_z2);
             prop_assert!(numbers.chain([r.cumulative_probability]).all(f64::is_finite), "{request:?} {r:?}");

@@ -39,7 +39,7 @@ use crate::proto::{
 };
 use crate::watch::{Boards, Watchers, stream_risk};
 
-pub(crate) use model::{Model, confidences, not_set};
+pub(crate) use model::{Model, confidences, not_set, require_factors};
 pub(crate) use portfolio::{Factors, option_kind};
 pub(crate) use stream::interval;
 
@@ -130,7 +130,7 @@ impl RiskService for Calculate {
         &self,
         request: Request<BacktestVarRequest>,
     ) -> Result<Response<BacktestVarResponse>, Status> {
-        self.answer(request, |request, _| backtest::backtest_var(request)).await
+        self.answer(request, backtest::backtest_var).await
     }
 
     async fn estimate_covariance(
@@ -151,7 +151,7 @@ impl RiskService for Calculate {
         &self,
         request: Request<AssessTradesRequest>,
     ) -> Result<Response<AssessTradesResponse>, Status> {
-        self.answer(request, |request, _| trades::assess_trades(request)).await
+        self.answer(request, trades::assess_trades).await
     }
 
     async fn basel_shortfall(
@@ -184,10 +184,10 @@ impl RiskService for Calculate {
 }
 
 /// Cancels a calculation when it is dropped, that is, when nobody waits any more.
-struct Waiting(Arc<Progress>);
+pub(crate) struct Waiting(Arc<Progress>);
 
 impl Waiting {
-    fn new() -> (Self, Arc<Progress>) {
+    pub(crate) fn new() -> (Self, Arc<Progress>) {
         let progress = Arc::new(Progress::new());
         (Self(Arc::clone(&progress)), progress)
     }

@@ -1,7 +1,8 @@
 //! The inputs that the methods share, from the contract's form into checked ones.
 
-use risk_core::covariance::{Covariance, sample_covariance};
-use risk_core::matrix::{Matrix, MatrixRef};
+use risk_core::covariance::{Covariance, SampleCovariance};
+use risk_core::matrix::MatrixRef;
+use risk_core::progress::Progress;
 use risk_core::quantile::QuantileRule;
 use risk_core::units::{Confidence, DegreesOfFreedom, Distribution, HorizonDays};
 use risk_core::{Result, RiskError};
@@ -11,6 +12,8 @@ use crate::proto::return_model::{self, Source};
 
 /// More levels than anybody asks for, and few enough that an answer stays within a message.
 const MAX_LEVELS: usize = 100;
+/// Factors of a covariance: it takes 128 MB, its eigenvalues seconds.
+pub(crate) const MAX_FACTORS: usize = 4_000;
 
 /// The levels that are asked for.
 pub(super) fn levels(name: &'static str, request: &proto::CalculateRiskRequest) -> Result<Vec<Confidence>> {
@@ -82,16 +85,22 @@ pub(crate) struct Model<'a> {
 /// Where the covariance comes from.
 enum Estimate<'a> {
     Given(MatrixRef<'a>),
-    Sampled { covariance: Matrix, n_returns: usize },
+    Sampled { covariance: SampleCovariance, n_returns: usize },
 }
 
 impl<'a> Model<'a> {
     /// Reads the model of a portfolio of `dimension` exposures; past returns become their sample covariance.
-    pub(crate) fn new(name: &'static str, dimension: usize, sent: Option<&'a proto::ReturnModel>) -> Result<Self> {
+    pub(crate) fn new(
+        name: &'static str,
+        dimension: usize,
+        sent: Option<&'a proto::ReturnModel>,
+        progress: &Progress,
+    ) -> Result<Self> {
         let sent = sent.ok_or_else(|| not_set(name, "model"))?;
+        require_factors(name, dimension)?;
         let estimate = match sent.source.as_ref().ok_or_else(|| not_set(name, "covariance or returns"))? {
             Source::Covariance(covariance) => Estimate::Given(matrix(name, "cov", Some(covariance))?),
-            Source::Returns(returns) => sample(name, dimension, matrix(name, "returns", Some(returns))?)?,
+            Source::Returns(returns) => sample(name, dimension, matrix(name, "returns", Some(returns))?, progress)?,
         };
         let distribution = match sent.distribution.as_ref().ok_or_else(|| not_set(name, "distribution"))? {
             return_model::Distribution::Normal(_) => Distribution::Normal,
@@ -103,12 +112,16 @@ impl<'a> Model<'a> {
     }
 
     /// The covariance, checked to be one of `dimension` factors.
-    pub(crate) fn covariance(&self, name: &'static str, dimension: usize) -> Result<Covariance<'_>> {
-        let matrix = match &self.estimate {
-            Estimate::Given(matrix) => *matrix,
-            Estimate::Sampled { covariance, .. } => covariance.as_ref(),
-        };
-        Covariance::new(name, dimension, matrix)
+    pub(crate) fn covariance(
+        &self,
+        name: &'static str,
+        dimension: usize,
+        progress: &Progress,
+    ) -> Result<Covariance<'_>> {
+        match &self.estimate {
+            Estimate::Given(matrix) => Covariance::checked(name, dimension, *matrix, progress),
+            Estimate::Sampled { covariance, .. } => Ok(covariance.covariance()),
+        }
     }
 
     /// Refuses a mean: second-order books are taken about returns of mean zero.
@@ -129,10 +142,23 @@ impl<'a> Model<'a> {
     }
 }
 
-fn sample<'a>(name: &'static str, dimension: usize, returns: MatrixRef<'_>) -> Result<Estimate<'a>> {
+/// Refuses more factors than a covariance may have.
+pub(crate) fn require_factors(name: &'static str, count: usize) -> Result<()> {
+    if (1..=MAX_FACTORS).contains(&count) {
+        return Ok(());
+    }
+    Err(RiskError::invalid(name, "factors", format!("must be 1 to {MAX_FACTORS}"), count))
+}
+
+fn sample<'a>(
+    name: &'static str,
+    dimension: usize,
+    returns: MatrixRef<'_>,
+    progress: &Progress,
+) -> Result<Estimate<'a>> {
     if returns.cols() != dimension {
         let why = format!("must have {dimension} columns to match x");
         return Err(RiskError::shape(name, "returns", why, returns.cols()));
     }
-    Ok(Estimate::Sampled { covariance: sample_covariance(returns)?, n_returns: returns.rows() })
+    Ok(Estimate::Sampled { covariance: SampleCovariance::of(returns, progress)?, n_returns: returns.rows() })
 }

@@ -147,8 +147,11 @@ fn rows<T: Send>(
     Ok(all)
 }
 
-/// The same error, with its row.
+/// The same error, with its row; but whoever gave up did not because of a row.
 fn of_row(error: RiskError, row: usize) -> RiskError {
+    if matches!(error, RiskError::Canceled(_)) {
+        return error;
+    }
     let fault = error.fault().clone();
     RiskError::invalid(fault.computation, format!("row {row}: {}", fault.what), fault.why, fault.got)
 }
@@ -185,7 +188,7 @@ fn trees(
         let why = format!("must be at most {MAX_NODES} for steps squared times rows");
         return Err(RiskError::invalid(NAME, "steps", why, format!("{steps} steps of {n} rows")));
     }
-    let values = rows(NAME, n, progress, |i| leisen_reimer(&option(i)))?;
+    let values = rows(NAME, n, progress, |i| leisen_reimer(&option(i), progress))?;
     Ok(PriceOptionsResponse {
         prices: values.iter().map(|v| v.price).collect(),
         deltas: values.iter().map(|v| v.delta_lattice).collect(),

@@ -27,9 +27,9 @@ pub(super) fn monte_carlo(
     let portfolio = Portfolio::of(NAME, request)?;
     let levels = levels(NAME, request)?;
     check_applicable(&portfolio, request, method)?;
-    let model = Model::new(NAME, portfolio.dimension(), method.model.as_ref())?;
+    let model = Model::new(NAME, portfolio.dimension(), method.model.as_ref(), progress)?;
     let horizon = Horizon::of(request, method)?;
-    let covariance = model.covariance(NAME, portfolio.dimension())?;
+    let covariance = model.covariance(NAME, portfolio.dimension(), progress)?;
     let job = Job { method, settings: settings(method)?, levels: &levels, horizon, progress };
     match portfolio {
         Portfolio::Linear(exposures) => job.linear(exposures, &model, &covariance),

@@ -1,6 +1,7 @@
 //! `AssessTrades`: what a trade does to VaR.
 
 use risk_core::pretrade_var::PortfolioVar;
+use risk_core::progress::Progress;
 use risk_core::units::{Confidence, HorizonDays};
 use risk_core::{Result, RiskError};
 
@@ -12,15 +13,15 @@ const NAME: &str = "assess_trades";
 const MAX_TRADES: usize = 100_000;
 
 /// VaR before and after each trade.
-pub(crate) fn assess_trades(request: &AssessTradesRequest) -> Result<AssessTradesResponse> {
+pub(crate) fn assess_trades(request: &AssessTradesRequest, progress: &Progress) -> Result<AssessTradesResponse> {
     require_count("open_orders", request.open_orders.len())?;
     require_count("trades", request.trades.len())?;
     let k = request.exposures.len();
-    let model = Model::new(NAME, k, request.model.as_ref())?;
+    let model = Model::new(NAME, k, request.model.as_ref(), progress)?;
     model.require_no_mean(NAME)?;
     let mut portfolio = PortfolioVar::new(
         &request.exposures,
-        &model.covariance(NAME, k)?,
+        &model.covariance(NAME, k, progress)?,
         model.distribution,
         Confidence::from_bp(NAME, request.confidence_bp)?,
         HorizonDays::new(NAME, request.horizon_days)?,
@@ -28,7 +29,11 @@ pub(crate) fn assess_trades(request: &AssessTradesRequest) -> Result<AssessTrade
     for Trade { factor, exposure } in &request.open_orders {
         portfolio.open_order(*factor as usize, *exposure)?;
     }
-    let trades = request.trades.iter().map(|sent| assess(&mut portfolio, sent)).collect::<Result<_>>()?;
+    let mut trades = Vec::with_capacity(request.trades.len());
+    for sent in &request.trades {
+        progress.check(NAME)?;
+        trades.push(assess(&mut portfolio, sent)?);
+    }
     Ok(AssessTradesResponse { trades })
 }
 

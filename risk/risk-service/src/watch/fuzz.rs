@@ -1,6 +1,7 @@
 //! No watch, and nothing that a session shows, makes a report with NaN or infinity in it.
 
 use proptest::prelude::*;
+use risk_core::progress::Progress;
 
 use super::board::{News, Seen};
 use super::rates::Rates;
@@ -82,7 +83,7 @@ proptest! {
 
     #[test]
     fn every_report_is_finite_or_refused(request in any_watch(), news in prop::collection::vec(any_news(), 1..4)) {
-        let Ok(mut watcher) = Watcher::new(&request) else { return Ok(()) };
+        let Ok(mut watcher) = Watcher::new(&request, &Progress::new()) else { return Ok(()) };
         for news in &news {
             // A real watch ends at the first refusal.
             let Ok(report) = watcher.take(news) else { return Ok(()) };

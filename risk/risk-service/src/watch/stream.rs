@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use risk_core::portfolio::{FactorModel, InstrumentRisk, Kind, LivePortfolio, OptionOn};
+use risk_core::progress::Progress;
 use risk_core::stress::Shock;
 use risk_core::{Result, RiskError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -14,7 +15,9 @@ use tonic::{Request, Response, Status};
 
 use super::board::{Board, Boards, News, Seen};
 use super::rates::Rates;
-use crate::calculate::{Answers, Factors, Model, confidences, interval, not_set, option_kind, refused};
+use crate::calculate::{
+    Answers, Factors, Model, Waiting, confidences, interval, not_set, option_kind, refused, require_factors,
+};
 use crate::compute::{Pool, deadline};
 use crate::config::MAX_WATCHERS;
 use crate::proto::{
@@ -23,7 +26,8 @@ use crate::proto::{
 };
 
 const NAME: &str = "stream_risk";
-const MAX_FACTORS: usize = 10_000;
+/// Scenarios times instruments: a watcher keeps the value of each.
+const MAX_STRESS_VALUES: usize = 1_000_000;
 
 pub(crate) async fn stream_risk(
     pool: Arc<Pool>,
@@ -41,7 +45,10 @@ pub(crate) async fn stream_risk(
     })?;
     let place = watchers.admit()?;
     let (account, min_interval) = (request.account.clone(), interval(NAME, request.min_interval_ms).map_err(refused)?);
-    let watcher = pool.run(deadline, move || Watcher::new(&request)).await?.map_err(refused)?;
+    let (waiting, progress) = Waiting::new();
+    let watcher = pool.run(deadline, move || Watcher::new(&request, &progress)).await;
+    drop(waiting);
+    let watcher = watcher?.map_err(refused)?;
     let (send, receive) = mpsc::channel(1);
     tokio::spawn(async move {
         let _place = place;
@@ -152,15 +159,14 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    pub(super) fn new(request: &StreamRiskRequest) -> Result<Box<Self>> {
+    pub(super) fn new(request: &StreamRiskRequest, progress: &Progress) -> Result<Box<Self>> {
         let factors = request.factors.len();
-        if !(1..=MAX_FACTORS).contains(&factors) {
-            return Err(RiskError::invalid(NAME, "factors", format!("must be 1 to {MAX_FACTORS}"), factors));
-        }
+        require_factors(NAME, factors)?;
+        require_stress_values(request.scenarios.len(), factors + request.options.len())?;
         let levels = confidences(NAME, &request.confidence_bp)?;
         let places = Factors::new(NAME, &request.factors)?;
-        let model = Model::new(NAME, factors, request.model.as_ref())?;
-        let covariance = model.covariance(NAME, factors)?;
+        let model = Model::new(NAME, factors, request.model.as_ref(), progress)?;
+        let covariance = model.covariance(NAME, factors, progress)?;
         let returns = FactorModel { mean: model.mean, covariance: &covariance, distribution: model.distribution };
         let mut kinds: Vec<Kind> = (0..factors).map(Kind::Factor).collect();
         let mut names = request.factors.clone();
@@ -342,6 +348,15 @@ fn option(terms: &OptionTerms, factors: &Factors<'_>) -> Result<OptionOn> {
         dividend_yield: terms.dividend_yield,
         vol: terms.volatility,
     })
+}
+
+fn require_stress_values(scenarios: usize, instruments: usize) -> Result<()> {
+    if scenarios.saturating_mul(instruments) <= MAX_STRESS_VALUES {
+        return Ok(());
+    }
+    let why = format!("must be at most {MAX_STRESS_VALUES} in all");
+    let got = format!("{scenarios} times {instruments}");
+    Err(RiskError::invalid(NAME, "scenarios times factors and options", why, got))
 }
 
 /// One shock a factor; the parallel one where no other names it.

@@ -236,7 +236,7 @@ async fn what_is_wrong_with_a_watch_is_named() {
         let status = client.stream_risk(Request::new(request)).await.unwrap_err();
         assert_eq!((status.code(), status.message()), (Code::InvalidArgument, expected));
     };
-    expect(|it| it.factors.clear(), "stream_risk: factors must be 1 to 10000, got 0").await;
+    expect(|it| it.factors.clear(), "stream_risk: factors must be 1 to 4000, got 0").await;
     expect(|it| it.factors[1] = "AAPL.XNAS".into(), "stream_risk: factors must name each factor once, got AAPL.XNAS")
         .await;
     expect(|it| it.min_interval_ms = 5, "stream_risk: min_interval_ms must be 0 or at least 10, got 5").await;

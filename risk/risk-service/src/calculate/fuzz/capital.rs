@@ -167,7 +167,7 @@ proptest! {
 
     #[test]
     fn every_trade_is_assessed_or_refused(request in any_trades()) {
-        if let Ok(r) = trades::assess_trades(&request) {
+        if let Ok(r) = trades::assess_trades(&request, &Progress::new()) {
             let numbers = r.trades.iter().flat_map(|t| {
                 [t.variance_now, t.variance_after, t.var_now, t.var_after, t.var_worst_case]
             });
