@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -246,21 +247,33 @@ def test_live_without_a_service_is_one_clear_line() -> None:
     assert f"Risk Service at {address}: not reachable" in done.stderr
 
 
+EMPTY = PortfolioRisk(
+    sequence=1,
+    transact_time_ns=0,
+    figures=(),
+    positions=(),
+    gross_notional=0.0,
+    net_notional=0.0,
+    greeks=Greeks(*[0.0] * 8),
+    stress=(),
+    left_out=(),
+    sigma_1d=0.0,
+)
+
+
 def test_account_that_holds_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    empty = PortfolioRisk(
-        sequence=1,
-        transact_time_ns=0,
-        figures=(),
-        positions=(),
-        gross_notional=0.0,
-        net_notional=0.0,
-        greeks=Greeks(*[0.0] * 8),
-        stress=(),
-        left_out=(),
-        sigma_1d=0.0,
-    )
-    monkeypatch.setattr(risk_live, "_answers", lambda asked, take: take(empty))
+    monkeypatch.setattr(risk_live, "_answers", lambda asked, take: take(EMPTY))
     says = "account A1: holds nothing"
     live = ("--live", "--returns", "returns.csv", "--account", "A1")
     assert says in aetherion("var", *live).stdout
     assert says in aetherion("backtest", *live, "--window", "100").stderr
+
+
+def test_returns_of_nothing_that_is_held_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = replace(EMPTY, left_out=("ACME.SIM", "BTCUSD.SIM"))
+    monkeypatch.setattr(risk_live, "_answers", lambda asked, take: take(other))
+    for command in (("var",), ("greeks", "--json"), ("stress", "--scenarios", "crash.yaml")):
+        done = aetherion(*command, "--live", "--returns", "returns.csv")
+        says = "returns: none of the file's columns is held: A, B; held: ACME.SIM, BTCUSD.SIM"
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert done.stderr == f"aetherion: {says}\n"

@@ -52,13 +52,14 @@ def watch_live(
     """Show the live session's risk; the columns of `past` are the instruments that are factors.
 
     Raises:
-        RiskInputError: the returns have no names.
+        RiskInputError: the returns have no names, or those of nothing that is held.
         ServiceError: there is no such session or account, or no service.
     """
     asked = _asked(past, levels, whose=whose, nu=nu, scenarios=scenarios)
     record, shown = view
 
     def show(answer: PortfolioRisk) -> bool:
+        _require_held(answer, past)
         if as_json:
             typer.echo(json.dumps(record(answer)))
         else:
@@ -71,6 +72,21 @@ def watch_live(
         return watch
 
     _answers(asked, show)
+
+
+_SHOWN = 10  # columns of a file, in an error
+
+
+def _require_held(answer: PortfolioRisk, past: Table) -> None:
+    """Refuse returns of other instruments than those held: their figures would be 0."""
+    names = past.names or ()
+    held = {*answer.left_out, *(position.instrument_id for position in answer.positions)}
+    if held and held.isdisjoint(names):
+        shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+        raise RiskInputError(
+            f"returns: none of the file's columns is held: {shown}; "
+            f"held: {', '.join(answer.left_out)}"
+        )
 
 
 def nothing_held(account: str) -> str:
