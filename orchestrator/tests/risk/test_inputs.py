@@ -17,6 +17,8 @@ from aetherion.risk.inputs import align, levels_of, simple_returns, table_of, ve
     [
         (0.99, (9900,)),
         (np.float64(0.975), (9750,)),
+        (np.float32(0.99), (9900,)),
+        (np.int64(9900), (9900,)),
         ("99%", (9900,)),
         ("97.5 %", (9750,)),
         ("9999bp", (9999,)),
@@ -32,7 +34,8 @@ def test_levels(given: Any, levels: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [0.99999, 0.5, 1.0, 1, 99, 0.0, -0.99, "x", "", "100%", float("nan"), True, 10_000]
+    "given",
+    [0.99999, 0.5, 1.0, 1, 99, 0.0, -0.99, "x", "", "100%", float("nan"), True, np.True_, 10_000],
 )
 def test_levels_that_are_not_whole_basis_points(given: Any) -> None:
     with pytest.raises(RiskInputError, match="confidence: must be whole basis points"):

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 from aetherion.risk.desk import DESK
 from aetherion.risk.errors import RiskInputError
-from aetherion.risk.inputs import Confidence, Vector, align, levels_of, number, vector_of
+from aetherion.risk.inputs import Confidence, Vector, align, level_of, number, vector_of
 from aetherion.risk.measure import Options, exposures_of
 from aetherion.risk.methods import AgeWeighted, Floats, Historical
 from aetherion.risk.results import Record, Result, bars
@@ -76,15 +76,13 @@ def basel_es(
 
     Source: Basel Committee, MAR33.5.
     """
-    levels = levels_of(confidence)
-    if len(levels) != 1:
-        raise RiskInputError(f"confidence: must be one level, got {len(levels)}")
+    level = level_of(confidence)
     held, names, how = exposures_of(portfolio, returns, method, options)
     given = vector_of(liquidity_horizons, "liquidity_horizons")
     days = _days(align(given, names or None, len(held), "liquidity_horizons", "portfolio"))
     horizon = 1 if isinstance(how, Historical | AgeWeighted) else LIQUIDITY_HORIZONS_DAYS[0]
     return DESK.ask(
-        lambda client: client.basel_shortfall(held, levels[0], how, days, horizon_days=horizon)
+        lambda client: client.basel_shortfall(held, level, how, days, horizon_days=horizon)
     )
 
 

@@ -53,6 +53,18 @@ def levels_of(confidence: Confidence | Sequence[Confidence]) -> tuple[int, ...]:
     return (_level_of(confidence),)
 
 
+def level_of(confidence: Confidence | Sequence[Confidence]) -> int:
+    """Return the one confidence level, in basis points.
+
+    Raises:
+        RiskInputError: as of `levels_of`; none or several.
+    """
+    levels = levels_of(confidence)
+    if len(levels) != 1:
+        raise RiskInputError(f"confidence: must be one level, got {len(levels)}")
+    return levels[0]
+
+
 def _level_of(confidence: Any) -> int:
     text = confidence.strip() if isinstance(confidence, str) else _number_text(confidence)
     try:
@@ -74,9 +86,7 @@ def _level_of(confidence: Any) -> int:
 
 
 def _number_text(confidence: Any) -> str:
-    if isinstance(confidence, np.generic):
-        confidence = confidence.item()
-    return str(confidence) if not isinstance(confidence, bool) else ""
+    return "" if isinstance(confidence, bool) else str(confidence)
 
 
 def vector_of(value: Any, field: str) -> Vector:

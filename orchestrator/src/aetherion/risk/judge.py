@@ -28,7 +28,7 @@ from aetherion.risk.inputs import (
     enum_of,
     flag,
     index_of,
-    levels_of,
+    level_of,
     number,
     one_of,
     square_of,
@@ -164,7 +164,7 @@ def backtest(
     Source: Kupiec 1995; Christoffersen 1998; Basel Committee MAR32 and MAR99; Acerbi & Szekely,
     "Back-testing expected shortfall", Risk, 2014.
     """
-    (level,) = levels_of(confidence)
+    level = level_of(confidence)
     days = _series(pnl, "pnl")
     if (var is None) == (window is None):
         got = "neither" if var is None else "both"

@@ -18,7 +18,7 @@ from rich.text import Text
 from aetherion.errors import AetherionError
 from aetherion.risk.errors import RiskInputError
 from aetherion.risk.figures import RiskAnswer, RiskFigures
-from aetherion.risk.inputs import Confidence, Names, levels_of
+from aetherion.risk.inputs import Confidence, Names, level_of
 from aetherion.risk.methods import Floats
 
 Record = dict[str, Any]
@@ -159,7 +159,7 @@ class RiskResult(Result):
         Raises:
             RiskInputError: the level was not asked for.
         """
-        (level,) = levels_of(confidence)
+        level = level_of(confidence)
         for figures in self.answer.figures:
             if figures.confidence_bp == level:
                 return figures

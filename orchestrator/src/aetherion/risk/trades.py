@@ -8,7 +8,7 @@ from typing import Any
 
 from aetherion.risk.desk import DESK
 from aetherion.risk.errors import RiskInputError
-from aetherion.risk.inputs import Confidence, Names, levels_of, number, whole
+from aetherion.risk.inputs import Confidence, Names, level_of, number, whole
 from aetherion.risk.measure import Options, exposures_of
 from aetherion.risk.methods import Parametric
 from aetherion.risk.results import Record, Result, bars, percent
@@ -112,9 +112,7 @@ def assess_trades(
         options["covariance"] = covariance
     if nu is not None:
         options["nu"] = nu
-    levels, days = levels_of(confidence), whole(horizon_days, "horizon_days")
-    if len(levels) != 1:
-        raise RiskInputError(f"confidence: must be one level, got {len(levels)}")
+    level, days = level_of(confidence), whole(horizon_days, "horizon_days")
     held, names, how = exposures_of(portfolio, returns, "parametric", options)
     assert isinstance(how, Parametric)
     given, orders = _trades(trades), _trades(open_orders)
@@ -122,10 +120,10 @@ def assess_trades(
     open_ = [_placed(trade, names, "open_orders") for trade in orders]
     found = DESK.ask(
         lambda client: client.assess_trades(
-            held, how.model, levels[0], placed, horizon_days=days, open_orders=open_
+            held, how.model, level, placed, horizon_days=days, open_orders=open_
         )
     )
-    return TradeResult(levels[0], days, given, found)
+    return TradeResult(level, days, given, found)
 
 
 def _trades(given: Sequence[Trade] | Mapping[str, float]) -> tuple[Trade, ...]:
