@@ -149,16 +149,28 @@ def backtest(
     An exception is a day whose loss is above its VaR. Kupiec tests their number, Christoffersen
     whether they cluster, Acerbi and Szekely their size; the zones are the Basel Committee's.
 
+    Formula: of x exceptions in T days, p = 1 - c: Kupiec 2 (x ln(x / Tp) + (T - x) ln((T - x) /
+    (T (1 - p)))), chi-square of 1 degree; independence: the likelihood ratio of a Markov chain of
+    exceptions, of 1 degree; both: their sum, of 2. Zones: P(X <= x), X binomial(T, p): yellow from
+    0.95, red from 0.9999. With I of an exception, Z1 = sum(pnl I / es) / x + 1, Z2 = sum(pnl I /
+    es) / (T p) + 1: negative where ES is too small.
+
     Args:
         pnl: shape (T,), gain-positive, oldest first.
-        var, es: shape (T,), forecasts made the day before, losses positive; or a `window`.
+        var, es: shape (T,), forecasts made the day before, losses positive, in units of `pnl`; or
+            a `window`. Days are matched by name where both have names.
+        confidence: one level, c.
         window: forecasts are made here from so many days before, and the days after it are tested.
         method: with a window: historical, normal (times the EWMA volatility), or filtered.
         quantile_rule: of historical.
         volatility, decay: of normal and filtered: "ewma", an Ewma, or a Garch with its parameters.
 
+    Returns: one row a test; statistics and p-values have no unit, a test that the days do not
+    allow is None.
+
     Raises:
-        RiskInputError: forecasts and window both or neither given, or another length.
+        RiskInputError: forecasts and window both or neither given, another length, or several
+            levels.
         InvalidArgumentError: the service refuses a value; the text names field, value and rule.
 
     Source: Kupiec 1995; Christoffersen 1998; Basel Committee MAR32 and MAR99; Acerbi & Szekely,
@@ -297,12 +309,19 @@ def covariance(
 ) -> CovarianceResult:
     """Return the covariance of returns.
 
+    Formula: sample sum((r - m) (r - m)') / (n - 1); ewma sum(w_i r_i r_i'), w_i = decay^(n - 1 - i)
+    (1 - decay) / (1 - decay^n), i from 0; ledoit_wolf (1 - s) S + s mu I, S with divisor n, mu the
+    mean of its diagonal, s the shrinkage estimated from the returns.
+
     Args:
         returns: shape (n, K), oldest row first; for given a covariance, shape (K, K).
         method: sample (divisor n - 1), ewma (zero mean), ledoit_wolf, or given.
         decay: of ewma: weight of a day relative to the day after it; 0.94 without.
         assume_centered: of ledoit_wolf: the mean is known to be zero.
         repair: clip negative eigenvalues at 0 and restore the diagonal.
+
+    Returns: shape (K, K), squared units of the returns, a day if they are of one day; correlation,
+    smallest eigenvalue and what was done to it beside.
 
     Raises:
         RiskInputError: another method, or an argument that it does not take.

@@ -398,16 +398,27 @@ def simulate(
 ) -> RiskResult:
     """Return VaR and ES of scenarios made elsewhere, which are streamed and never held whole.
 
+    Formula: as of `var` and `es`, of the losses of n scenarios of equal weight; P&L as of `var`.
+
     Args:
         portfolio: exposures, shape (K,), a DeltaGammaBook, or a Book with its factors.
         scenarios: shape (n, K), an array, memory-mapped or not, a frame or rows; or an iterator of
             such. The names of a frame's columns are matched with those of the portfolio.
         n_scenarios: how many rows will come; needed of an iterator.
+        quantile_rule: how VaR is read off the ordered losses, the names of Hyndman and Fan.
         shortfall_rule: tail_mean (coherent), mean_ge_var or mean_gt_upper.
+        spot_shock: of a Book: a return r moves a spot S to S exp(r), log, or S max(1 + r, 0),
+            simple.
+        horizon_years: of a Book: the years that pass.
         progress: is told the number of rows sent so far.
 
+    Units: returns are relative, -0.01 falls by 1 %; losses positive, in the money of the portfolio.
+
     Raises:
-        RiskInputError, InvalidArgumentError: as of `var`.
+        RiskInputError: as of `var`; another number of columns than the portfolio has factors.
+        InvalidArgumentError: the service refuses a value; the text names field, value and rule.
+
+    Source: Hyndman & Fan, "Sample quantiles in statistical packages", 1996; Acerbi & Tasche 2002.
     """
     held, names = _given(portfolio)
     if n_scenarios is not None:

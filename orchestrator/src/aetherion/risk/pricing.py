@@ -77,20 +77,28 @@ def price(
 ) -> OptionResult:
     """Return prices and Greeks of options; arguments are numbers or columns of one length.
 
+    Formula: with F = S exp((r - q) t), d1 = ln(F / K) / (v sqrt t) + v sqrt t / 2 and
+    d2 = d1 - v sqrt t, a call is exp(-r t) (F N(d1) - K N(d2)), a put exp(-r t) (K N(-d2) -
+    F N(-d1)); bachelier's call is exp(-r t) ((F - K) N(d) + v sqrt t n(d)), d = (F - K) /
+    (v sqrt t); leisen_reimer is the larger of exercise and continuation in a binomial tree.
+
     Args:
-        option_type: "call" or "put".
-        underlying_price: spot; forward for black_76 and bachelier.
-        years: to expiry, Actual/365.
-        volatility, rate, dividend_yield: a year, continuously compounded; 0.2 is 20 %.
-            In price units for bachelier.
+        option_type: "call" or "put"; all arguments: one, or shape (N,).
+        underlying_price: spot S; forward F for black_76 and bachelier.
+        strike: K.
+        years: t to expiry, Actual/365.
+        volatility, rate, dividend_yield: v, r, q a year, r and q continuously compounded; 0.2 is
+            20 %. v in price units for bachelier.
         model: black_scholes_merton, black_76, bachelier, or leisen_reimer (American; price and
             delta only); leisen_reimer_european is what the tree makes of a European option.
         steps: of the tree, odd; 0 is 501.
 
-    Units: per 1.00 of underlying, volatility, rate and yield; theta per year.
+    Returns: N rows, the price in the units of the strike; `float()` of one row is its price.
+
+    Units: Greeks per 1.00 of underlying, volatility, rate and yield; theta per year.
 
     Raises:
-        RiskInputError: columns of several lengths, or no numbers.
+        RiskInputError: columns of several lengths, no numbers, or a yield of a forward.
         InvalidArgumentError: the service refuses a value; the text names row, value and rule.
 
     Source: Black & Scholes 1973, Merton 1973, Black 1976, Bachelier 1900, Leisen & Reimer 1996;
@@ -149,14 +157,22 @@ def implied_volatility(
 ) -> OptionResult:
     """Return the Black volatility a year of option prices; numbers or columns of one length.
 
-    A row that has none is None, and its reason is in the column `failure`.
+    Formula: the v for which Black's formula of F = S exp((r - q) t), strike K and v sqrt t is the
+    undiscounted price, p exp(r t).
 
     Args:
-        price: present values; they are undiscounted here by exp(rate * years).
-        underlying_price: spot, or forward where `forward` says so.
+        option_type: "call" or "put"; all arguments but `forward`: one, or shape (N,).
+        price: p, present values in the units of the strike.
+        underlying_price: spot S, or the forward F itself where `forward` says so.
+        strike, years: K, and t to expiry, Actual/365.
+        rate, dividend_yield: r, q a year, continuously compounded.
+
+    Returns: N rows, 0.2 is 20 % a year; `float()` of one row is its volatility. A row that has none
+    is None, and its reason, a bad value included, is in the column `failure`.
 
     Raises:
-        RiskInputError: columns of several lengths, or no numbers.
+        RiskInputError: columns of several lengths, or no numbers; `float()` of a row without one.
+        InvalidArgumentError: the service refuses the columns, more rows than it takes.
 
     Source: Jäckel, "Let's be rational", Wilmott 2015.
     """
@@ -224,10 +240,23 @@ def _words(kinds: Sequence[OptionType]) -> list[str]:
 def greeks(positions: Any) -> OptionResult:
     """Return value and Greeks of a book, one row a position and their sum, by Black-Scholes-Merton.
 
-    Units: quantity times the Greek; per 1.00 of underlying, volatility, rate, yield; theta per
-    year. Deltas of several underlyings are not comparable, so the sum leaves the name empty.
+    Formula: qty times V, delta dV/dS, gamma d2V/dS2, vega dV/dv, theta -dV/dt, rho dV/dr, rho_q
+    dV/dq, vanna d2V/dS dv, volga d2V/dv2; V as of `price`, and of an underlying its price.
 
-    Args, errors: positions as of `book`.
+    Args:
+        positions: as of `book`.
+
+    Returns: n rows in the order of the positions, and a last one, their sum. Deltas of several
+    underlyings are not comparable, so the sum leaves the underlying empty.
+
+    Units: money; per 1.00 of underlying, volatility, rate, yield; theta per year.
+
+    Raises:
+        RiskInputError: as of `book`; a figure beyond the range of doubles.
+        InvalidArgumentError: a figure of an option is; the text names the row of the book.
+
+    Source: Black & Scholes 1973, Merton 1973; Haug, *The Complete Guide to Option Pricing
+    Formulas*, 2007.
     """
     held = book(positions).positions
     asked = _option_columns([_as_option(position.holding) for position in held])

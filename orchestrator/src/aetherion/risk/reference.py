@@ -33,7 +33,8 @@ def distribution(
 ) -> Floats:
     """Return values of a distribution function, shape (n,), as every figure here is made of.
 
-    Lower tails are accurate in relative terms down to 1e-300.
+    Formula: cdf P(X <= x), pdf its derivative, ppf its inverse, sf P(X > x). Lower tails are
+    accurate in relative terms down to 1e-300.
 
     Args:
         function: norm_cdf, norm_pdf, norm_ppf, t_cdf, t_pdf, t_ppf, chi2_sf (the upper tail),
@@ -41,6 +42,8 @@ def distribution(
         x: shape (n,) or a number; of a ppf a probability within (0, 1); of binom_cdf successes.
         parameter: one or n: degrees of freedom of t and chi2; of binom_cdf the number of trials.
         probability: one or n: of binom_cdf, of a success.
+
+    Units: none; a pdf is per unit of x.
 
     Raises:
         RiskInputError: another function, or no numbers.

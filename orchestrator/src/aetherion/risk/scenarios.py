@@ -49,6 +49,11 @@ def stress(
 ) -> StressTable:
     """Return the P&L of scenarios, gain-positive, by position too.
 
+    Formula: of exposures x . r, so that a return of -2 loses twice an exposure; of a book the sum
+    of qty (V(max(S (1 + spot), 0), v + volatility, r + rate, t - years) - V), V as of `price`; of a
+    window x . R, R = prod(1 + r) - 1 of its days. Reverse, with s^2 = x' cov x: the move is
+    -l cov x / s^2, its distance l / s, its probability N(-l / s).
+
     Args:
         portfolio: a Book, revalued in full; or exposures, shape (K,), money per unit return.
         scenarios: by name: one return for all, or one by name, where "" is every other one and
@@ -57,7 +62,13 @@ def stress(
         proposed: of a book: an order; every scenario is answered with and without it.
         returns, window_days, window_count: of exposures: the worst overlapping windows of so many
             days in the past returns, shape (n, K).
-        covariance, reverse_loss: of exposures: the most likely Gaussian move that loses so much.
+        covariance, reverse_loss: of exposures: the most likely Gaussian move that loses l, given
+            the covariance of returns, shape (K, K).
+
+    Returns: one row a scenario, window and reverse stress, in that order.
+
+    Units: returns and spot shocks are relative, -0.2 falls by 20 %; volatility and rate are added,
+    a year; years pass. P&L and `reverse_loss` in the money of the exposures or prices.
 
     Raises:
         RiskInputError: names that do not match, or shocks that are no numbers.
