@@ -380,7 +380,7 @@ def _report(order: Order) -> ExecutionReport:
 
 def _order_id(order: Order) -> int:
     """Our id, in the venue's name for an order."""
-    return int(order.new_order.cl_ord_id.split("-")[1])
+    return int(order.new_order.cl_ord_id.split("-")[1], 36)
 
 
 def _different_fills(ours: dict[str, ExecutionReport], theirs: dict[str, ExecutionReport]) -> str:

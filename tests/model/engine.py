@@ -468,6 +468,23 @@ class Engine:
         """The quantity of the position that an order reduces."""
         return max(0, -sign(asked.side) * self.holding(asked.account, asked.instrument_id).qty)
 
+    def left_to_reduce(
+        self, asked: order_pb2.NewOrder, *, waits: bool, but: Order | None = None
+    ) -> int:
+        """What of it no other reduce-only order works on at the venue; all, for one that waits."""
+        left = self.against(asked)
+        if waits:
+            return left
+        for order in self._open_orders():
+            same = (order.asked.account, order.asked.instrument_id, order.asked.side) == (
+                asked.account,
+                asked.instrument_id,
+                asked.side,
+            )
+            if same and order is not but and order.reduce_only and not order.held:
+                left -= order.leaves
+        return max(0, left)
+
     def pay(self, account: str, currency: str, attos: int) -> None:
         self.cash[account, currency] = self.cash.get((account, currency), 0) + attos
 

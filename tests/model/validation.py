@@ -22,6 +22,7 @@ from aetherion.v1.order_pb2 import (
     TIME_IN_FORCE_IOC,
 )
 from model.engine import Engine
+from model.orders import TRIGGERED_TYPES
 
 _LIMITS = (ORD_TYPE_LIMIT, ORD_TYPE_STOP_LIMIT)
 _STOPS = (ORD_TYPE_STOP, ORD_TYPE_STOP_LIMIT)
@@ -46,7 +47,8 @@ def of_order(
     faults |= _of_qty(engine, order.instrument_id, order.order_qty)
     faults |= _of_prices(engine, order)
     if EXEC_INST_REDUCE_ONLY in order.exec_insts and not waits:
-        faults |= {"REDUCE_ONLY"} if order.order_qty > engine.against(order) else set()
+        left = engine.left_to_reduce(order, waits=order.ord_type in TRIGGERED_TYPES)
+        faults |= {"REDUCE_ONLY"} if order.order_qty > left else set()
     return faults
 
 
@@ -94,7 +96,11 @@ def of_replace(engine: Engine, replace: order_pb2.ReplaceOrder) -> set[str]:
         or replace.HasField("stop_px") != waits_for_stop
         or left <= 0
         or (keeps_qty and replace.order_qty != order.qty)
-        or (order.reduce_only and not order.waits and left > engine.against(order.asked))
+        or (
+            order.reduce_only
+            and not order.waits
+            and left > engine.left_to_reduce(order.asked, waits=order.held, but=order)
+        )
         or (
             replace.order_qty != order.qty
             and bool(_of_qty(engine, order.asked.instrument_id, replace.order_qty))

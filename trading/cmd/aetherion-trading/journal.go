@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -84,10 +85,8 @@ func journalCommand(args []string, to io.Writer) error {
 	default:
 		return fmt.Errorf("%s", journalUsage)
 	}
-	if err != nil {
-		return err
-	}
-	return out.Flush()
+	// What was printed before an error is whole lines.
+	return errors.Join(err, out.Flush())
 }
 
 // verifyJournal prints each event, and then what was checked.

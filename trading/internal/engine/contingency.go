@@ -165,6 +165,22 @@ func (a *account) against(instrument *instrument, side Side) int64 {
 	return max(net, 0)
 }
 
+// leftToReduce is the quantity of a position that no other order that may only reduce it works on at the venue:
+// together they may not turn it round. One that waits for its trigger has all of it, and is cut down when that
+// comes.
+func (a *account) leftToReduce(instrument *instrument, side Side, waits bool, except *Order) int64 {
+	left := a.against(instrument, side)
+	if waits {
+		return left
+	}
+	for _, order := range a.reduceOnly {
+		if order != except && order.instrument == instrument && order.NewOrder.Side == side && !order.held {
+			left -= order.LeavesQty()
+		}
+	}
+	return max(left, 0)
+}
+
 // positionMoved cuts down the orders that may only reduce a position that has become smaller.
 func (e *Engine) positionMoved(event *Event, account *account, instrument *instrument, effects *Effects) {
 	if len(account.reduceOnly) == 0 {

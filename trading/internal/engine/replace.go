@@ -81,7 +81,7 @@ func (o *Order) validateReplaced(r *ReplaceOrder, terms *NewOrder) *Refusal {
 		return refuse(RejInvalidQty, "order_qty: must be above the %d that is filled, got %d", o.CumQty, r.OrderQty)
 	case o.list != nil && o.list.contingencyType >= OUO && r.OrderQty != o.terms.OrderQty:
 		return refuse(RejInvalidQty, "order_qty: an order of an OUO or a BRACKET keeps its %d, got %d", o.terms.OrderQty, r.OrderQty)
-	case !o.waits && r.OrderQty-o.CumQty > o.reducible(r.OrderQty-o.CumQty):
+	case !o.waits && o.NewOrder.ExecInsts&ReduceOnly != 0 && r.OrderQty-o.CumQty > o.account.leftToReduce(o.instrument, o.NewOrder.Side, o.held, o):
 		return refuse(RejReduceOnly, "order_qty: may only reduce the position, got %d", r.OrderQty)
 	}
 	if refusal := o.instrument.validateQty(r.OrderQty); refusal != nil && r.OrderQty != o.terms.OrderQty {

@@ -87,15 +87,15 @@ func (e *Engine) applyKillSwitch(event *Event, change *KillSwitchChange, effects
 	if !found && !change.Engaged {
 		return fmt.Errorf("kill_switch: is not engaged for %s: %w", change.Scope, ErrNothingNew)
 	}
-	if found {
-		e.kills = slices.Delete(e.kills, at, at+1)
-	}
 	effects.tell(event, PretradeEvent{KillSwitch: change})
 	effects.Ack = CommandAck{Sequence: event.Sequence}
 	if !change.Engaged {
+		e.kills = slices.Delete(e.kills, at, at+1)
 		return nil
 	}
-	e.kills = slices.Insert(e.kills, at, *change)
+	if !found { // One that is engaged stays that of who engaged it first: somebody else must release it.
+		e.kills = slices.Insert(e.kills, at, *change)
+	}
 	bound := e.openOrders(func(o *Order) bool { return change.Scope.binds(o.terms) })
 	effects.Ack.TotalAffectedOrders = e.cancelOpen(event, bound, "kill_switch: engaged for "+change.Scope.String(), effects)
 	return nil

@@ -43,8 +43,8 @@ func (e *Engine) validate(order *NewOrder, now int64, waits bool) *Refusal {
 		return refusal
 	}
 	if order.ExecInsts&ReduceOnly != 0 && !waits {
-		if left := account.against(instrument, order.Side); order.OrderQty > left {
-			return refuse(RejReduceOnly, "order_qty: a REDUCE_ONLY order may have at most the %d of the position, got %d", left, order.OrderQty)
+		if left := account.leftToReduce(instrument, order.Side, order.hasTrigger(), nil); order.OrderQty > left {
+			return refuse(RejReduceOnly, "order_qty: a REDUCE_ONLY order may have at most the %d of the position that no other one works on, got %d", left, order.OrderQty)
 		}
 	}
 	return nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
@@ -51,8 +53,14 @@ func checkText(field, value string, most int) error {
 	if n := utf8.RuneCountInString(value); n < 1 || n > most {
 		return fmt.Errorf("%s: must have 1 to %d characters, got %d", field, most, n)
 	}
+	if strings.TrimSpace(value) != value || strings.ContainsFunc(value, unicode.IsControl) {
+		return fmt.Errorf("%s: must have no control character and no space at its ends, got %q", field, value)
+	}
 	return nil
 }
+
+// samePerson compares names as people read them.
+func samePerson(a, b string) bool { return strings.EqualFold(a, b) }
 
 func (s adminService) SetFxRates(ctx context.Context, r *pb.SetFxRatesRequest) (*pb.SetFxRatesResponse, error) {
 	rates, err := contract.DecodeFxRates(r.GetFxRates())

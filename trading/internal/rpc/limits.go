@@ -79,7 +79,7 @@ func (s adminService) ApproveLimits(ctx context.Context, r *pb.ApproveLimitsRequ
 	switch {
 	case proposed == nil || proposed.RiskLimits.Version != r.GetVersion():
 		return nil, status.Errorf(codes.FailedPrecondition, "version: no limits of version %d are proposed", r.GetVersion())
-	case proposed.ChangedBy == r.GetApprovedBy():
+	case samePerson(proposed.ChangedBy, r.GetApprovedBy()):
 		return nil, status.Errorf(codes.FailedPrecondition, "approved_by: must be somebody else than who proposed them, got %q", r.GetApprovedBy())
 	}
 	change := *proposed

@@ -51,7 +51,7 @@ func (s adminService) ReleaseKillSwitch(ctx context.Context, r *pb.ReleaseKillSw
 	switch {
 	case at < 0:
 		return nil, status.Errorf(codes.FailedPrecondition, "scope: no kill switch is engaged for %+v", change.Scope)
-	case engaged[at].ChangedBy == change.ChangedBy:
+	case samePerson(engaged[at].ChangedBy, change.ChangedBy):
 		return nil, status.Errorf(codes.FailedPrecondition, "changed_by: must be somebody else than who engaged it, got %q", change.ChangedBy)
 	}
 	result, err := s.change(ctx, change)

@@ -88,6 +88,12 @@ func (s *Sequencer) takeOrder(n int, asked *engine.OrderDecision) error {
 	if s.isFull(n, named) {
 		return nil
 	}
+	if order.ExecInsts&engine.ReduceOnly != 0 {
+		// What is left to reduce depends on the orders before it.
+		if err := s.decideRun(); err != nil {
+			return err
+		}
+	}
 	decision := &engine.OrderDecision{NewOrder: *order, SessionID: asked.SessionID}
 	p := pending{result: n, input: decision}
 	if refusal := s.refusal(asked); refusal != nil {

@@ -51,6 +51,7 @@ const (
 	firstBackOff     = 50 * time.Millisecond
 	lastBackOff      = 5 * time.Second
 	reportsAtOnce    = 1024
+	nameBase         = 36 // of the numbers in names, which venues keep short
 )
 
 // Report takes what the venue said to the sequencer, in order.
@@ -77,7 +78,8 @@ type Venue struct {
 	ahead   map[uint64]uint64 // sequences of later ones, by that of the one before each
 	gap     time.Time         // since when one is missing; zero when none is
 	fills   string            // exec id of the newest fill that a query gave
-	sends   uint64            // names requests
+	// lastRequest is the newest name of a request, a time.
+	lastRequest int64
 }
 
 // command is one thing to send.
@@ -223,15 +225,16 @@ func (v *Venue) rouse() {
 
 // name is the venue's for an order.
 func (v *Venue) name(orderID uint64) string {
-	return v.config.Prefix + "-" + strconv.FormatUint(orderID, 10)
+	return v.config.Prefix + "-" + strconv.FormatUint(orderID, nameBase)
 }
 
-// request names a request that is no order. The time keeps it apart from those of a process before.
+// request names a request that is no order, after the time: apart from those of a process before. With a
+// journal's id of 32 digits, an order id of 13 and a time of 13 that makes at most 60 characters.
 func (v *Venue) request(orderID uint64) string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.sends++
-	return fmt.Sprintf("%s-%x-%d", v.name(orderID), time.Now().UnixNano(), v.sends)
+	v.lastRequest = max(v.lastRequest+1, time.Now().UnixNano())
+	return v.name(orderID) + "-" + strconv.FormatInt(v.lastRequest, nameBase)
 }
 
 // orderID finds our id in the venue's name for an order or a request; false for what is not ours.
@@ -241,7 +244,7 @@ func (v *Venue) orderID(name string) (uint64, bool) {
 		return 0, false
 	}
 	digits, _, _ := strings.Cut(rest, "-")
-	id, err := strconv.ParseUint(digits, 10, 64)
+	id, err := strconv.ParseUint(digits, nameBase, 64)
 	return id, err == nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -317,6 +318,25 @@ func (*silent) Trade(stream pb.VenueService_TradeServer) error {
 	for {
 		if _, err := stream.Recv(); err != nil {
 			return err
+		}
+	}
+}
+
+// Names of the largest ids fit what venues take, and say which order they are of.
+func TestNamesFitAndAreUnderstood(t *testing.T) {
+	v := &Venue{config: Config{Prefix: strings.Repeat("f", 32)}}
+	for _, id := range []uint64{1, 36, 1<<56 - 1, engine.OrderID(1<<56-1, engine.MaxListOrders-1)} {
+		seen := map[string]bool{v.name(id): true}
+		for range 100 {
+			seen[v.request(id)] = true
+		}
+		for name := range seen {
+			if got, ours := v.orderID(name); !ours || got != id || len(name) > 64 {
+				t.Errorf("%q of %d characters is of order %d, %v, want %d", name, len(name), got, ours, id)
+			}
+		}
+		if len(seen) != 101 {
+			t.Errorf("%d different names, want 101", len(seen))
 		}
 	}
 }
