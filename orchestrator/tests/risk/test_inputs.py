@@ -104,7 +104,12 @@ def test_tables_with_names(given: Any) -> None:
     [
         ({"A": [1, 2], "B": [1]}, "returns: must be columns of one length"),
         (pl.DataFrame({"A": [1.0, None]}), "must be finite, got nan in column A, row 1"),
-        (pl.DataFrame({"A": [1.0], "B": ["x"]}), "column B must be numbers, got String"),
+        (pl.DataFrame({"A": [1.0], "B": ["x"]}), "must be numbers, got 'x' in column B, row 0"),
+        (
+            pl.DataFrame({"day": ["d0", "d1"], "A": ["0.1", "nan"]}),
+            "must be numbers, got 'nan' in column A, row d1",
+        ),
+        (pl.DataFrame({"A": [1.0], "B": [True]}), "column B must be numbers, got Boolean"),
         (np.zeros((2, 2, 2)), "must have 1 or 2 dimensions, got 3"),
         (
             pd.DataFrame({"A": [np.nan]}, index=["2024-01-02"]),

@@ -83,6 +83,10 @@ def simulated(**options: Any) -> Callable[[], Any]:
             lambda: risk.backtest([1.0, 2.0], [1.0, 1.0], confidence=["95%", "99%"]),  # type: ignore[arg-type]
             "confidence: must be one level, got 2",
         ),
+        (
+            lambda: risk.var([1, 2, 3], covariance=np.eye(2), method="parametric"),
+            "portfolio: must have 2 values, one a column of covariance, got 3",
+        ),
         (lambda: risk.covariance(RETURNS, repair="x"), "repair: must be True or False, got 'x'"),  # type: ignore[arg-type]
         (simulated(simulate_factors="x"), "simulate_factors: must be True or False, got 'x'"),
         (lambda: risk.spot("A", 1j, 1.0), "qty: must be a number, got 1j"),  # type: ignore[arg-type]

@@ -175,6 +175,13 @@ def _table_of_frame(frame: pl.DataFrame, field: str) -> Table:
         rows = tuple(map(str, frame.to_series(0).to_list()))
         frame = frame.drop(frame.columns[0])
     for name, dtype in frame.schema.items():
+        if dtype == pl.String:  # a CSV's column becomes one by a single word, "nan" too
+            row = int(
+                frame[name].cast(pl.Float64, strict=False).is_finite().fill_null(False).arg_min()
+                or 0
+            )
+            where = f"in column {name}, row {rows[row] if rows else row}"
+            raise RiskInputError(f"{field}: must be numbers, got {frame[name][row]!r} {where}")
         if not dtype.is_numeric():
             raise RiskInputError(f"{field}: column {name} must be numbers, got {dtype}")
     values = _floats(frame.cast(pl.Float64).fill_null(float("nan")).to_numpy(), field, 2)

@@ -93,6 +93,11 @@ class _Data:
     options: Options
 
     @property
+    def given(self) -> str:
+        """Which of the two it is, for errors."""
+        return "returns" if self.returns else "covariance"
+
+    @property
     def names(self) -> Names | None:
         """Names of the factors."""
         given = self.returns or self.covariance
@@ -121,7 +126,7 @@ class _Data:
         )
 
     def _mean(self, mean: Any) -> Floats:
-        return align(vector_of(mean, "mean"), self.names, self.size, "mean", "returns").values
+        return align(vector_of(mean, "mean"), self.names, self.size, "mean", self.given).values
 
 
 def _historical(data: _Data) -> RiskMethod:
@@ -344,15 +349,15 @@ def _data(returns: Any, method: str, options: Options) -> _Data:
 def _held(portfolio: Any, data: _Data) -> tuple[Floats | DeltaGammaBook | Book, Names]:
     """Return the portfolio in the order of the factors, and their names."""
     if isinstance(portfolio, DeltaGammaBook):
-        ordered = portfolio.in_order(data.names, data.size, "returns")
+        ordered = portfolio.in_order(data.names, data.size, data.given)
         return ordered, ordered.names
     if isinstance(portfolio, Book):
         names = portfolio.factors or data.names or _underlyings(portfolio)
         if data.names is not None and set(names) != set(data.names):
-            align(_named(names), data.names, len(data.names), "portfolio", "returns")
+            align(_named(names), data.names, len(data.names), "portfolio", data.given)
         return Book(portfolio.positions, data.names or names), data.names or names
     aligned = align(
-        vector_of(portfolio, "portfolio"), data.names, data.size, "portfolio", "returns"
+        vector_of(portfolio, "portfolio"), data.names, data.size, "portfolio", data.given
     )
     return aligned.values, aligned.names or ()
 
