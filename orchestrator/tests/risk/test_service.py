@@ -101,6 +101,14 @@ async def test_large_input_is_made_and_sent_part_by_part(client: RiskClient) -> 
     assert np.allclose(answer.pnl, expected, rtol=1e-12)
 
 
+def test_ten_thousand_names_fit_a_message() -> None:
+    """80 MB of returns, more than gRPC lets through where nothing is said."""
+    returns = np.random.default_rng(4).normal(0, 0.01, (1_000, 10_000))
+    exposures = np.ones(10_000)
+    expected = np.sort(-(returns @ exposures))[990 - 1]
+    assert float(risk.var(exposures, returns)) == pytest.approx(expected)
+
+
 async def test_memory_mapped_file(client: RiskClient, tmp_path: Path) -> None:
     data = np.random.default_rng(3).normal(0, 0.01, (20_000, 8))
     np.save(tmp_path / "rows.npy", data)
