@@ -8,6 +8,7 @@ from decimal import Decimal
 from enum import IntEnum
 
 from aetherion.account import Money
+from aetherion.errors import AetherionError
 from aetherion.exact import Number, to_decimal
 
 
@@ -235,6 +236,14 @@ class NewOrder:
     def __post_init__(self) -> None:
         _keep_decimals(self, "order_qty", "price", "stop_px", "trailing_amount", "display_qty")
         object.__setattr__(self, "exec_insts", frozenset(self.exec_insts))
+        for field, kind in (("side", Side), ("time_in_force", TimeInForce)):
+            value = getattr(self, field)
+            if not isinstance(value, kind):
+                raise AetherionError(f"{field}: must be a {kind.__name__}, got {value!r}")
+        for field in ("trailing_bps", "expire_time_ns"):
+            value = getattr(self, field)
+            if not 0 <= value < 1 << 63:
+                raise AetherionError(f"{field}: must be 0 or more and below 2^63, got {value}")
 
     @property
     def ord_type(self) -> OrdType:

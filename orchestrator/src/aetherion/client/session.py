@@ -83,6 +83,12 @@ class OrderSession:
         cancel_grace_s: float,
         give_up_after_s: float | None,
     ) -> None:
+        for field, value, least, most in (
+            ("heartbeat_interval_s", heartbeat_interval_s, 0.1, 60.0),
+            ("cancel_grace_s", cancel_grace_s, 0.0, 3600.0),
+        ):
+            if not least <= value <= most:
+                raise AetherionError(f"{field}: must be {least:g} to {most:g}, got {value}")
         self._client = client
         self._stub = stub
         self._hello = trading_api_pb2.OrderSession(
