@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use risk_service::proto::calculate_risk_request::Method;
 use risk_service::proto::pretrade_event::Event;
 use risk_service::proto::return_model::Source;
 use risk_service::proto::risk_service_client::RiskServiceClient;
@@ -119,16 +118,6 @@ async fn ends_at_its_deadline<Q, A: std::fmt::Debug>(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_sample_covariance_ends_at_its_deadline() {
     let large = request(&[1.0; 4_000], parametric(sampled(1_000, 4_000)));
-    ends_at_its_deadline(large, async |request, mut client| client.calculate_risk(request).await).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_large_given_covariance_ends_at_its_deadline() {
-    let k = 1_500;
-    let values: Vec<f64> = (0..k * k).map(|i| if i % (k + 1) == 0 { 2e-4 } else { 1e-4 }).collect();
-    let model = normal(matrix(k as u32, k as u32, &values));
-    let large: (Method, Vec<f64>) = (parametric(model), vec![1.0; k]);
-    let large = request(&large.1, large.0);
     ends_at_its_deadline(large, async |request, mut client| client.calculate_risk(request).await).await;
 }
 
