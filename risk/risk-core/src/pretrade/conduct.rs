@@ -36,7 +36,7 @@ impl Conduct {
     pub(super) fn losses(&self, limit: &RiskLimit, equity: Attos) -> impl Iterator<Item = (Attos, Attos)> {
         let daily = limit.max_daily_loss.zip(self.day_start);
         let drawdown = limit.max_drawdown.zip(self.peak);
-        [daily, drawdown].into_iter().flatten().map(move |(limit, reference)| (attos(limit), reference - equity))
+        [daily, drawdown].into_iter().flatten().map(move |(limit, reference)| (attos(limit), reference.saturating_sub(equity)))
     }
 
     /// Follows the equity; says so when a loss latches, or latches harder.
@@ -45,7 +45,7 @@ impl Conduct {
         self.peak = self.peak.max(Some(equity));
         let passed = self.losses(limit, equity).filter(|(limit, value)| value > limit);
         let latches = passed.map(|(limit, value)| LossLatch {
-            trading_state: if value > 2 * limit { TradingState::Halted } else { TradingState::Reducing },
+            trading_state: if value > limit.saturating_mul(2) { TradingState::Halted } else { TradingState::Reducing },
             limit,
             value,
         });
@@ -59,7 +59,7 @@ impl Conduct {
 
     /// What is paid in or out is neither profit nor loss. None: not known how much, so that both begin again.
     pub(super) fn pay(&mut self, amount: Option<Attos>) {
-        let moved = |reference: Option<Attos>| reference.zip(amount).map(|(reference, amount)| reference + amount);
+        let moved = |reference: Option<Attos>| reference.zip(amount).and_then(|(of, by)| of.checked_add(by));
         (self.day_start, self.peak) = (moved(self.day_start), moved(self.peak));
     }
 
