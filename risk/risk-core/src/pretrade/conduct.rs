@@ -36,7 +36,10 @@ impl Conduct {
     pub(super) fn losses(&self, limit: &RiskLimit, equity: Attos) -> impl Iterator<Item = (Attos, Attos)> {
         let daily = limit.max_daily_loss.zip(self.day_start);
         let drawdown = limit.max_drawdown.zip(self.peak);
-        [daily, drawdown].into_iter().flatten().map(move |(limit, reference)| (attos(limit), reference.saturating_sub(equity)))
+        [daily, drawdown]
+            .into_iter()
+            .flatten()
+            .map(move |(limit, reference)| (attos(limit), reference.saturating_sub(equity)))
     }
 
     /// Follows the equity; says so when a loss latches, or latches harder.
