@@ -47,7 +47,7 @@ ACCOUNT = "CHAOS"
 BTC = "BTC-USDT.SIM"
 CASH = Decimal(50_000_000)
 COINS = Decimal(100)
-MAX_POSITION = COINS + Decimal(1)  # reached often
+MAX_POSITION = COINS + Decimal("0.3")  # reached often
 CYCLES_A_CHECK = 5
 SETTLE_S = 30.0
 # Where the Trading Service ends itself; see trading/internal/failpoint.
