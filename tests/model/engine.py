@@ -251,17 +251,17 @@ class Engine:
         self._end(order, status)
 
     def _venue_refused(self, order: Order, _: journal_pb2.VenueReport) -> None:
-        """A cancel was refused, or else a replace: the order is as it was."""
+        """A replace was refused, which goes out before a cancel and never after it, or a cancel."""
         self.changed[order.order_id] = order
-        if order.canceling:
-            order.canceling = order.expiring = False
-            self._ask_venue(order)
-        elif order.change is not None:
+        if order.change is not None:
             change, order.change = order.change, None
             if change.name is None and change.qty < order.qty:
                 self._cancel(order)
             else:
                 self._ask_venue(order)
+        elif order.canceling:
+            order.canceling = order.expiring = False
+            self._ask_venue(order)
 
     def _venue_replaced(self, order: Order, report: journal_pb2.VenueReport) -> None:
         change = order.change
