@@ -28,7 +28,6 @@ class Held:
     qty: int
     limit_px: int | None
     kind: int
-    waits: bool  # for its trigger
     list_id: int  # of its first order; its own, when it has no list
     place: Place  # orders of the same place stand for each other
     shares: bool  # whether there may be others at its place
