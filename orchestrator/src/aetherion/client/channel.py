@@ -27,7 +27,7 @@ _OPTIONS = (
     # Loopback and Unix sockets never go through a proxy of the environment.
     ("grpc.enable_http_proxy", 0),
 )
-_WRITE_FAILED = "Internal error from Core"  # gRPC's words when the stream ended under a write
+WRITE_FAILED = "Internal error from Core"  # gRPC's words when the stream ended under a write
 # How long the service's own status is awaited after a failed write: a second.
 _STATUS_TRIES = 200
 _STATUS_INTERVAL_S = 0.005
@@ -262,11 +262,11 @@ class Duplex(Generic[Q, T]):
 
     async def _cause(self, failed: aio.AioRpcError) -> aio.AioRpcError:
         """Return what the service ended the stream with, which may come after a failed write."""
-        if failed.details() != _WRITE_FAILED:
+        if failed.details() != WRITE_FAILED:
             return failed
         for _ in range(_STATUS_TRIES):
             for code, text in self._statuses:
-                if text != _WRITE_FAILED:
+                if text != WRITE_FAILED:
                     return aio.AioRpcError(code, aio.Metadata(), aio.Metadata(), details=text)
             await asyncio.sleep(_STATUS_INTERVAL_S)
         return failed

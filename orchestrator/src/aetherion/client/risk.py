@@ -10,7 +10,14 @@ import numpy as np
 from grpc import aio
 from numpy.typing import NDArray
 
-from aetherion.client.channel import CALL_TIMEOUT_S, Channel, Duplex, ProtocolError
+from aetherion.client.channel import (
+    CALL_TIMEOUT_S,
+    WRITE_FAILED,
+    Channel,
+    Duplex,
+    ProtocolError,
+    ServiceError,
+)
 from aetherion.client.risk_analysis import (
     backtest_message,
     covariance_message,
@@ -110,6 +117,9 @@ T = TypeVar("T")
 _ScenarioStream = Duplex[
     risk_analysis_pb2.SimulateScenariosRequest, risk_analysis_pb2.SimulateScenariosResponse
 ]
+
+
+_LOST_TRIES = 2  # to hear again why a service ended a stream
 
 
 class RiskClient(Channel):
@@ -213,21 +223,32 @@ class RiskClient(Channel):
             years=horizon_years,
             return_pnl=return_pnl,
         )
-        stream = Duplex(self, self._risk.SimulateScenarios())
-        try:
-            await stream.send(risk_analysis_pb2.SimulateScenariosRequest(header=header))
-            for part in portfolio_parts(portfolio):
-                await stream.send(part)
-            sent = 0
-            async for rows, part in scenario_parts(scenarios, n_factors):
-                await stream.send(part)
-                sent += rows
-                if progress is not None:
-                    progress(sent)
-            await stream.done_sending()
-            return await _sample_of(stream)
-        finally:
-            stream.cancel()
+
+        async def once() -> ScenarioAnswer:
+            stream = Duplex(self, self._risk.SimulateScenarios())
+            try:
+                await stream.send(risk_analysis_pb2.SimulateScenariosRequest(header=header))
+                for part in portfolio_parts(portfolio):
+                    await stream.send(part)
+                sent = 0
+                async for rows, part in scenario_parts(scenarios, n_factors):
+                    await stream.send(part)
+                    sent += rows
+                    if progress is not None:
+                        progress(sent)
+                await stream.done_sending()
+                return await _sample_of(stream)
+            finally:
+                stream.cancel()
+
+        for _ in range(_LOST_TRIES):
+            try:
+                return await once()
+            except ServiceError as error:
+                # gRPC may lose why a stream ended under a write; asked again, the service says so.
+                if WRITE_FAILED not in str(error) or not isinstance(scenarios, np.ndarray):
+                    raise
+        return await once()
 
     def stream_risk(self, watch: Watch) -> AsyncGenerator[PortfolioRisk, None]:
         """Yield the risk of a live portfolio as it changes, until the iterator is closed."""
