@@ -57,7 +57,7 @@ func decodeSession(s *pb.OrderSession) (orderSession, error) {
 
 var (
 	errSilent    = errors.New("silent")
-	errTakenOver = status.Error(codes.Aborted, "session_id: a newer stream of this session took over")
+	errTakenOver = status.Error(codes.Aborted, "session_id: a newer stream with the same name took over")
 )
 
 // sessions knows which stream has a session, and which sessions nobody has.

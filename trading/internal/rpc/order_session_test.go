@@ -147,7 +147,7 @@ func TestTheNewerStreamTakesOver(t *testing.T) {
 	acked(t, older)
 	newer := s.logon(t, session("s", 60_000, 0), bound("b"))
 	acked(t, newer)
-	checkStatus(t, ended(older), codes.Aborted, "session_id: a newer stream of this session took over")
+	checkStatus(t, ended(older), codes.Aborted, "session_id: a newer stream with the same name took over")
 	time.Sleep(50 * time.Millisecond) // The grace of the older stream, were there one, is 0.
 	if err := newer.Send(&pb.SubmitOrdersRequest{Commands: []*pb.OrderCommand{bound("c")}}); err != nil {
 		t.Fatal(err)
