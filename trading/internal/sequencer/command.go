@@ -197,6 +197,11 @@ func (s *Sequencer) takeList(n int, asked *engine.OrderListDecision) error {
 	if s.isFull(n, names[0]) {
 		return nil
 	}
+	if slices.ContainsFunc(list.Orders, func(o engine.NewOrder) bool { return o.ExecInsts&engine.ReduceOnly != 0 }) {
+		if err := s.decideRun(); err != nil { // As of an order alone.
+			return err
+		}
+	}
 	decision := &engine.OrderListDecision{List: *list, SessionID: asked.SessionID}
 	p := pending{result: n, input: decision}
 	if refusals := s.validateList(list, asked.SessionID); refusals != nil {

@@ -116,6 +116,20 @@ func TestReplaceOfAnOrderThatARunCancels(t *testing.T) {
 	}
 }
 
+func TestAListMayReduceWhatTheOrdersBeforeItLeave(t *testing.T) {
+	b := newBench(t)
+	b.process(&engine.Adjustment{Account: "A", InstrumentID: "ACME.X", Qty: 100, Price: 1000, Reason: "held"})
+	reduce := func(name string) *engine.OrderDecision {
+		o := order(name, 60)
+		o.NewOrder.Side, o.NewOrder.ExecInsts = engine.Sell, engine.ReduceOnly
+		return o
+	}
+	output := b.process(reduce("a"), list("l", reduce("l1"), reduce("l2")))
+	if ack := output.Results[1].Ack; ack.OrdRejReason != engine.RejReduceOnly || ack.RejectedBy != engine.ByEngine {
+		t.Errorf("refused for %d by %d, want %d by %d", ack.OrdRejReason, ack.RejectedBy, engine.RejReduceOnly, engine.ByEngine)
+	}
+}
+
 func TestOrdersOfARequestAreAddedUp(t *testing.T) {
 	b, a := newAsked(t)
 	b.sampler.Observe(&market.Row{Kind: market.Trade, TradePx: 1000})
