@@ -2,8 +2,64 @@ package engine
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 )
+
+// InstrumentClass is the kind of contract that an instrument is.
+type InstrumentClass uint8
+
+// The classes.
+const (
+	Equity InstrumentClass = 1
+	Spot   InstrumentClass = 2
+	Future InstrumentClass = 3
+)
+
+// Decimal is an exact decimal number, Mantissa * 10^-Scale.
+type Decimal struct {
+	Mantissa int64
+	Scale    uint32
+}
+
+// Instrument is the definition of a contract on one venue. Prices of it are in 10^-PriceScale of the
+// quote currency, quantities in 10^-QtyScale.
+type Instrument struct {
+	InstrumentID       string // SYMBOL.VENUE
+	Version            uint32
+	Class              InstrumentClass
+	BaseCurrency       string
+	QuoteCurrency      string
+	PriceScale         uint32
+	QtyScale           uint32
+	PriceIncrement     int64
+	QtyIncrement       int64
+	MinQty             int64
+	MaxQty             int64 // 0: the venue names none
+	Multiplier         Decimal
+	MakerFeeRatio      Decimal
+	TakerFeeRatio      Decimal
+	AllowNegativePrice bool
+	ExpireTime         int64            // 0: never
+	TradingSessions    []TradingSession // none: always
+}
+
+// TradingSession is a time of the week, UTC, in which an instrument trades.
+type TradingSession struct {
+	DayOfWeek uint32 // Monday 1 to Sunday 7
+	Start     int64  // ns since midnight
+	End       int64  // ns since midnight, not in it
+}
+
+// Equal says whether two definitions are the same.
+func (i *Instrument) Equal(other *Instrument) bool { return reflect.DeepEqual(i, other) }
+
+// Venue is the part of the id after the last point.
+func (i *Instrument) Venue() string { return venueOf(i.InstrumentID) }
+
+func venueOf(instrumentID string) string {
+	return instrumentID[strings.LastIndexByte(instrumentID, '.')+1:]
+}
 
 // instrument is a definition with what is computed from it once, and the last mark.
 type instrument struct {
@@ -136,55 +192,6 @@ func (i *instrument) averagePrice(notional Amount, qty int64) float64 {
 	units := float64(qty) / float64(pow10(i.QtyScale))
 	multiplier := float64(i.Multiplier.Mantissa) / float64(pow10(i.Multiplier.Scale))
 	return notional.float() / (units * multiplier)
-}
-
-func (e *Engine) applyLimitChange(event *Event, change *LimitChange, effects *Effects) error {
-	if want := e.limits.Version + 1; change.RiskLimits.Version != want {
-		return fmt.Errorf("risk_limits.version: must be %d, got %d: %w", want, change.RiskLimits.Version, ErrVersion)
-	}
-	if err := CheckRiskLimits(&change.RiskLimits); err != nil {
-		return err
-	}
-	e.limits = change.RiskLimits
-	effects.tell(event, PretradeEvent{RiskLimits: &change.RiskLimits})
-	return nil
-}
-
-// CheckRiskLimits says what is wrong with a document of limits.
-func CheckRiskLimits(limits *RiskLimits) error {
-	seen := map[[3]string]bool{}
-	for n := range limits.Limits {
-		l := &limits.Limits[n]
-		scope := [3]string{l.Account, l.StrategyID, l.InstrumentID}
-		if seen[scope] {
-			return fmt.Errorf("limits[%d]: account %q, strategy_id %q, instrument_id %q stands twice", n, l.Account, l.StrategyID, l.InstrumentID)
-		}
-		seen[scope] = true
-		for _, limit := range l.decimals() {
-			if limit.value != nil && (limit.value.Mantissa < 0 || limit.value.Scale > amountScale) {
-				return fmt.Errorf("limits[%d].%s: must not be negative nor have more than 18 decimal places, got %d * 10^-%d",
-					n, limit.name, limit.value.Mantissa, limit.value.Scale)
-			}
-		}
-	}
-	return nil
-}
-
-type namedDecimal struct {
-	name  string
-	value *Decimal
-}
-
-// decimals are the limits that are amounts, quantities or ratios; a reference price may be negative.
-func (l *RiskLimit) decimals() []namedDecimal {
-	return []namedDecimal{
-		{"max_order_qty", l.MaxOrderQty}, {"max_order_notional", l.MaxOrderNotional}, {"max_position_qty", l.MaxPositionQty},
-		{"max_long_qty", l.MaxLongQty}, {"max_short_qty", l.MaxShortQty}, {"max_open_notional", l.MaxOpenNotional},
-		{"max_gross_notional", l.MaxGrossNotional}, {"max_net_notional", l.MaxNetNotional}, {"max_leverage", l.MaxLeverage},
-		{"initial_margin_ratio", l.InitialMarginRatio}, {"max_daily_notional", l.MaxDailyNotional}, {"max_daily_qty", l.MaxDailyQty},
-		{"max_daily_loss", l.MaxDailyLoss}, {"max_drawdown", l.MaxDrawdown}, {"max_var", l.MaxVar}, {"adv_qty", l.AdvQty},
-		{"max_batch_notional", l.MaxBatchNotional},
-	}
 }
 
 // trimmed is the same number with as few decimal places as it needs.

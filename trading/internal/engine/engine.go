@@ -1,3 +1,5 @@
+// Package engine is the deterministic state machine of orders, positions and cash: Apply takes one
+// stamped event and says what follows from it. It reads no clock, file, socket or random source.
 package engine
 
 import (
