@@ -17,9 +17,9 @@ import (
 )
 
 // image is a closed journal of about this many bytes of records, on a disk in memory.
-func image(t testing.TB, size, segmentSize int64) *simDisk {
+func image(t testing.TB, size, segmentSize int64) *SimDisk {
 	t.Helper()
-	disk := newSimDisk(1)
+	disk := NewSimDisk(1)
 	f := mustOpen(t, disk, stepwise(segmentSize))
 	for int64(len(f.visible().segments))*segmentSize < size || f.visible().end < segmentSize*3/4 {
 		mustAppend(t, f, strings.Repeat("one ", 20), "", strings.Repeat("two ", 30))
@@ -30,7 +30,7 @@ func image(t testing.TB, size, segmentSize int64) *simDisk {
 
 // checkpoints are the states of a recovery before each segment, so that a damaged segment is checked
 // without reading those before it again.
-func checkpoints(t testing.TB, disk *simDisk) ([]recovery, listing) {
+func checkpoints(t testing.TB, disk *SimDisk) ([]recovery, listing) {
 	t.Helper()
 	names, err := list(disk)
 	if err != nil {
@@ -189,7 +189,7 @@ func TestEveryTruncationOfTheTail(t *testing.T) {
 }
 
 // statesAfterEachRecord of the only segment; the first is after the record that starts it.
-func statesAfterEachRecord(t *testing.T, disk *simDisk, names listing) []recovery {
+func statesAfterEachRecord(t *testing.T, disk *SimDisk, names listing) []recovery {
 	t.Helper()
 	r := recovery{disk: disk}
 	if err := r.readWitnesses(names); err != nil {
@@ -222,7 +222,7 @@ func statesAfterEachRecord(t *testing.T, disk *simDisk, names listing) []recover
 }
 
 // checkRepaired opens the journal for good, without its mark having reached the disk.
-func checkRepaired(t *testing.T, disk *simDisk, last uint64) {
+func checkRepaired(t *testing.T, disk *SimDisk, last uint64) {
 	t.Helper()
 	slot := disk.files[markName].data
 	m, err := parseMark(slot[:markSlot])
@@ -249,33 +249,33 @@ func TestMisplacedFilesAreRefused(t *testing.T) {
 	other := image(t, 4*MinSegmentSize, MinSegmentSize)
 	for _, c := range []struct {
 		name   string
-		damage func(disk *simDisk, segments []string)
+		damage func(disk *SimDisk, segments []string)
 		file   int // of the segments; -1: the mark
 		reason string
 	}{
-		{"first segment missing", func(d *simDisk, s []string) { delete(d.files, s[0]) }, 1, "are missing, and no snapshot stands in for them"},
-		{"middle segment missing", func(d *simDisk, s []string) { delete(d.files, s[1]) }, 2, "index: must be"},
-		{"last segment missing", func(d *simDisk, s []string) { delete(d.files, s[len(s)-1]) }, -2, "was acknowledged"},
-		{"all segments missing", func(d *simDisk, s []string) {
+		{"first segment missing", func(d *SimDisk, s []string) { delete(d.files, s[0]) }, 1, "are missing, and no snapshot stands in for them"},
+		{"middle segment missing", func(d *SimDisk, s []string) { delete(d.files, s[1]) }, 2, "index: must be"},
+		{"last segment missing", func(d *SimDisk, s []string) { delete(d.files, s[len(s)-1]) }, -2, "was acknowledged"},
+		{"all segments missing", func(d *SimDisk, s []string) {
 			for _, name := range s {
 				delete(d.files, name)
 			}
 		}, 0, "the file is missing"},
-		{"mark missing", func(d *simDisk, _ []string) { delete(d.files, markName) }, -1, "the file is missing"},
-		{"mark cut", func(d *simDisk, _ []string) { d.files[markName].data = d.files[markName].data[:100] }, -1, "size: must be 8192, got 100"},
-		{"segment twice", func(d *simDisk, s []string) { d.files[s[2]] = d.files[s[1]] }, 2, "the file is that of " + segmentName(0)[:10]},
-		{"segments swapped", func(d *simDisk, s []string) { d.files[s[1]], d.files[s[2]] = d.files[s[2]], d.files[s[1]] }, 1, "the file is that of"},
-		{"segment of another journal", func(d *simDisk, s []string) { d.files[s[1]] = other.copyOf().files[s[1]] }, 1, "journal id: must be"},
-		{"mark of another journal", func(d *simDisk, _ []string) { d.files[markName] = other.copyOf().files[markName] }, 0, "journal id: must be"},
-		{"segment cut", func(d *simDisk, s []string) { d.files[s[1]].data = d.files[s[1]].data[:MinSegmentSize-8] }, 1, "size: must be 4096, got 4088"},
-		{"segment empty", func(d *simDisk, s []string) { d.files[s[1]].data = nil }, 1, "the segment is empty"},
-		{"last segment empty", func(d *simDisk, s []string) { d.files[s[len(s)-1]].data = nil }, -2, "the segment is empty"},
-		{"segment longer", func(d *simDisk, s []string) {
+		{"mark missing", func(d *SimDisk, _ []string) { delete(d.files, markName) }, -1, "the file is missing"},
+		{"mark cut", func(d *SimDisk, _ []string) { d.files[markName].data = d.files[markName].data[:100] }, -1, "size: must be 8192, got 100"},
+		{"segment twice", func(d *SimDisk, s []string) { d.files[s[2]] = d.files[s[1]] }, 2, "the file is that of " + segmentName(0)[:10]},
+		{"segments swapped", func(d *SimDisk, s []string) { d.files[s[1]], d.files[s[2]] = d.files[s[2]], d.files[s[1]] }, 1, "the file is that of"},
+		{"segment of another journal", func(d *SimDisk, s []string) { d.files[s[1]] = other.copyOf().files[s[1]] }, 1, "journal id: must be"},
+		{"mark of another journal", func(d *SimDisk, _ []string) { d.files[markName] = other.copyOf().files[markName] }, 0, "journal id: must be"},
+		{"segment cut", func(d *SimDisk, s []string) { d.files[s[1]].data = d.files[s[1]].data[:MinSegmentSize-8] }, 1, "size: must be 4096, got 4088"},
+		{"segment empty", func(d *SimDisk, s []string) { d.files[s[1]].data = nil }, 1, "the segment is empty"},
+		{"last segment empty", func(d *SimDisk, s []string) { d.files[s[len(s)-1]].data = nil }, -2, "the segment is empty"},
+		{"segment longer", func(d *SimDisk, s []string) {
 			d.files[s[len(s)-1]].data = append(d.files[s[len(s)-1]].data, make([]byte, 8)...)
 		}, -2, "size: must be 4096, got 4104"},
-		{"sector zeroed", func(d *simDisk, s []string) { clear(d.files[s[1]].data[sector : 2*sector]) }, 1, "payload_crc"},
-		{"records zeroed to the end", func(d *simDisk, s []string) { clear(d.files[s[1]].data[recordSize(segmentPayload):]) }, 2, "index: must be"},
-		{"sectors swapped", func(d *simDisk, s []string) {
+		{"sector zeroed", func(d *SimDisk, s []string) { clear(d.files[s[1]].data[sector : 2*sector]) }, 1, "payload_crc"},
+		{"records zeroed to the end", func(d *SimDisk, s []string) { clear(d.files[s[1]].data[recordSize(segmentPayload):]) }, 2, "index: must be"},
+		{"sectors swapped", func(d *SimDisk, s []string) {
 			data := d.files[s[1]].data
 			swapped := slices.Clone(data[sector : 2*sector])
 			copy(data[sector:], data[2*sector:3*sector])
@@ -313,7 +313,7 @@ func TestMisplacedFilesAreRefused(t *testing.T) {
 	}
 }
 
-func contents(disk *simDisk) map[string]int {
+func contents(disk *SimDisk) map[string]int {
 	sizes := map[string]int{}
 	for name, file := range disk.files {
 		sizes[name] = int(checksum(file.data))
@@ -323,7 +323,7 @@ func contents(disk *simDisk) map[string]int {
 
 // A record that was acknowledged is not a torn tail, and neither is one that others follow.
 func TestOnlyAnUnacknowledgedLastRecordIsTorn(t *testing.T) {
-	disk := newSimDisk(1)
+	disk := NewSimDisk(1)
 	f := mustOpen(t, disk, stepwise(16*MinSegmentSize))
 	var offsets []int64
 	for range 4 {

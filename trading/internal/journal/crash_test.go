@@ -14,7 +14,7 @@ import (
 // life is a journal that crashes again and again, and what must be in it.
 type life struct {
 	random   *rand.Rand
-	disk     *simDisk
+	disk     *SimDisk
 	appended [][]byte // everything tried, acknowledged or not
 	acked    uint64   // sequence acknowledged last
 	snapshot uint64   // sequence of the snapshot acknowledged last
@@ -97,14 +97,14 @@ func TestCrashAtEveryStep(t *testing.T) {
 	}
 	crashes, torn, compacted := 0, 0, 0
 	for n := range lives {
-		l := life{random: rand.New(rand.NewPCG(seed, uint64(n))), disk: newSimDisk(seed + uint64(n))}
+		l := life{random: rand.New(rand.NewPCG(seed, uint64(n))), disk: NewSimDisk(seed + uint64(n))}
 		l.disk.crashAt = 1 + n%500 // Every step of the first life in turn, then anywhere.
 		for range 6 {
-			if err := l.run(); !errors.Is(err, errCrashed) {
+			if err := l.run(); !errors.Is(err, ErrCrashed) {
 				t.Fatalf("seed %d, life %d, %d crashes so far: %v", seed, n, crashes, err)
 			}
 			crashes++
-			l.disk = l.disk.reboot(l.random.IntN(3) == 0)
+			l.disk = l.disk.Reboot(l.random.IntN(3) == 0)
 			l.disk.crashAt = 1 + l.random.IntN(200)
 			verified, err := VerifyDisk(l.disk, nil)
 			_ = l.disk.Close()
@@ -127,14 +127,14 @@ func TestCrashAtEveryStep(t *testing.T) {
 
 // A disk that says a segment is durable and forgets it: the mark, which it kept, tells.
 func TestLyingDiskIsRefused(t *testing.T) {
-	disk := newSimDisk(1)
+	disk := NewSimDisk(1)
 	f := mustOpen(t, disk, stepwise(16*MinSegmentSize))
 	mustAppend(t, f, "kept")
 	disk.lies = func(name string) bool { return name == segmentName(1) }
 	mustAppend(t, f, "forgotten")
 	mustClose(t, f)
 	disk.files[segmentName(1)].pending = nil // all of it is lost
-	_, err := OpenDisk(disk.reboot(false), small)
+	_, err := OpenDisk(disk.Reboot(false), small)
 	var corrupt *Corrupt
 	if !errors.As(err, &corrupt) || corrupt.File != segmentName(1) {
 		t.Fatalf("Open = %v, want a refusal of the segment", err)
@@ -146,7 +146,7 @@ func TestLyingDiskIsRefused(t *testing.T) {
 
 // A torn tail is cut off once, and its bytes are kept.
 func TestTornTailIsKeptAside(t *testing.T) {
-	disk := newSimDisk(1)
+	disk := NewSimDisk(1)
 	f := mustOpen(t, disk, small)
 	mustAppend(t, f, "a")
 	end := f.visible().end

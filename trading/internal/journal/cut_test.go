@@ -11,7 +11,7 @@ import (
 // A journal whose tail was lost is refused, says how it could go on, and goes on so, and only so, when an
 // operator quotes the hash.
 func TestCutAfterTakesTheOperatorsWord(t *testing.T) {
-	disk := newSimDisk(1)
+	disk := NewSimDisk(1)
 	f := mustOpen(t, disk, small)
 	fill(t, f, 30, 500)
 	segments := f.visible().segments
@@ -54,7 +54,7 @@ func TestCutAfterTakesTheOperatorsWord(t *testing.T) {
 		disk.crashAt = step
 		_, err := cutAfter(disk, quoted[3])
 		crashed := disk.crashed
-		disk = disk.reboot(false)
+		disk = disk.Reboot(false)
 		if !crashed {
 			if err != nil {
 				t.Fatal(err)

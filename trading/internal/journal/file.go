@@ -31,8 +31,8 @@ type Options struct {
 
 	// markDelay is how long after the last append the mark is made durable; 10 ms when zero.
 	markDelay time.Duration
-	// background runs what need not be waited for; on a goroutine when nil.
-	background func(func())
+	// Background runs what need not be waited for; on a goroutine when nil.
+	Background func(func())
 }
 
 const (
@@ -129,8 +129,8 @@ func OpenDisk(disk Disk, options Options) (*File, error) {
 		options.markDelay = defaultMarkDelay
 	}
 	f := &File{disk: disk, options: options}
-	if f.options.background == nil {
-		f.options.background = f.running.Go
+	if f.options.Background == nil {
+		f.options.Background = f.running.Go
 	}
 	if err := f.open(); err != nil {
 		_ = f.fail(err) // It stops what runs in the background.

@@ -17,7 +17,7 @@ import (
 // stepwise options sync the mark only when closed and have nothing in the background, so that the same
 // test takes the same steps.
 func stepwise(segmentSize int64) Options {
-	return Options{SegmentSize: segmentSize, markDelay: time.Hour, background: func(run func()) { run() }}
+	return Options{SegmentSize: segmentSize, markDelay: time.Hour, Background: func(run func()) { run() }}
 }
 
 // small segments roll often.
@@ -100,7 +100,7 @@ func TestFileReadsBackWhatWasAppended(t *testing.T) {
 }
 
 func TestFileRefusesGapsAndWhatFitsNoSegment(t *testing.T) {
-	f := mustOpen(t, newSimDisk(1), small)
+	f := mustOpen(t, NewSimDisk(1), small)
 	mustAppend(t, f, "a", "b")
 	for _, first := range []uint64{0, 1, 2, 4} {
 		if err := f.Append(first, batch("x")); !errors.Is(err, ErrSequence) {
@@ -122,14 +122,14 @@ func TestFileRefusesGapsAndWhatFitsNoSegment(t *testing.T) {
 		t.Errorf("%d events, want 4", got)
 	}
 	for _, size := range []int64{1, MinSegmentSize - 8, MinSegmentSize + 1, MaxSegmentSize + 8} {
-		if _, err := OpenDisk(newSimDisk(1), Options{SegmentSize: size}); err == nil || !strings.Contains(err.Error(), "segment size") {
+		if _, err := OpenDisk(NewSimDisk(1), Options{SegmentSize: size}); err == nil || !strings.Contains(err.Error(), "segment size") {
 			t.Errorf("segment size %d: %v", size, err)
 		}
 	}
 }
 
 func TestSegmentsOfAnotherSizeAreReadOn(t *testing.T) {
-	disk := newSimDisk(1)
+	disk := NewSimDisk(1)
 	f := mustOpen(t, disk, small)
 	fill(t, f, 3, 500)
 	mustClose(t, f)
@@ -144,7 +144,7 @@ func TestSegmentsOfAnotherSizeAreReadOn(t *testing.T) {
 }
 
 func TestReadersBesideTheAppender(t *testing.T) {
-	f := mustOpen(t, newSimDisk(1), small)
+	f := mustOpen(t, NewSimDisk(1), small)
 	const n = 1000
 	var readers sync.WaitGroup
 	for range 3 {
@@ -220,11 +220,11 @@ func TestOpenNamesWhatIsWrongWithTheDirectory(t *testing.T) {
 
 // A spare that could not be made is made again when it is needed.
 func TestFailedSpareIsMadeAgain(t *testing.T) {
-	disk := newSimDisk(1)
+	disk := NewSimDisk(1)
 	f := mustOpen(t, disk, small)
-	disk.fault = failing(opSync, spareName, 2, syscall.EIO) // 1: the start of the second segment
+	disk.Fault = failing(SimSync, spareName, 2, syscall.EIO) // 1: the start of the second segment
 	fill(t, f, 2, 500)
-	disk.fault = nil
+	disk.Fault = nil
 	fill(t, f, 4, 500)
 }
 
@@ -233,28 +233,28 @@ func TestFailedSpareIsMadeAgain(t *testing.T) {
 func TestFaultsAreSticky(t *testing.T) {
 	first, second := segmentName(1), ""
 	{ // The name of the second segment, which depends on how many records fit the first.
-		f := mustOpen(t, newSimDisk(1), small)
+		f := mustOpen(t, NewSimDisk(1), small)
 		fill(t, f, 2, 500)
 		second = segmentName(f.visible().segments[1].index)
 	}
 	for _, c := range []struct {
 		name  string
-		fault func(simOp, string) error
+		fault func(SimOp, string) error
 		cause syscall.Errno
 	}{
-		{"write", failing(opWrite, first, 3, syscall.ENOSPC), syscall.ENOSPC},
-		{"fsync", failing(opSync, first, 3, syscall.EIO), syscall.EIO},
-		{"mark", failing(opWrite, markName, 3, syscall.EIO), syscall.EIO},
-		{"create of the next segment", failing(opCreate, spareName, 1, syscall.ENOSPC), syscall.ENOSPC},
-		{"zeros of the next segment", failing(opWrite, spareName, 1, syscall.ENOSPC), syscall.ENOSPC},
-		{"start of the next segment", failing(opWrite, spareName, 2, syscall.ENOSPC), syscall.ENOSPC},
-		{"fsync of the next segment", failing(opSync, spareName, 1, syscall.EIO), syscall.EIO},
-		{"rename of the next segment", failing(opRename, second, 1, syscall.EIO), syscall.EIO},
+		{"write", failing(SimWrite, first, 3, syscall.ENOSPC), syscall.ENOSPC},
+		{"fsync", failing(SimSync, first, 3, syscall.EIO), syscall.EIO},
+		{"mark", failing(SimWrite, markName, 3, syscall.EIO), syscall.EIO},
+		{"create of the next segment", failing(SimCreate, spareName, 1, syscall.ENOSPC), syscall.ENOSPC},
+		{"zeros of the next segment", failing(SimWrite, spareName, 1, syscall.ENOSPC), syscall.ENOSPC},
+		{"start of the next segment", failing(SimWrite, spareName, 2, syscall.ENOSPC), syscall.ENOSPC},
+		{"fsync of the next segment", failing(SimSync, spareName, 1, syscall.EIO), syscall.EIO},
+		{"rename of the next segment", failing(SimRename, second, 1, syscall.EIO), syscall.EIO},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			disk := newSimDisk(1)
+			disk := NewSimDisk(1)
 			f := mustOpen(t, disk, small)
-			disk.fault = c.fault
+			disk.Fault = c.fault
 			var failed error
 			acknowledged := uint64(0)
 			for failed == nil && acknowledged < 100 {
@@ -281,7 +281,7 @@ func TestFaultsAreSticky(t *testing.T) {
 			if err := f.Close(); !errors.Is(err, ErrFailed) {
 				t.Errorf("Close = %v, want ErrFailed", err)
 			}
-			f = mustOpen(t, disk.reboot(false), small)
+			f = mustOpen(t, disk.Reboot(false), small)
 			if got := f.LastSequence(); got != acknowledged && got != acknowledged+1 {
 				t.Errorf("the next process finds %d events, %d were acknowledged", got, acknowledged)
 			}
@@ -291,7 +291,7 @@ func TestFaultsAreSticky(t *testing.T) {
 
 // What SyncOS leaves to the operating system is durable once the journal is closed.
 func TestCloseMakesAllDurable(t *testing.T) {
-	disk := newSimDisk(1)
+	disk := NewSimDisk(1)
 	options := small
 	options.Sync = SyncOS
 	f := mustOpen(t, disk, options)
@@ -308,7 +308,7 @@ func TestCloseMakesAllDurable(t *testing.T) {
 }
 
 func TestMarkIsSyncedWhenIdle(t *testing.T) {
-	disk := newSimDisk(1)
+	disk := NewSimDisk(1)
 	f := mustOpen(t, disk, Options{SegmentSize: MinSegmentSize, markDelay: time.Millisecond})
 	mustAppend(t, f, "a")
 	disk.mu.Lock()

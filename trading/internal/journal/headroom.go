@@ -50,7 +50,7 @@ func (f *File) giveUpHeadroom() error {
 func (f *File) prepareSpare() {
 	spare := make(chan error, 1)
 	f.spare = spare
-	f.options.background(func() {
+	f.options.Background(func() {
 		err := writeSpare(f.disk, f.options.SegmentSize, func() bool { return f.visible().failed != nil })
 		full := isFull(err)
 		if err == nil {

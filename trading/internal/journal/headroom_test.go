@@ -10,7 +10,7 @@ import (
 // On a full disk the journal says so and goes on for as long as its headroom lasts; with room again it is
 // as before.
 func TestAFullDiskLeavesTheHeadroom(t *testing.T) {
-	disk := newSimDisk(1)
+	disk := NewSimDisk(1)
 	options := small
 	options.Headroom = 4 * MinSegmentSize
 	f := mustOpen(t, disk, options)
@@ -19,7 +19,7 @@ func TestAFullDiskLeavesTheHeadroom(t *testing.T) {
 	}
 	disk.mu.Lock()
 	for _, file := range disk.files {
-		disk.capacity += len(file.data)
+		disk.Capacity += len(file.data)
 	}
 	disk.mu.Unlock()
 
@@ -40,7 +40,7 @@ func TestAFullDiskLeavesTheHeadroom(t *testing.T) {
 	}
 	_ = f.Close()
 
-	disk = disk.reboot(true)
+	disk = disk.Reboot(true)
 	f = mustOpen(t, disk, options)
 	if got := len(readAll(t, f, 1)); got != acknowledged {
 		t.Errorf("%d events are readable, %d were acknowledged", got, acknowledged)
@@ -53,16 +53,16 @@ func TestAFullDiskLeavesTheHeadroom(t *testing.T) {
 
 // Room that comes back while the journal is open ends Low.
 func TestLowEndsWithRoom(t *testing.T) {
-	disk := newSimDisk(1)
+	disk := NewSimDisk(1)
 	options := small
 	options.Headroom = 4 * MinSegmentSize
-	disk.capacity = 5 * MinSegmentSize // for a segment and a spare, not for the headroom
+	disk.Capacity = 5 * MinSegmentSize // for a segment and a spare, not for the headroom
 	f := mustOpen(t, disk, options)
 	if !f.Low() {
 		t.Fatal("the headroom does not fit, and the journal is not low")
 	}
 	disk.mu.Lock()
-	disk.capacity = 0
+	disk.Capacity = 0
 	disk.mu.Unlock()
 	f.retrySpare()
 	if f.Low() {

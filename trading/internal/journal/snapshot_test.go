@@ -10,7 +10,7 @@ import (
 )
 
 func TestSnapshotsStandInForWhatIsCompacted(t *testing.T) {
-	disk := newSimDisk(1)
+	disk := NewSimDisk(1)
 	f := mustOpen(t, disk, small)
 	if sequence, state, err := f.LatestSnapshot(); sequence != 0 || state != nil || err != nil {
 		t.Errorf("a new journal: snapshot at %d, %q, %v", sequence, state, err)
@@ -63,7 +63,7 @@ func TestSnapshotsStandInForWhatIsCompacted(t *testing.T) {
 }
 
 func TestSnapshotAtAnImpossibleSequenceIsRefused(t *testing.T) {
-	f := mustOpen(t, newSimDisk(1), small)
+	f := mustOpen(t, NewSimDisk(1), small)
 	mustAppend(t, f, "a", "b", "c")
 	for _, sequence := range []uint64{0, 4, 5} {
 		if err := f.Snapshot(sequence, nil); !errors.Is(err, ErrSequence) {
@@ -80,10 +80,10 @@ func TestSnapshotAtAnImpossibleSequenceIsRefused(t *testing.T) {
 
 // Nothing acknowledged depends on a snapshot, so a failed one stops only snapshots.
 func TestFailedSnapshotStopsOnlySnapshots(t *testing.T) {
-	disk := newSimDisk(1)
+	disk := NewSimDisk(1)
 	f := mustOpen(t, disk, small)
 	mustAppend(t, f, "a")
-	disk.fault = failing(opWrite, (&snapshot{sequence: 1}).name()+tmpSuffix, 2, syscall.ENOSPC)
+	disk.Fault = failing(SimWrite, (&snapshot{sequence: 1}).name()+tmpSuffix, 2, syscall.ENOSPC)
 	if err := f.Snapshot(1, []byte("state")); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("Snapshot = %v, want ENOSPC", err)
 	}
@@ -102,10 +102,10 @@ func TestFailedSnapshotStopsOnlySnapshots(t *testing.T) {
 }
 
 func TestMisplacedSnapshotsAreRefused(t *testing.T) {
-	var disks []*simDisk
+	var disks []*SimDisk
 	var names []listing
 	for range 2 {
-		disk := newSimDisk(1)
+		disk := NewSimDisk(1)
 		f := mustOpen(t, disk, small)
 		fill(t, f, 3, 500)
 		if err := f.Snapshot(f.LastSequence(), []byte("state")); err != nil {
@@ -125,19 +125,19 @@ func TestMisplacedSnapshotsAreRefused(t *testing.T) {
 	n0 := names[0]
 	for _, c := range []struct {
 		name   string
-		damage func(d *simDisk, n listing)
+		damage func(d *SimDisk, n listing)
 		file   func(n listing) string
 		reason string
 	}{
-		{"of another journal", func(d *simDisk, n listing) { d.files[n.snapshots[0]] = disks[1].files[names[1].snapshots[0]] },
+		{"of another journal", func(d *SimDisk, n listing) { d.files[n.snapshots[0]] = disks[1].files[names[1].snapshots[0]] },
 			func(n listing) string { return n.segments[0] }, n0.snapshots[0] + " is of another record"},
-		{"renamed", func(d *simDisk, n listing) { d.files[n.snapshots[1]] = d.files[n.snapshots[0]] },
+		{"renamed", func(d *SimDisk, n listing) { d.files[n.snapshots[1]] = d.files[n.snapshots[0]] },
 			func(n listing) string { return n.snapshots[1] }, "the file is that of " + n0.snapshots[0]},
-		{"cut", func(d *simDisk, n listing) { d.files[n.snapshots[0]].data = d.files[n.snapshots[0]].data[:50] },
+		{"cut", func(d *SimDisk, n listing) { d.files[n.snapshots[0]].data = d.files[n.snapshots[0]].data[:50] },
 			func(n listing) string { return n.snapshots[0] }, "size: must be at least 88, got 50"},
-		{"all missing", func(d *simDisk, n listing) { delete(d.files, n.snapshots[0]); delete(d.files, n.snapshots[1]) },
+		{"all missing", func(d *SimDisk, n listing) { delete(d.files, n.snapshots[0]); delete(d.files, n.snapshots[1]) },
 			func(n listing) string { return n.segments[0] }, "no snapshot stands in for them"},
-		{"ahead of the records", func(d *simDisk, n listing) {
+		{"ahead of the records", func(d *SimDisk, n listing) {
 			delete(d.files, markName)
 			delete(d.files, n.segments[len(n.segments)-1])
 		}, func(n listing) string { return n.segments[len(n.segments)-2] }, n0.snapshots[1] + " says that record"},
@@ -158,7 +158,7 @@ func TestMisplacedSnapshotsAreRefused(t *testing.T) {
 }
 
 func TestVerifyTellsWhatStands(t *testing.T) {
-	disk := newSimDisk(1)
+	disk := NewSimDisk(1)
 	f := mustOpen(t, disk, small)
 	mustAppend(t, f, "a", "b")
 	mustClose(t, f)

@@ -12,32 +12,39 @@ import (
 	"syscall"
 )
 
-// simDisk is a Disk that loses what was not synced, tears writes at sectors, and fails when told to.
-type simDisk struct {
+// SimDisk is a Disk in memory for tests and simulations: it loses what was not synced, tears writes at sectors,
+// and fails when told to.
+type SimDisk struct {
+	// Fault is asked before each change, and is its error: of ErrCrashed everything stops. A write that fails leaves
+	// a part of what it was given. nil: none.
+	Fault func(op SimOp, name string) error
+	// Capacity is how many bytes all files may have together; 0: no end.
+	Capacity int
+
 	mu      sync.Mutex
 	files   map[string]*simFile // as the process sees them
 	durable map[string]*simFile // names after a power cut, if no pending change survives
 	pending []func(map[string]*simFile)
 	locked  bool
 
-	steps    int
-	capacity int                               // bytes of all files together; 0: no end
-	crashAt  int                               // the step at which everything stops; 0: never
-	fault    func(op simOp, name string) error // nil: none
-	lies     func(name string) bool            // whose Sync does nothing
-	random   *rand.Rand                        // decides what a crash leaves
-	crashed  bool
+	steps   int
+	crashAt int                    // the step at which everything stops; 0: never
+	lies    func(name string) bool // whose Sync does nothing
+	random  *rand.Rand             // decides what a crash leaves
+	crashed bool
 }
 
-type simOp string
+// SimOp is a change of a SimDisk.
+type SimOp string
 
+// The changes.
 const (
-	opWrite     simOp = "write"
-	opSync      simOp = "sync"
-	opCreate    simOp = "create"
-	opRename    simOp = "rename"
-	opRemove    simOp = "remove"
-	opSyncNames simOp = "sync names"
+	SimWrite     SimOp = "write"
+	SimSync      SimOp = "sync"
+	SimCreate    SimOp = "create"
+	SimRename    SimOp = "rename"
+	SimRemove    SimOp = "remove"
+	SimSyncNames SimOp = "sync names"
 )
 
 type simFile struct {
@@ -53,30 +60,41 @@ type simWrite struct {
 
 const sector = 512
 
-var errCrashed = errors.New("the machine has stopped")
+// ErrCrashed is what a disk says after its machine has stopped.
+var ErrCrashed = errors.New("the machine has stopped")
 
-func newSimDisk(seed uint64) *simDisk {
-	return &simDisk{files: map[string]*simFile{}, durable: map[string]*simFile{}, random: rand.New(rand.NewPCG(seed, 1))}
+// NewSimDisk is an empty disk. The seed decides what crashes leave.
+func NewSimDisk(seed uint64) *SimDisk {
+	return &SimDisk{files: map[string]*simFile{}, durable: map[string]*simFile{}, random: rand.New(rand.NewPCG(seed, 1))}
 }
 
 // step counts what changes the disk, and says whether it may go on.
-func (d *simDisk) step(op simOp, name string) error {
+func (d *SimDisk) step(op SimOp, name string) error {
 	if d.crashed {
-		return errCrashed
+		return ErrCrashed
 	}
 	d.steps++
 	if d.steps == d.crashAt {
 		d.crashed = true
-		return errCrashed
+		return ErrCrashed
 	}
-	if d.fault != nil {
-		return d.fault(op, name)
+	if d.Fault == nil {
+		return nil
 	}
-	return nil
+	err := d.Fault(op, name)
+	d.crashed = errors.Is(err, ErrCrashed)
+	return err
 }
 
-// reboot is the disk after a crash. With power, what the operating system had stays: kill -9.
-func (d *simDisk) reboot(power bool) *simDisk {
+// Crash stops the machine: every later change fails.
+func (d *SimDisk) Crash() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.crashed = true
+}
+
+// Reboot is the disk after a crash. With power, what the operating system had stays: kill -9.
+func (d *SimDisk) Reboot(power bool) *SimDisk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	names := d.files
@@ -86,7 +104,7 @@ func (d *simDisk) reboot(power bool) *simDisk {
 			change(names)
 		}
 	}
-	after := &simDisk{files: map[string]*simFile{}, durable: map[string]*simFile{}, random: d.random}
+	after := &SimDisk{files: map[string]*simFile{}, durable: map[string]*simFile{}, random: d.random}
 	keep := d.random.IntN(5) // of 4 sectors that were not synced
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		content := slices.Clone(names[name].data)
@@ -122,9 +140,9 @@ func writeInto(content []byte, offset int64, data []byte) []byte {
 }
 
 // copyOf is another disk with the same content.
-func (d *simDisk) copyOf() *simDisk { return d.reboot(true) }
+func (d *SimDisk) copyOf() *SimDisk { return d.Reboot(true) }
 
-func (d *simDisk) Lock(bool) error {
+func (d *SimDisk) Lock(bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.locked {
@@ -134,21 +152,21 @@ func (d *simDisk) Lock(bool) error {
 	return nil
 }
 
-func (d *simDisk) Close() error {
+func (d *SimDisk) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.locked = false
 	return nil
 }
 
-func (d *simDisk) Names() ([]string, error) {
+func (d *SimDisk) Names() ([]string, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Collect(maps.Keys(d.files)), nil
 }
 
 // change makes a change of names now, and durable with the next SyncNames.
-func (d *simDisk) change(op simOp, name string, change func(map[string]*simFile)) error {
+func (d *SimDisk) change(op SimOp, name string, change func(map[string]*simFile)) error {
 	if err := d.step(op, name); err != nil {
 		return err
 	}
@@ -157,15 +175,15 @@ func (d *simDisk) change(op simOp, name string, change func(map[string]*simFile)
 	return nil
 }
 
-func (d *simDisk) Create(name string) (Handle, error) {
+func (d *SimDisk) Create(name string) (Handle, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	file := &simFile{}
-	err := d.change(opCreate, name, func(names map[string]*simFile) { names[name] = file })
+	err := d.change(SimCreate, name, func(names map[string]*simFile) { names[name] = file })
 	return &simHandle{d, name, file}, err
 }
 
-func (d *simDisk) Open(name string) (Handle, error) {
+func (d *SimDisk) Open(name string) (Handle, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	file, ok := d.files[name]
@@ -175,45 +193,45 @@ func (d *simDisk) Open(name string) (Handle, error) {
 	return &simHandle{d, name, file}, nil
 }
 
-func (d *simDisk) Reserve(name string, size int64) error {
+func (d *SimDisk) Reserve(name string, size int64) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.full(int(size)) {
 		return syscall.ENOSPC
 	}
 	file := &simFile{data: make([]byte, size)}
-	return d.change(opCreate, name, func(names map[string]*simFile) { names[name] = file })
+	return d.change(SimCreate, name, func(names map[string]*simFile) { names[name] = file })
 }
 
 // full says whether so much more does not fit.
-func (d *simDisk) full(more int) bool {
+func (d *SimDisk) full(more int) bool {
 	used := more
 	for _, file := range d.files {
 		used += len(file.data)
 	}
-	return d.capacity > 0 && used > d.capacity
+	return d.Capacity > 0 && used > d.Capacity
 }
 
-func (d *simDisk) Rename(from, to string) error {
+func (d *SimDisk) Rename(from, to string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	file := d.files[from]
-	return d.change(opRename, to, func(names map[string]*simFile) {
+	return d.change(SimRename, to, func(names map[string]*simFile) {
 		delete(names, from)
 		names[to] = file
 	})
 }
 
-func (d *simDisk) Remove(name string) error {
+func (d *SimDisk) Remove(name string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.change(opRemove, name, func(names map[string]*simFile) { delete(names, name) })
+	return d.change(SimRemove, name, func(names map[string]*simFile) { delete(names, name) })
 }
 
-func (d *simDisk) SyncNames() error {
+func (d *SimDisk) SyncNames() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.step(opSyncNames, ""); err != nil {
+	if err := d.step(SimSyncNames, ""); err != nil {
 		return err
 	}
 	d.durable, d.pending = maps.Clone(d.files), nil
@@ -221,7 +239,7 @@ func (d *simDisk) SyncNames() error {
 }
 
 type simHandle struct {
-	disk *simDisk
+	disk *SimDisk
 	name string
 	file *simFile
 }
@@ -247,7 +265,7 @@ func (h *simHandle) WriteAt(b []byte, offset int64) (int, error) {
 		return 0, syscall.ENOSPC
 	}
 	wasUp := !h.disk.crashed
-	err := h.disk.step(opWrite, h.name)
+	err := h.disk.step(SimWrite, h.name)
 	if err != nil && wasUp {
 		b = b[:h.disk.random.IntN(len(b)+1)]
 	}
@@ -267,11 +285,14 @@ func (h *simHandle) Size() (int64, error) {
 func (h *simHandle) Sync() error {
 	h.disk.mu.Lock()
 	defer h.disk.mu.Unlock()
-	if err := h.disk.step(opSync, h.name); err != nil {
+	if err := h.disk.step(SimSync, h.name); err != nil {
 		return err
 	}
 	if h.disk.lies == nil || !h.disk.lies(h.name) {
-		h.file.durable, h.file.pending = slices.Clone(h.file.data), nil
+		for _, w := range h.file.pending {
+			h.file.durable = writeInto(h.file.durable, w.offset, w.data)
+		}
+		h.file.pending = nil
 	}
 	return nil
 }
@@ -279,8 +300,8 @@ func (h *simHandle) Sync() error {
 func (h *simHandle) Close() error { return nil }
 
 // failing is a fault that strikes from the nth time on that this is done to a file of this name.
-func failing(op simOp, name string, n int, fault syscall.Errno) func(simOp, string) error {
-	return func(gotOp simOp, gotName string) error {
+func failing(op SimOp, name string, n int, fault syscall.Errno) func(SimOp, string) error {
+	return func(gotOp SimOp, gotName string) error {
 		if gotOp != op || gotName != name {
 			return nil
 		}
