@@ -3,6 +3,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,6 +44,10 @@ type Config struct {
 	ReportsKept int // 100,000 when zero
 	// Synthetic is the market of a session without a data set; nil: none.
 	Synthetic *flow.Config
+	// SnapshotEvents is after how many events the state is kept, so that the next start is quick; 250,000 when zero.
+	SnapshotEvents uint64
+	// Clock is what events are stamped by, without a data set; the machine's when nil.
+	Clock clock.Clock
 	// Venue is where a venue in another process is served, instead of one in this; nil: none.
 	Venue grpc.ClientConnInterface
 }
@@ -91,7 +96,10 @@ func New(config Config, dataset *market.Dataset, risk grpc.ClientConnInterface, 
 	if err != nil {
 		return nil, err
 	}
-	var now clock.Clock = clock.System{}
+	now := config.Clock
+	if now == nil {
+		now = clock.System{}
+	}
 	inbox, venues := newInbox(), map[string]router.Venue{}
 	var elsewhere *remote.Venue
 	switch {
@@ -120,7 +128,7 @@ func New(config Config, dataset *market.Dataset, risk grpc.ClientConnInterface, 
 	}
 	sampler := sequencer.NewSampler(ids)
 	s.Gate = gate.New(risk, state.PretradeSnapshot, gate.Config{Deadline: config.RiskTimeout, SessionID: "live", Recovered: recovered.gate})
-	s.snapshots = &snapshots{journal: journal, gate: s.Gate, events: snapshotEvents, last: since}
+	s.snapshots = &snapshots{journal: journal, gate: s.Gate, events: cmp.Or(config.SnapshotEvents, snapshotEvents), last: since}
 	s.Emergency = newEmergency(venues)
 	sequencing := sequencer.New(now, state, s.Gate, journal, sampler)
 	s.core = sequencing
