@@ -155,6 +155,8 @@ func (e *Engine) applyOrderEvent(event *Event, effects *Effects) error {
 		return e.applyTimer(event, effects)
 	case *OrderInDoubt:
 		return e.applyInDoubt(event, input, effects)
+	case *ExternalOrder:
+		return e.applyExternalOrder(event, input, effects)
 	}
 	return e.applyControl(event, effects)
 }

@@ -11,6 +11,7 @@ type Order struct {
 	NewOrder      NewOrder // as it was asked for
 	OrderID       uint64
 	VenueOrderID  string
+	VenueClOrdID  string // of an order that did not come from us: its name at the venue
 	CumQty        int64
 	CumNotional   Amount
 	OrdRejReason  OrdRejReason

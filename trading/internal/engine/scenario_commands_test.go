@@ -93,6 +93,8 @@ func (s *scenario) do(words []string) []string {
 		return s.process(s.sampler.Observe(s.row(verb, rest))...)
 	case "venue":
 		return s.process(s.venueReport(rest))
+	case "external":
+		return s.process(s.external(rest))
 	}
 	return s.command(verb, rest)
 }
@@ -241,6 +243,17 @@ func (s *scenario) order(words []string) engine.NewOrder {
 		}
 	}
 	return o
+}
+
+// external reads an order that stands at the venue, before it its fill "qty@px", whose exec id is 1; "0@0": none.
+func (s *scenario) external(words []string) engine.Input {
+	order := s.order(words[1:])
+	external := &engine.ExternalOrder{NewOrder: order, VenueClOrdID: "by hand", VenueOrderID: "V1"}
+	qty, px, _ := strings.Cut(words[0], "@")
+	if filled := int64(s.number(qty)); filled != 0 {
+		external.Fills = []engine.ExternalFill{{ExecID: "1", LastQty: filled, LastPx: int64(s.number(px))}}
+	}
+	return external
 }
 
 // row reads "trade px", "quote bid ask" or "bar open high low close"; a bar lasts a second up to now.

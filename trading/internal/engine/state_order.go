@@ -15,6 +15,7 @@ func (e *Engine) walkOrder(w walker, value **Order) {
 	e.walkTerms(w, o)
 	e.walkInstrumentOf(w, &o.instrument)
 	walkString(w, &o.VenueOrderID)
+	walkString(w, &o.VenueClOrdID)
 	walkString(w, &o.session)
 	walkInt(w, &o.came)
 	walkInt(w, &o.armed)

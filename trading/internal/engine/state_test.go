@@ -112,6 +112,8 @@ func everyPart() []engine.Event {
 	add(&engine.OrderListDecision{Approved: true, List: engine.NewOrderList{ListID: "l", Account: "A", ContingencyType: engine.OTO,
 		Orders: []engine.NewOrder{order("l1", engine.Market), order("l2", engine.Market)}}})
 	add(&engine.OrderInDoubt{OrderID: uint64(len(events))})
+	add(&engine.ExternalOrder{NewOrder: order("x", engine.Market), VenueClOrdID: "there", VenueOrderID: "V",
+		Fills: []engine.ExternalFill{{ExecID: "v", LastQty: 1, LastPx: 5000}}})
 	add(&engine.TradingStateChange{Scope: engine.TradingScope{Account: "A"}, TradingState: engine.Reducing})
 	add(&engine.KillSwitchChange{Scope: engine.TradingScope{StrategyID: "T"}, Engaged: true})
 	return events

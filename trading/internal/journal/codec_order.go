@@ -27,6 +27,8 @@ func encodeCommand(m *pb.JournalEvent, input engine.Input) bool {
 		m.Input = &pb.JournalEvent_SessionLost{SessionLost: &pb.SessionLost{SessionId: input.SessionID}}
 	case *engine.OrderInDoubt:
 		m.Input = &pb.JournalEvent_OrderInDoubt{OrderInDoubt: &pb.OrderInDoubt{OrderId: input.OrderID, Text: input.Text}}
+	case *engine.ExternalOrder:
+		m.Input = &pb.JournalEvent_ExternalOrder{ExternalOrder: externalOrder(input)}
 	default:
 		return false
 	}
@@ -55,6 +57,8 @@ func decodeCommand(m *pb.JournalEvent) (engine.Input, error) {
 		return &engine.SessionLost{SessionID: input.SessionLost.GetSessionId()}, nil
 	case *pb.JournalEvent_OrderInDoubt:
 		return &engine.OrderInDoubt{OrderID: input.OrderInDoubt.GetOrderId(), Text: input.OrderInDoubt.GetText()}, nil
+	case *pb.JournalEvent_ExternalOrder:
+		return externalOrderFrom(input.ExternalOrder), nil
 	}
 	return nil, nil
 }
@@ -103,4 +107,25 @@ func replaceDecisionFrom(d *pb.ReplaceDecision) (engine.Input, error) {
 		OrdRejReason: engine.OrdRejReason(d.GetOrdRejReason()), CxlRejReason: engine.CxlRejReason(d.GetCxlRejReason()),
 		RejectedBy: engine.RejectedBy(d.GetRejectedBy()), Text: d.GetText(), CheckFailures: failures,
 	}, nil
+}
+
+func externalOrder(o *engine.ExternalOrder) *pb.ExternalOrder {
+	encoded := &pb.ExternalOrder{
+		NewOrder: contract.EncodeNewOrder(&o.NewOrder), VenueClOrdId: o.VenueClOrdID, VenueOrderId: o.VenueOrderID,
+	}
+	for i := range o.Fills {
+		f := &o.Fills[i]
+		encoded.Fills = append(encoded.Fills, &pb.ExternalFill{ExecId: f.ExecID, LastQty: f.LastQty, LastPx: f.LastPx})
+	}
+	return encoded
+}
+
+func externalOrderFrom(o *pb.ExternalOrder) *engine.ExternalOrder {
+	decoded := &engine.ExternalOrder{
+		NewOrder: contract.NewOrderOf(o.GetNewOrder()), VenueClOrdID: o.GetVenueClOrdId(), VenueOrderID: o.GetVenueOrderId(),
+	}
+	for _, f := range o.GetFills() {
+		decoded.Fills = append(decoded.Fills, engine.ExternalFill{ExecID: f.GetExecId(), LastQty: f.GetLastQty(), LastPx: f.GetLastPx()})
+	}
+	return decoded
 }
