@@ -240,10 +240,11 @@ class Commands:
             account=self._account,
             order_qty=self._qty(),
         )
+        moves = self.chance(0.7)
         if order.HasField("price"):
-            replace.price = self._price()
+            replace.price = self._price() if moves else order.price
         if order.HasField("stop_px"):
-            replace.stop_px = self._price()
+            replace.stop_px = self._price() if moves else order.stop_px
         return replace
 
     def _list(self) -> order_pb2.NewOrderList:

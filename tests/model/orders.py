@@ -121,6 +121,14 @@ class Order:
         return self.change.qty if self.change else self.qty
 
 
+def reduces(order: Order, replace: order_pb2.ReplaceOrder) -> bool:
+    """Whether a replace only lowers the quantity: nobody is asked about that."""
+    price = replace.price if replace.HasField("price") else order.price
+    stop_px = replace.stop_px if replace.HasField("stop_px") else order.stop_px
+    same = (price, stop_px) == (order.price, order.stop_px)
+    return same and replace.order_qty < order.qty
+
+
 @dataclass
 class Holding:
     """A position of an account in an instrument: average cost, exact to 10^-18."""

@@ -27,7 +27,7 @@ from aetherion.v1.order_pb2 import (
 )
 from model.book import Book, Held, Sums, held_for, held_of, worse
 from model.engine import Engine
-from model.orders import ATTOS, Order, Scope, in_scope, key_of, order_id_at, sign
+from model.orders import ATTOS, Order, Scope, in_scope, key_of, order_id_at, reduces, sign
 
 # The published order of the checks.
 ORDER = (
@@ -189,7 +189,7 @@ class Pretrade:
 
     def _decide_replace(self, now: int, replace: order_pb2.ReplaceOrder) -> list[list[str]]:
         order = self.engine.names.get((replace.account, replace.orig_cl_ord_id))
-        if order is None:
+        if order is None or reduces(order, replace):
             return [[]]
         asked = order_pb2.NewOrder()
         asked.CopyFrom(order.asked)

@@ -22,7 +22,7 @@ from aetherion.v1.order_pb2 import (
     TIME_IN_FORCE_IOC,
 )
 from model.engine import Engine
-from model.orders import TRIGGERED_TYPES
+from model.orders import TRIGGERED_TYPES, reduces
 
 _LIMITS = (ORD_TYPE_LIMIT, ORD_TYPE_STOP_LIMIT)
 _STOPS = (ORD_TYPE_STOP, ORD_TYPE_STOP_LIMIT)
@@ -87,11 +87,8 @@ def of_replace(engine: Engine, replace: order_pb2.ReplaceOrder) -> set[str]:
     waits_for_stop = order.asked.HasField("stop_px") and not order.triggered
     left = replace.order_qty - order.cum
     keeps_qty = order.kind in (CONTINGENCY_TYPE_OUO, CONTINGENCY_TYPE_BRACKET)
-    price = replace.price if replace.HasField("price") else order.price
-    stop_px = replace.stop_px if replace.HasField("stop_px") else order.stop_px
-    grows = replace.order_qty > order.qty or (price, stop_px) != (order.price, order.stop_px)
     refused = (
-        (grows and bool(engine.switched_off(order.asked)))
+        (not reduces(order, replace) and bool(engine.switched_off(order.asked)))
         or replace.HasField("price") != order.asked.HasField("price")
         or replace.HasField("stop_px") != waits_for_stop
         or left <= 0

@@ -43,7 +43,7 @@ func (e *Engine) ValidateReplace(r *ReplaceOrder) (*Order, NewOrder, *ReplaceRef
 		return no(CxlAlreadyPending, "orig_cl_ord_id: a cancel or replace of order %q is on its way", r.OrigClOrdID)
 	}
 	terms := order.replacedBy(r)
-	if refusal := e.latched(&terms); refusal != nil && !order.reducedTo(&terms) {
+	if refusal := e.latched(&terms); refusal != nil && !order.Reduces(&terms) {
 		return order, NewOrder{}, &ReplaceRefusal{CxlRefused, refusal.OrdRejReason, refusal.Text}
 	}
 	if refusal := order.validateReplaced(r, &terms); refusal != nil {
@@ -64,9 +64,10 @@ func (o *Order) replacedBy(r *ReplaceOrder) NewOrder {
 	return terms
 }
 
-// reducedTo says whether other terms are only of less: that works in every trading state, as a cancel does.
-func (o *Order) reducedTo(terms *NewOrder) bool {
-	return terms.OrderQty <= o.terms.OrderQty && terms.Price == o.terms.Price && terms.StopPx == o.terms.StopPx
+// Reduces says whether other terms are those that stand, only of less: that always works, as a cancel does,
+// whatever the trading state, and without the Risk Service. It is told once the order has less.
+func (o *Order) Reduces(terms *NewOrder) bool {
+	return terms.OrderQty < o.terms.OrderQty && terms.Price == o.terms.Price && terms.StopPx == o.terms.StopPx
 }
 
 // validateReplaced holds the order as it would be against its definition and what is filled of it.
@@ -86,6 +87,9 @@ func (o *Order) validateReplaced(r *ReplaceOrder, terms *NewOrder) *Refusal {
 	}
 	if refusal := o.instrument.validateQty(r.OrderQty); refusal != nil && r.OrderQty != o.terms.OrderQty {
 		return refusal
+	}
+	if o.Reduces(terms) { // Its prices were valid when they came, whatever the definition has become.
+		return nil
 	}
 	return o.instrument.validatePrices(terms)
 }

@@ -41,7 +41,7 @@ func (f *following) Comes(e *engine.Engine, event *engine.Event) {
 		f.listDecided(event, input)
 	case *engine.ReplaceDecision:
 		order, terms, refusal := e.ValidateReplace(&input.Replace)
-		if refusal != nil {
+		if refusal != nil || order.Reduces(&terms) {
 			return // Nobody was asked.
 		}
 		decision := engine.OrderDecision{Approved: input.Approved, OrdRejReason: input.OrdRejReason, RejectedBy: input.RejectedBy,

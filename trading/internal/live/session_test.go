@@ -122,6 +122,7 @@ var execNames = map[engine.ExecType]string{
 	engine.ExecPendingNew: "pending", engine.ExecNew: "new", engine.ExecTrade: "trade", engine.ExecCanceled: "canceled",
 	engine.ExecRejected: "rejected", engine.ExecExpired: "expired", engine.ExecPendingCancel: "pending-cancel",
 	engine.ExecCancelRejected: "cancel-rejected", engine.ExecSuspended: "suspended", engine.ExecTriggered: "triggered",
+	engine.ExecPendingReplace: "pending-replace", engine.ExecReplaced: "replaced",
 }
 
 func order(name string, tif engine.TimeInForce, price int64) *engine.OrderDecision {

@@ -74,6 +74,8 @@ func TestTheNextProcessTellsRiskWhatItRemembered(t *testing.T) {
 		refused.NewOrder.OrderQty = 20
 		r.submit(refused, order("c", engine.GTC, 1))
 		r.expect("pending new rejected pending new")
+		r.submit(&engine.ReplaceDecision{Replace: engine.ReplaceOrder{ClOrdID: "less", OrigClOrdID: "c", Account: account, OrderQty: 5, Price: 1, HasPrice: true}})
+		r.expect("pending new rejected pending new pending-replace replaced")
 	})
 	open(func(r *running, risk *gatetest.Risk) {
 		events := risk.Events()
@@ -85,9 +87,13 @@ func TestTheNextProcessTellsRiskWhatItRemembered(t *testing.T) {
 		for _, event := range events[1:] {
 			if check := event.GetCheck(); check != nil {
 				told = append(told, fmt.Sprintf("%s:%v", check.GetNewOrder().GetClOrdId(), event.GetDecided()[0].GetApproved()))
+			} else if event.GetReplaceCheck() != nil {
+				told = append(told, "a reduction, which nobody decided on")
+			} else if hold := event.GetRestated(); hold != nil {
+				told = append(told, fmt.Sprintf("%d held", hold.GetLeavesQty()))
 			}
 		}
-		if got := strings.Join(told, " "); got != "b:false c:true" {
+		if got := strings.Join(told, " "); got != "b:false c:true 5 held" {
 			t.Errorf("the decisions since are told as %q", got)
 		}
 	})

@@ -113,7 +113,7 @@ func (s *Sequencer) isFull(n int, command name) bool {
 	}
 	s.output.Results[n] = Result{Ack: engine.CommandAck{
 		Account: command.account, ClOrdID: command.clOrdID, OrdStatus: engine.StatusRejected, ExecType: engine.ExecRejected,
-		OrdRejReason: engine.RejJournalFull, RejectedBy: engine.ByEngine, Text: "journal: its disk is full, only cancels are taken",
+		OrdRejReason: engine.RejJournalFull, RejectedBy: engine.ByEngine, Text: "journal: its disk is full, only cancels and reductions are taken",
 	}}
 	return true
 }
@@ -247,16 +247,21 @@ func (s *Sequencer) takeReplace(n int, asked *engine.ReplaceDecision) error {
 	if repeated, err := s.settled(n, asked, named, orig); repeated || err != nil {
 		return err
 	}
-	if s.isFull(n, named) {
-		return nil
-	}
 	decision := &engine.ReplaceDecision{Replace: *replace}
 	p := pending{result: n, input: decision}
-	order, terms, refusal := s.engine.ValidateReplace(replace)
-	if refusal == nil {
-		if capabilities, connected := s.capabilities(terms.InstrumentID); connected && !capabilities.Replace && !order.Held() {
-			refusal = &engine.ReplaceRefusal{CxlRejReason: engine.CxlRefused, Text: "replace_order: the venue replaces no orders"}
+	order, terms, refusal := s.validateReplace(replace)
+	if refusal == nil && order.Reduces(&terms) {
+		// By how much depends on what came before it.
+		if err := s.decideRun(); err != nil {
+			return err
 		}
+		if order, terms, refusal = s.validateReplace(replace); refusal == nil && order.Reduces(&terms) {
+			decision.Approved = true
+			return s.applyCommand(p)
+		}
+	}
+	if s.isFull(n, named) {
+		return nil
 	}
 	if refusal != nil {
 		refuseReplace(decision, refusal)
@@ -265,6 +270,17 @@ func (s *Sequencer) takeReplace(n int, asked *engine.ReplaceDecision) error {
 	}
 	s.enqueue(p, named)
 	return nil
+}
+
+// validateReplace adds to the engine's rules that of where the order is.
+func (s *Sequencer) validateReplace(replace *engine.ReplaceOrder) (*engine.Order, engine.NewOrder, *engine.ReplaceRefusal) {
+	order, terms, refusal := s.engine.ValidateReplace(replace)
+	if refusal == nil && !order.Held() {
+		if capabilities, connected := s.capabilities(terms.InstrumentID); connected && !capabilities.Replace {
+			refusal = &engine.ReplaceRefusal{CxlRejReason: engine.CxlRefused, Text: "replace_order: the venue replaces no orders"}
+		}
+	}
+	return order, terms, refusal
 }
 
 func refuseReplace(decision *engine.ReplaceDecision, refusal *engine.ReplaceRefusal) {
