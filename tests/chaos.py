@@ -134,6 +134,7 @@ class Chaos:
     def __init__(self, folder: Path, seed: int, venue: str) -> None:
         self.random = random.Random(seed)
         self.tally = Tally(seed)
+        self.settle_s = SETTLE_S
         self.venue = venue
         self.risk = risk_service(folder, free_port())
         self.trading = trading_service(
@@ -280,9 +281,9 @@ class Chaos:
         """Wait for the answers to all that was sent."""
         waiting = [answer for answer in self.answers.values() if not answer.done()]
         if waiting:
-            _, late = await asyncio.wait(waiting, timeout=SETTLE_S)
+            _, late = await asyncio.wait(waiting, timeout=self.settle_s)
             if late:
-                raise ChaosError(f"{len(late)} commands have no answer after {SETTLE_S:.0f} s")
+                raise ChaosError(f"{len(late)} commands have no answer after {self.settle_s:.0f} s")
 
     async def _check(self, venue: VenueClient, client: TradingClient) -> None:
         """Compare what we have with what the venue has, while nothing trades."""
@@ -293,7 +294,7 @@ class Chaos:
         await venue.halt(BTC, False)
 
     async def _until_none(self, said: Callable[[], Awaitable[str]]) -> None:
-        deadline = time.monotonic() + SETTLE_S
+        deadline = time.monotonic() + self.settle_s
         while reason := await said():
             if time.monotonic() > deadline:
                 raise ChaosError(f"seed {self.tally.seed}, {self.tally.cycles} cycles: {reason}")
@@ -327,6 +328,7 @@ class Chaos:
             or self._twice_or_missing(ours, theirs)
             or _different_fills(fills, their_fills)
             or _beyond_the_limit(their_fills)
+            or _could_pass_the_limit(position, theirs)
             or (
                 ""
                 if position == balances["BTC"].total.amount
@@ -404,6 +406,15 @@ def _beyond_the_limit(theirs: dict[str, ExecutionReport]) -> str:
     return ""
 
 
+def _could_pass_the_limit(position: Decimal, theirs: list[Order]) -> str:
+    """Nor would it if all that works on one side were filled."""
+    for side, sign in ((Side.BUY, 1), (Side.SELL, -1)):
+        works = sum(_report(o).leaves_qty for o in theirs if o.new_order.side is side)
+        if sign * position + works > MAX_POSITION:
+            return f"position {position} and {works} that works at {side}, limit {MAX_POSITION}"
+    return ""
+
+
 async def _all_orders(venue: VenueClient) -> list[Order]:
     found: list[Order] = []
     after = ""
@@ -423,9 +434,17 @@ async def _all_fills(venue: VenueClient) -> dict[str, ExecutionReport]:
 
 
 async def chaos(
-    folder: Path, cycles: int, seed: int, *options: str, program: Path | None = None
+    folder: Path,
+    cycles: int,
+    seed: int,
+    *options: str,
+    program: Path | None = None,
+    settle_s: float = SETTLE_S,
 ) -> Tally:
-    """Run so many cycles on an exchange of their own; `program` is another Trading Service."""
+    """Run so many cycles on an exchange of their own; `program` is another Trading Service.
+
+    What has not settled after `settle_s` is an error.
+    """
     with exchange(folder, "--seed", str(seed), *options) as address, ExitStack() as services:
         async with VenueClient(address) as venue:
             await venue.deposit(ACCOUNT, "USDT", CASH)
@@ -436,6 +455,7 @@ async def chaos(
                     break
                 await asyncio.sleep(0.05)
         run = Chaos(folder, seed, address)
+        run.settle_s = settle_s
         if program:
             run.trading.program = str(program)
         services.enter_context(run.risk)

@@ -23,6 +23,7 @@ class Mutant:
     name: str
     file: str
     changes: tuple[tuple[str, str], ...]  # what stands there once, and what is there instead
+    shows: str  # in what the chaos run says, a regular expression
 
     def build(self, folder: Path) -> Path:
         """Build the service with the defect and return the program."""
@@ -64,6 +65,7 @@ MUTANTS = (
 	if err := s.journal.Append(first, encoded); err != nil {""",
             ),
         ),
+        "is lost",
     ),
     Mutant(
         "counts-a-fill-twice",
@@ -80,6 +82,7 @@ MUTANTS = (
 	if err := order.checkTraded(report)""",
             ),
         ),
+        "the venue says|not the venue's|the venue has",
     ),
     Mutant(
         "releases-holds-at-once",
@@ -92,6 +95,7 @@ MUTANTS = (
 	if e.index(order); order.held {""",
             ),
         ),
+        "the limit is|, limit ",
     ),
     Mutant(
         "sends-an-order-in-doubt-anew",
@@ -103,5 +107,6 @@ MUTANTS = (
 	again.message.GetNewOrder().ClOrdId += "-anew\"""",
             ),
         ),
+        "at the venue twice",
     ),
 )

@@ -9,12 +9,14 @@ from chaos import ChaosError, chaos
 from mutants import MUTANTS, Mutant
 
 CYCLES = 60
+SETTLE_S = 10.0  # shorter than usual: here it is what one waits for
 FAULTS = "drop=0.02,duplicate=0.05,lose=0.02"
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 async def test_a_defect_is_found(tmp_path: Path, mutant: Mutant) -> None:
     program = mutant.build(tmp_path)
-    with pytest.raises(ChaosError) as found:
-        await chaos(tmp_path, CYCLES, 1, "--fault-rates", FAULTS, program=program)
+    options = ("--fault-rates", FAULTS)
+    with pytest.raises(ChaosError, match=mutant.shows) as found:
+        await chaos(tmp_path, CYCLES, 1, *options, program=program, settle_s=SETTLE_S)
     print(f"{mutant.name}: {str(found.value)[:200]}")

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
@@ -139,6 +140,7 @@ func serve(ctx context.Context, session *live.Session, server *rpc.Server, liste
 	group.Go(func() error { return session.Run(trading) })
 	group.Go(func() error {
 		defer stopTrading()
+		awaitRisk(ctx, session)
 		return server.Serve(ctx, listeners...)
 	})
 	for _, listener := range listeners {
@@ -150,6 +152,18 @@ func serve(ctx context.Context, session *live.Session, server *rpc.Server, liste
 	err := group.Wait()
 	slog.Info("stopped")
 	return err
+}
+
+// riskAtStart is how long nothing is served while the Risk Service takes over the state.
+const riskAtStart = 2 * time.Second
+
+// awaitRisk spares the first clients that their orders are refused. A service without risk does serve: cancels work.
+func awaitRisk(ctx context.Context, session *live.Session) {
+	ctx, stop := context.WithTimeout(ctx, riskAtStart)
+	defer stop()
+	if err := session.Gate.Ready(ctx); err != nil {
+		slog.Warn("serving without risk: orders are refused until it is there", "reason", err)
+	}
 }
 
 func openCatalog(dir string) (market.Catalog, error) {
