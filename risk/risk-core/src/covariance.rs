@@ -39,7 +39,7 @@ impl<'a> Covariance<'a> {
     ) -> Result<Self> {
         let covariance = Self(matrix);
         covariance.require_dimension(computation, dimension)?;
-        check_symmetric(computation, "cov", matrix)?;
+        check_symmetric(computation, "covariance", matrix)?;
         covariance.check_semidefinite(computation, progress)?;
         Ok(covariance)
     }
@@ -50,8 +50,8 @@ impl<'a> Covariance<'a> {
         if rows == dimension && cols == dimension {
             return Ok(());
         }
-        let why = format!("must be {dimension}x{dimension} to match x");
-        Err(RiskError::shape(computation, "cov", why, format!("{rows}x{cols}")))
+        let why = format!("must be {dimension}x{dimension} to match the factors");
+        Err(RiskError::shape(computation, "covariance", why, format!("{rows}x{cols}")))
     }
 
     /// The matrix.
@@ -83,18 +83,23 @@ impl<'a> Covariance<'a> {
         let trace: f64 = diagonal.iter().sum();
         let slack = SEMIDEFINITE * trace.abs();
         if let Some((i, variance)) = diagonal.iter().enumerate().find(|(_, v)| **v < -slack) {
-            return Err(RiskError::invalid(computation, format!("cov[{i}][{i}]"), "must not be negative", variance));
+            return Err(RiskError::invalid(
+                computation,
+                format!("covariance[{i}][{i}]"),
+                "must not be negative",
+                variance,
+            ));
         }
         // A Cholesky factor of cov + slack I proves it at a tenth of the cost of eigenvalues.
         if factor::is_positive_definite(self.0, slack, progress) {
             return Ok(());
         }
         progress.check(computation)?;
-        let smallest = symmetric_eigen(computation, "cov", self.0)?.values.first().copied().unwrap_or(0.0);
+        let smallest = symmetric_eigen(computation, "covariance", self.0)?.values.first().copied().unwrap_or(0.0);
         if smallest >= -slack {
             return Ok(());
         }
-        Err(RiskError::not_psd(computation, "cov", "must be positive semidefinite", {
+        Err(RiskError::not_psd(computation, "covariance", "must be positive semidefinite", {
             format!("smallest eigenvalue {smallest:e}")
         }))
     }

@@ -124,7 +124,7 @@ impl DeltaGamma<'_> {
 /// Columns of a B with `B B' = cov`: eigenvectors times the square roots of their eigenvalues, so that a singular
 /// covariance needs no care; the negative hairs that a semidefinite one may have are 0.
 fn root_of(cov: MatrixRef<'_>) -> Result<Vec<Vec<f64>>> {
-    let eigen = symmetric_eigen(COMPUTATION, "cov", cov)?;
+    let eigen = symmetric_eigen(COMPUTATION, "covariance", cov)?;
     let scale = |(j, value): (usize, &f64)| {
         let sigma = value.max(0.0).sqrt();
         eigen.vectors.as_ref().column(j).into_iter().map(|v| v * sigma).collect()

@@ -63,7 +63,7 @@ pub enum RiskError {
     Canceled(Box<Fault>),
 }
 
-/// Makes one constructor a variant, all with the same four words.
+/// Makes one constructor a variant, all with the same four words, and the way back to the words.
 macro_rules! constructors {
     ($($name:ident => $variant:ident, $doc:literal;)*) => {
         impl RiskError {
@@ -81,6 +81,19 @@ macro_rules! constructors {
                     got: got.to_string(),
                 }))
             })*
+
+            /// The words of the error.
+            pub fn fault(&self) -> &Fault {
+                match self {
+                    $(Self::$variant(fault))|* => fault,
+                }
+            }
+
+            fn fault_mut(&mut self) -> &mut Fault {
+                match self {
+                    $(Self::$variant(fault))|* => fault,
+                }
+            }
         }
     };
 }
@@ -95,26 +108,16 @@ constructors! {
     zero_variance => ZeroVariance, "`ZeroVariance`: what, the rule, the value and row.";
     below_intrinsic => BelowIntrinsic, "`BelowIntrinsic`: what, the bound, the price.";
     above_maximum => AboveMaximum, "`AboveMaximum`: what, the bound, the price.";
-    did_not_converge => DidNotConverge, "`DidNotConverge`: `did not converge`, the budget, how far it came.";
+    did_not_converge => DidNotConverge, "`DidNotConverge`: what, the budget, the value or how far it came.";
     canceled => Canceled, "`Canceled`: the calculation, `was canceled`, how far it was.";
 }
 
 impl RiskError {
-    /// The words of the error.
-    pub fn fault(&self) -> &Fault {
-        match self {
-            Self::InvalidInput(fault)
-            | Self::ShapeMismatch(fault)
-            | Self::NotSymmetric(fault)
-            | Self::NotPositiveSemidefinite(fault)
-            | Self::NotPositiveDefinite(fault)
-            | Self::TooFewObservations(fault)
-            | Self::ZeroVariance(fault)
-            | Self::BelowIntrinsic(fault)
-            | Self::AboveMaximum(fault)
-            | Self::DidNotConverge(fault)
-            | Self::Canceled(fault) => fault,
-        }
+    /// The same error of one of many: `strike` becomes `strike of position 7`.
+    pub fn of(mut self, place: impl fmt::Display) -> Self {
+        let what = &mut self.fault_mut().what;
+        *what = format!("{what} of {place}");
+        self
     }
 }
 
@@ -149,6 +152,13 @@ mod tests {
         assert_eq!(error.to_string(), "parametric_var: confidence_bp must be within 5001..=9999, got 10000");
         let error = RiskError::too_few("sample_covariance", "needs", "at least 2 rows", 1);
         assert_eq!(error.to_string(), "sample_covariance: needs at least 2 rows, got 1");
+    }
+
+    #[test]
+    fn an_error_of_one_of_many_says_which() {
+        let error = RiskError::shape("bsm", "strike", "must be finite and positive", -1).of("position 7");
+        assert_eq!(error.to_string(), "bsm: strike of position 7 must be finite and positive, got -1");
+        assert!(matches!(error, RiskError::ShapeMismatch(_)), "the kind stays");
     }
 
     #[test]

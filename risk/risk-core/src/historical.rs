@@ -77,8 +77,8 @@ pub fn age_weighted_risk(
 
 /// `-x·r_i`, one loss a row of returns; refuses shapes that do not fit, an empty sample, NaN and infinity.
 pub fn portfolio_losses(computation: &'static str, exposures: &[f64], returns: MatrixRef<'_>) -> Result<Vec<f64>> {
-    require_len(computation, "x", exposures, returns.cols(), "the columns of returns")?;
-    require_finite(computation, "x", exposures)?;
+    require_len(computation, "exposures", exposures, returns.cols(), "the columns of returns")?;
+    require_finite(computation, "exposures", exposures)?;
     if returns.rows() == 0 || returns.cols() == 0 {
         return Err(RiskError::too_few(computation, "needs", "at least 1 row and 1 column of returns", returns.rows()));
     }

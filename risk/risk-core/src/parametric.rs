@@ -106,11 +106,11 @@ pub fn parametric_risk(
 }
 
 fn check(x: &[f64], mean: &[f64], cov: &Covariance<'_>, multipliers: Multipliers) -> Result<()> {
-    require_finite(NAME, "x", x)?;
+    require_finite(NAME, "exposures", x)?;
     cov.require_dimension(NAME, x.len())?;
     if !mean.is_empty() {
-        require_len(NAME, "mu", mean, x.len(), "x")?;
-        require_finite(NAME, "mu", mean)?;
+        require_len(NAME, "mean", mean, x.len(), "the exposures")?;
+        require_finite(NAME, "mean", mean)?;
     }
     if multipliers.var.is_finite() && multipliers.es.is_finite() {
         return Ok(());

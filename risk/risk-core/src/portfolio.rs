@@ -113,8 +113,8 @@ impl LivePortfolio {
     ) -> Result<Self> {
         let k = model.covariance.dimension();
         if !model.mean.is_empty() {
-            require_len(NAME, "mu", model.mean, k, "cov")?;
-            require_finite(NAME, "mu", model.mean)?;
+            require_len(NAME, "mean", model.mean, k, "the factors")?;
+            require_finite(NAME, "mean", model.mean)?;
         }
         let level = |c: &Confidence| (*c, Multipliers::of(model.distribution, c.tail()));
         let levels: Vec<_> = confidences.iter().map(level).collect();
@@ -130,8 +130,7 @@ impl LivePortfolio {
             };
             list.push(i);
             if let Kind::Option(option) = kind {
-                // At any spot: what is wrong with the terms shows now.
-                bsm(&option.at(1.0, option.expire_time_ns))?;
+                option.check()?;
             }
         }
         for scenario in &scenarios {
@@ -297,6 +296,11 @@ impl Kind {
 }
 
 impl OptionOn {
+    /// Refuses terms that no option can have, at any spot.
+    pub fn check(&self) -> Result<()> {
+        bsm(&self.at(1.0, self.expire_time_ns)).map(|_| ())
+    }
+
     fn at(&self, spot: f64, now_ns: i64) -> Bsm {
         let years = (self.expire_time_ns.saturating_sub(now_ns) as f64 / YEAR_NS).max(0.0);
         let Self { kind, strike, rate, dividend_yield, vol, .. } = *self;

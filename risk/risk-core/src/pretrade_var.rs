@@ -75,7 +75,7 @@ impl PortfolioVar {
         confidence: Confidence,
         horizon: HorizonDays,
     ) -> Result<Self> {
-        require_finite(NAME, "x", exposures)?;
+        require_finite(NAME, "exposures", exposures)?;
         cov.require_dimension(NAME, exposures.len())?;
         let k = cov.dimension();
         let multiplier = Multipliers::of(distribution, confidence.tail()).var * horizon.days().sqrt();
@@ -145,8 +145,8 @@ impl PortfolioVar {
 
     /// New exposures, after marks have moved.
     pub fn set_exposures(&mut self, exposures: &[f64]) -> Result<()> {
-        require_finite(NAME, "x", exposures)?;
-        crate::error::require_len(NAME, "x", exposures, self.exposures.len(), "cov")?;
+        require_finite(NAME, "exposures", exposures)?;
+        crate::error::require_len(NAME, "exposures", exposures, self.exposures.len(), "the factors")?;
         let before = std::mem::replace(&mut self.exposures, exposures.to_vec());
         self.rebuild();
         if self.variance.is_finite() && self.gradient.iter().all(|g| g.is_finite()) {
@@ -154,7 +154,7 @@ impl PortfolioVar {
         }
         self.exposures = before;
         self.rebuild();
-        Err(RiskError::invalid(NAME, "x", "must leave the variance finite", "an overflow"))
+        Err(RiskError::invalid(NAME, "exposures", "must leave the variance finite", "an overflow"))
     }
 
     /// A new exposure of one factor, as a fill of the difference. O(K).

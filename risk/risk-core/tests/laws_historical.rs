@@ -68,8 +68,8 @@ fn refusals_name_the_input() {
     };
     assert_eq!(
         refused(&[1.0], 1, 2, &[0.1, 0.2]),
-        "historical_var: x must have 2 values to match the columns of returns, got 1"
+        "historical_var: exposures must have 2 values to match the columns of returns, got 1"
     );
-    assert_eq!(refused(&[f64::NAN], 1, 1, &[0.1]), "historical_var: x[0] must be finite, got NaN");
+    assert_eq!(refused(&[f64::NAN], 1, 1, &[0.1]), "historical_var: exposures[0] must be finite, got NaN");
     assert_eq!(refused(&[1.0], 0, 1, &[]), "historical_var: needs at least 1 row and 1 column of returns, got 0");
 }

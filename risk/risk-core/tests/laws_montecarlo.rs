@@ -176,9 +176,9 @@ fn refusals_name_the_input() {
         refused(&[1.0], MonteCarloSettings { sampler: Sampler::Sobol { replications: 16 }, ..PSEUDO }),
         "monte_carlo_var: n_scenarios must be a power of two times the 16 replications, got 20480"
     );
-    assert_eq!(refused(&[f64::INFINITY], PSEUDO), "monte_carlo_var: x[0] must be finite, got inf");
+    assert_eq!(refused(&[f64::INFINITY], PSEUDO), "monte_carlo_var: exposures[0] must be finite, got inf");
     assert!(refused(&[f64::MAX], PSEUDO).starts_with("monte_carlo_var: factor weights[0] must be finite"));
-    assert_eq!(refused(&[1.0, 2.0], PSEUDO), "monte_carlo_var: cov must be 2x2 to match x, got 1x1");
+    assert_eq!(refused(&[1.0, 2.0], PSEUDO), "monte_carlo_var: covariance must be 2x2 to match the factors, got 1x1");
 }
 
 /// Ten days of normal returns are one of ten times the variance; ten days of Student's t are closer to normal than one.

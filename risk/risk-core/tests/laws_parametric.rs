@@ -151,14 +151,14 @@ fn refusals_name_the_input() {
     let values = [4e-4, 1e-4, 1e-4, 9e-4];
     let m = |rows, cols, values| MatrixRef::new("parametric_var", "cov", rows, cols, values).unwrap();
     let refused = |k, m| Covariance::new("parametric_var", k, m).unwrap_err().to_string();
-    assert_eq!(refused(5, m(4, 1, &values)), "parametric_var: cov must be 5x5 to match x, got 4x1");
+    assert_eq!(refused(5, m(4, 1, &values)), "parametric_var: covariance must be 5x5 to match the factors, got 4x1");
     assert_eq!(
         refused(2, m(2, 2, &[1.0, 2.0, 2.0, 1.0])),
-        "parametric_var: cov must be positive semidefinite, got smallest eigenvalue -1e0"
+        "parametric_var: covariance must be positive semidefinite, got smallest eigenvalue -1e0"
     );
     assert_eq!(
         refused(2, m(2, 2, &[1.0, 0.5, 0.25, 1.0])),
-        "parametric_var: cov must be symmetric, got difference 2.5e-1 at [1][0]"
+        "parametric_var: covariance must be symmetric, got difference 2.5e-1 at [1][0]"
     );
     assert_eq!(
         cholesky(m(2, 2, &[1.0, 1.0, 1.0, 1.0])).unwrap_err().to_string(),

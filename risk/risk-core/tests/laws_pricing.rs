@@ -199,7 +199,17 @@ fn refusals_name_field_and_row() {
         vol: &[0.2, -0.2],
     };
     let error = bsm_batch(&columns).unwrap_err();
-    assert_eq!(error.to_string(), "bsm_batch: vol[1] must be finite and at least 0, got -0.2");
+    assert_eq!(error.to_string(), "bsm_batch: volatility[1] must be finite and at least 0, got -0.2");
     let error = bsm_batch(&BsmColumns { spot: &[], ..columns }).unwrap_err();
     assert_eq!(error.to_string(), "bsm_batch: spot must have 2 values to match kind, got 0");
+}
+
+#[test]
+fn a_price_too_small_for_a_volatility_is_named() {
+    let option =
+        UndiscountedOption { kind: OptionKind::Call, forward: 100.0, strike: 150.0, years: 1.0, price: 1e-320 };
+    match implied_vol(&option) {
+        Ok(vol) => assert!(vol > 0.0 && vol.is_finite()),
+        Err(error) => assert!(error.to_string().starts_with("implied_vol: price must lead to a volatility"), "{error}"),
+    }
 }

@@ -106,7 +106,7 @@ fn refusals_say_what_and_why() {
     let error = stress(&[call(100.0, 100.0, 1.0, 0.2)], &unknown).unwrap_err();
     assert_eq!(error.to_string(), "stress: scenario must name underlyings of the book, got FX");
     let error = stress(&[call(100.0, 100.0, -1.0, 0.2)], &Scenario::new()).unwrap_err();
-    assert_eq!(error.to_string(), "stress: years must be finite and at least 0, got -1");
+    assert_eq!(error.to_string(), "stress: years of position 0 must be finite and at least 0, got -1");
     let cov = Covariance::new("test", 1, MatrixRef::new("test", "cov", 1, 1, &[0.0]).unwrap()).unwrap();
     let error = reverse_stress(&[1.0], &cov, 10.0).unwrap_err();
     assert_eq!(error.to_string(), "reverse_stress: variance of the portfolio must be positive, got 0");

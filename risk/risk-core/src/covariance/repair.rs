@@ -41,10 +41,10 @@ pub fn repair_correlation(correlation: MatrixRef<'_>) -> Result<Repaired> {
 /// Repairs the correlation of a covariance and keeps its variances. A factor of zero variance keeps none.
 pub fn repair_covariance(cov: MatrixRef<'_>) -> Result<Repaired> {
     const NAME: &str = "repair_covariance";
-    check_symmetric(NAME, "cov", cov)?;
+    check_symmetric(NAME, "covariance", cov)?;
     let variances = cov.diagonal();
     if let Some((i, variance)) = variances.iter().enumerate().find(|(_, v)| **v < 0.0) {
-        return Err(RiskError::invalid(NAME, format!("cov[{i}][{i}]"), "must not be negative", variance));
+        return Err(RiskError::invalid(NAME, format!("covariance[{i}][{i}]"), "must not be negative", variance));
     }
     let n = cov.rows();
     let sigma: Vec<f64> = variances.iter().map(|v| v.sqrt()).collect();

@@ -76,8 +76,8 @@ struct Move {
 /// Source: CME Group, *Standard Portfolio Analysis of Risk*.
 pub fn scan_margin(book: &[ScanPosition], parameters: &ScanParameters) -> Result<ScanMargin> {
     parameters.check()?;
-    for position in book {
-        position.check()?;
+    for (i, position) in book.iter().enumerate() {
+        position.check().map_err(|error| error.of(format_args!("position {i}")))?;
     }
     let risk_array = parameters.moves().map(|m| m.cover * book.iter().map(|p| p.loss(m)).sum::<f64>());
     require_finite(COMPUTATION, "risk_array", &risk_array)?;
@@ -98,7 +98,7 @@ pub fn scan_margin(book: &[ScanPosition], parameters: &ScanParameters) -> Result
 impl ScanParameters {
     fn check(&self) -> Result<()> {
         non_negative(COMPUTATION, "price_scan_range", self.price_scan_range)?;
-        non_negative(COMPUTATION, "vol_scan_range", self.vol_scan_range)?;
+        non_negative(COMPUTATION, "volatility_scan_range", self.vol_scan_range)?;
         non_negative(COMPUTATION, "extreme_multiple", self.extreme_multiple)?;
         non_negative(COMPUTATION, "extreme_cover", self.extreme_cover)?;
         non_negative(COMPUTATION, "short_option_minimum", self.short_option_minimum)?;

@@ -71,11 +71,11 @@ pub fn linear_monte_carlo(
     progress: &Progress,
 ) -> Result<MonteCarloRisk> {
     let LinearBook { exposures, mean, form, horizon } = book;
-    require_finite(NAME, "x", exposures)?;
+    require_finite(NAME, "exposures", exposures)?;
     cov.require_dimension(NAME, exposures.len())?;
     if !mean.is_empty() {
-        require_len(NAME, "mu", mean, exposures.len(), "x")?;
-        require_finite(NAME, "mu", mean)?;
+        require_len(NAME, "mean", mean, exposures.len(), "the exposures")?;
+        require_finite(NAME, "mean", mean)?;
     }
     let sigma_1d = cov.quadratic_form(exposures, &cov.matrix().mul_vec(exposures)).sqrt();
     let mut weights = match form {
@@ -118,7 +118,7 @@ pub(super) fn loadings(computation: &'static str, cov: &Covariance<'_>, sampler:
     if sampler == Sampler::Pseudo {
         return Ok(cov.factor());
     }
-    let eigen = symmetric_eigen(computation, "cov", cov.matrix())?;
+    let eigen = symmetric_eigen(computation, "covariance", cov.matrix())?;
     let k = cov.dimension();
     Ok(Matrix::from_fn(k, k, |i, j| {
         let from_the_end = k - 1 - j;

@@ -32,7 +32,7 @@ impl Bachelier {
         finite(COMPUTATION, "strike", self.strike)?;
         non_negative(COMPUTATION, "years", self.years)?;
         finite(COMPUTATION, "rate", self.rate)?;
-        non_negative(COMPUTATION, "vol", self.vol)?;
+        non_negative(COMPUTATION, "volatility", self.vol)?;
         Ok(())
     }
 }

@@ -179,7 +179,7 @@ impl BsmColumns<'_> {
             ("years", self.years),
             ("rate", self.rate),
             ("dividend_yield", self.dividend_yield),
-            ("vol", self.vol),
+            ("volatility", self.vol),
         ] {
             require_len(COMPUTATION, what, column, rows, "kind")?;
         }

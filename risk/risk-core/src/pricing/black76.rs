@@ -31,7 +31,7 @@ impl Black76 {
         positive(COMPUTATION, "strike", self.strike)?;
         non_negative(COMPUTATION, "years", self.years)?;
         finite(COMPUTATION, "rate", self.rate)?;
-        non_negative(COMPUTATION, "vol", self.vol)?;
+        non_negative(COMPUTATION, "volatility", self.vol)?;
         Ok(())
     }
 

@@ -34,7 +34,7 @@ impl Bsm {
         non_negative(computation, "years", self.years)?;
         finite(computation, "rate", self.rate)?;
         finite(computation, "dividend_yield", self.dividend_yield)?;
-        non_negative(computation, "vol", self.vol)?;
+        non_negative(computation, "volatility", self.vol)?;
         Ok(())
     }
 

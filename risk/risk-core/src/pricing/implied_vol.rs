@@ -65,8 +65,12 @@ pub fn implied_vol(option: &UndiscountedOption) -> Result<f64> {
         ln_value: ((price - intrinsic) / scale).ln(),
         ln_gap: ((maximum - price) / scale).ln(),
     };
-    let vol = target.solve()? / option.years.sqrt();
-    representable(COMPUTATION, "vol", vol)
+    let no_volatility = || {
+        let why = format!("must lead to a volatility within {MAX_ITERATIONS} iterations");
+        RiskError::did_not_converge(COMPUTATION, "price", why, format_args!("{price:e}"))
+    };
+    let vol = target.solve().ok_or_else(no_volatility)? / option.years.sqrt();
+    representable(COMPUTATION, "volatility", vol)
 }
 
 impl UndiscountedOption {
@@ -92,7 +96,7 @@ struct Target {
 
 impl Target {
     /// Newton's method within a bracket that only shrinks.
-    fn solve(&self) -> Result<f64> {
+    fn solve(&self) -> Option<f64> {
         let (mut low, mut high) = (0.0, f64::INFINITY);
         let mut s = self.first_guess();
         let mut last_step = f64::INFINITY;
@@ -100,7 +104,7 @@ impl Target {
             let step = self.newton_step(s);
             // Rounding decides the last step; it is taken, and the one before was as small.
             if step.abs() <= f64::EPSILON * s || (step.abs() < 1e-9 * s && step.abs() >= 0.5 * last_step) {
-                return Ok(s + step);
+                return Some(s + step);
             }
             if step > 0.0 {
                 low = s
@@ -117,8 +121,7 @@ impl Target {
                 2.0 * s
             };
         }
-        let budget = format!("within {MAX_ITERATIONS} iterations");
-        Err(RiskError::did_not_converge(COMPUTATION, "did not converge", budget, format!("last step {last_step:.0e}")))
+        None
     }
 
     /// The inflection point of the price as a function of s; at the money the tangent at 0.

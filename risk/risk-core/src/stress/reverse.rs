@@ -25,7 +25,7 @@ pub struct ReverseStress {
 /// Errors: `ShapeMismatch`; `ZeroVariance` when the portfolio cannot lose; `InvalidInput` for NaN and infinity.
 /// Source: Kupiec 1998; Breuer et al., *How to find plausible, severe, and useful stress scenarios*, 2009.
 pub fn reverse_stress(exposures: &[f64], cov: &Covariance<'_>, loss: f64) -> Result<ReverseStress> {
-    require_finite(COMPUTATION, "x", exposures)?;
+    require_finite(COMPUTATION, "exposures", exposures)?;
     cov.require_dimension(COMPUTATION, exposures.len())?;
     finite(COMPUTATION, "loss", loss)?;
     let g = cov.matrix().mul_vec(exposures);

@@ -75,7 +75,10 @@ pub struct WhatIf {
 /// Source: Basel Committee, *Stress testing principles*, 2018; Hull, *Options, Futures and Other Derivatives*, ch. 22.
 pub fn stress(book: &[Position], scenario: &Scenario) -> Result<StressPnl> {
     require_known(book, scenario)?;
-    let by_position: Vec<f64> = book.iter().map(|position| position.pnl(scenario)).collect::<Result<_>>()?;
+    let pnl = |(i, position): (usize, &Position)| {
+        position.pnl(scenario).map_err(|error| error.of(format_args!("position {i}")))
+    };
+    let by_position: Vec<f64> = book.iter().enumerate().map(pnl).collect::<Result<_>>()?;
     let total = representable(COMPUTATION, "pnl", by_position.iter().sum())?;
     Ok(StressPnl { by_position, total })
 }
@@ -98,8 +101,8 @@ pub fn what_if(book: &[Position], order: &Position, scenario: &Scenario) -> Resu
 /// Errors: `ShapeMismatch` when lengths differ; `InvalidInput` for NaN and infinity.
 pub fn factor_shock(exposures: &[f64], shocks: &[f64]) -> Result<StressPnl> {
     const NAME: &str = "factor_shock";
-    require_finite(NAME, "x", exposures)?;
-    require_len(NAME, "shocks", shocks, exposures.len(), "x")?;
+    require_finite(NAME, "exposures", exposures)?;
+    require_len(NAME, "shocks", shocks, exposures.len(), "the exposures")?;
     require_finite(NAME, "shocks", shocks)?;
     let by_position: Vec<f64> = exposures.iter().zip(shocks).map(|(x, shock)| x * shock).collect();
     let total = representable(NAME, "pnl", by_position.iter().sum())?;
@@ -123,24 +126,30 @@ impl Position {
 }
 
 impl Holding {
+    /// Refuses what cannot be held, naming field and rule.
+    pub fn check(&self, computation: &'static str) -> Result<()> {
+        match self {
+            Self::Spot { spot } => positive(computation, "spot", *spot).map(|_| ()),
+            Self::Option(option) => option.check(computation),
+        }
+    }
+
     /// By how much its value changes under a checked shock.
     pub(crate) fn change(&self, shock: &Shock) -> Result<f64> {
+        self.check(COMPUTATION)?;
         match self {
-            Self::Spot { spot } => Ok(shock.spot(positive(COMPUTATION, "spot", *spot)?) - spot),
-            Self::Option(option) => {
-                option.check(COMPUTATION)?;
-                Ok(shock.option(option).price() - option.price())
-            }
+            Self::Spot { spot } => Ok(shock.spot(*spot) - spot),
+            Self::Option(option) => Ok(shock.option(option).price() - option.price()),
         }
     }
 }
 
 impl Shock {
     pub(crate) fn checked(self) -> Result<Self> {
-        finite(COMPUTATION, "spot shock", self.spot)?;
-        finite(COMPUTATION, "vol shock", self.vol)?;
-        finite(COMPUTATION, "rate shock", self.rate)?;
-        finite(COMPUTATION, "years shock", self.years)?;
+        finite(COMPUTATION, "spot of a shock", self.spot)?;
+        finite(COMPUTATION, "volatility of a shock", self.vol)?;
+        finite(COMPUTATION, "rate of a shock", self.rate)?;
+        finite(COMPUTATION, "years of a shock", self.years)?;
         Ok(self)
     }
 

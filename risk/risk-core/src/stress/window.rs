@@ -45,8 +45,8 @@ pub fn worst_portfolio_windows(
 ) -> Result<Vec<Window>> {
     const COMPUTATION: &str = "worst_portfolio_windows";
     require_days(COMPUTATION, days)?;
-    require_finite(COMPUTATION, "x", exposures)?;
-    require_len(COMPUTATION, "x", exposures, returns.cols(), "the columns of returns")?;
+    require_finite(COMPUTATION, "exposures", exposures)?;
+    require_len(COMPUTATION, "exposures", exposures, returns.cols(), "the columns of returns")?;
     if returns.rows() < days {
         return Err(RiskError::too_few(COMPUTATION, "needs", format!("at least {days} rows"), returns.rows()));
     }

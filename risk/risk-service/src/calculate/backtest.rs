@@ -12,7 +12,9 @@ use risk_core::{Result, RiskError};
 use super::model::{not_set, quantile_rule};
 use crate::proto::backtest_var_request::Source;
 use crate::proto::rolling_forecasts::Method;
-use crate::proto::{BacktestVarRequest, BacktestVarResponse, BaselZone, RollingForecasts, TestStatistic, VarForecasts};
+use crate::proto::{
+    BacktestVarRequest, BacktestVarResponse, BaselZone, GarchVolatility, RollingForecasts, TestStatistic, VarForecasts,
+};
 
 const NAME: &str = "backtest_var";
 /// The days and the level of the supervisors' table.
@@ -40,6 +42,10 @@ fn roll(pnl: &[f64], sent: &RollingForecasts, confidence: Confidence, progress: 
         Some(Method::Normal(ewma)) => ForecastMethod::Normal(Decay::new(NAME, ewma.lambda)?),
         Some(Method::FilteredEwma(ewma)) => {
             ForecastMethod::Filtered(VolatilityModel::Ewma(Decay::new(NAME, ewma.lambda)?))
+        }
+        // Fitted, they would know the days that they are tested on.
+        Some(Method::FilteredGarch(GarchVolatility { omega: 0.0, alpha: 0.0, beta: 0.0 })) => {
+            return Err(not_set(NAME, "omega, alpha and beta of filtered_garch"));
         }
         Some(Method::FilteredGarch(g)) => {
             ForecastMethod::Filtered(VolatilityModel::Garch11(Garch11::new(g.omega, g.alpha, g.beta)?))

@@ -36,9 +36,13 @@ fn by_horizon(sent: &LiquidityHorizons, progress: &Progress) -> Result<[f64; 5]>
             .try_into()
             .map_err(|_| RiskError::shape(NAME, "es_by_horizon", "must have 5 values, one a horizon", given.len())),
         (None, _) => {
-            Err(RiskError::invalid(NAME, "factor_horizons_days", "must be empty without calculation", "values"))
+            let got = format!("{} values", sent.factor_horizons_days.len());
+            Err(RiskError::invalid(NAME, "factor_horizons_days", "must be empty without calculation", got))
         }
-        (Some(_), _) => Err(RiskError::invalid(NAME, "es_by_horizon", "must be empty beside calculation", "values")),
+        (Some(_), given) => {
+            let got = format!("{} values", given.len());
+            Err(RiskError::invalid(NAME, "es_by_horizon", "must be empty beside calculation", got))
+        }
     }
 }
 

@@ -213,8 +213,10 @@ fn gaussian_form(
     progress: &Progress,
 ) -> Result<risk_core::delta_gamma::QuadraticForm> {
     require_one_day(name, request)?;
-    let Portfolio::DeltaGamma(book) = Portfolio::of(name, request)? else {
-        return Err(RiskError::invalid(name, "portfolio", "must be a delta_gamma_book for this method", "another"));
+    let portfolio = Portfolio::of(name, request)?;
+    let Portfolio::DeltaGamma(book) = portfolio else {
+        let why = "must be a delta_gamma_book for this method";
+        return Err(RiskError::invalid(name, "portfolio", why, portfolio.field()));
     };
     let model = Model::new(name, book.delta.len(), model, progress)?;
     model.require_no_mean(name)?;

@@ -35,7 +35,7 @@ pub(crate) fn calculate_margin(request: &CalculateMarginRequest) -> Result<Calcu
 fn account(sent: &ShareAccount) -> Result<AccountMargin> {
     let cash = sent.cash.as_ref().ok_or_else(|| not_set(NAME, "cash"))?;
     require_count("holdings", sent.holdings.len())?;
-    let shares: Vec<SharePosition> = sent.holdings.iter().map(share).collect::<Result<_>>()?;
+    let shares: Vec<SharePosition> = numbered("holding", &sent.holdings, share)?;
     let found = margin::account_margin(attos(cash)?, &shares)?;
     let money = |amount| money(&cash.currency, amount);
     Ok(AccountMargin {
@@ -48,6 +48,12 @@ fn account(sent: &ShareAccount) -> Result<AccountMargin> {
         excess_maintenance: Some(money(found.excess_maintenance)?),
         margin_call: Some(money(found.margin_call)?),
     })
+}
+
+/// All of them; an error says of which, from 0.
+fn numbered<S, T>(what: &str, sent: &[S], read: impl Fn(&S) -> Result<T>) -> Result<Vec<T>> {
+    let one = |(i, sent): (usize, &S)| read(sent).map_err(|error| error.of(format_args!("{what} {i}")));
+    sent.iter().enumerate().map(one).collect()
 }
 
 fn share(sent: &ShareHolding) -> Result<SharePosition> {
@@ -84,7 +90,7 @@ fn money(currency: &str, amount: Attos) -> Result<Money> {
 
 fn scan(sent: &ScanBook) -> Result<ScanMargin> {
     require_count("positions", sent.positions.len())?;
-    let book: Vec<ScanPosition> = sent.positions.iter().map(scan_position).collect::<Result<_>>()?;
+    let book: Vec<ScanPosition> = numbered("position", &sent.positions, scan_position)?;
     let parameters = ScanParameters {
         price_scan_range: sent.price_scan_range,
         vol_scan_range: sent.volatility_scan_range,

@@ -99,7 +99,7 @@ impl<'a> Model<'a> {
         let sent = sent.ok_or_else(|| not_set(name, "model"))?;
         require_factors(name, dimension)?;
         let estimate = match sent.source.as_ref().ok_or_else(|| not_set(name, "covariance or returns"))? {
-            Source::Covariance(covariance) => Estimate::Given(matrix(name, "cov", Some(covariance))?),
+            Source::Covariance(covariance) => Estimate::Given(matrix(name, "covariance", Some(covariance))?),
             Source::Returns(returns) => sample(name, dimension, matrix(name, "returns", Some(returns))?, progress)?,
         };
         let distribution = match sent.distribution.as_ref().ok_or_else(|| not_set(name, "distribution"))? {
@@ -157,7 +157,7 @@ fn sample<'a>(
     progress: &Progress,
 ) -> Result<Estimate<'a>> {
     if returns.cols() != dimension {
-        let why = format!("must have {dimension} columns to match x");
+        let why = format!("must have {dimension} columns to match the factors");
         return Err(RiskError::shape(name, "returns", why, returns.cols()));
     }
     Ok(Estimate::Sampled { covariance: SampleCovariance::of(returns, progress)?, n_returns: returns.rows() })

@@ -31,10 +31,11 @@ impl<'a> Portfolio<'a> {
         let mut set = linear.into_iter().chain(delta_gamma).chain(request.book.as_ref().map(Self::Book));
         match (set.next(), set.next()) {
             (Some(portfolio), None) => Ok(portfolio),
-            (None, _) => Err(RiskError::invalid(name, "x", "must have at least one value", 0)),
-            _ => {
+            (None, _) => Err(RiskError::invalid(name, "exposures", "must have at least one value", 0)),
+            (Some(one), Some(other)) => {
                 let why = "must be exposures, delta_gamma_book or book, one of them";
-                Err(RiskError::invalid(name, "portfolio", why, "several"))
+                let got = format!("{} and {}", one.field(), other.field());
+                Err(RiskError::invalid(name, "portfolio", why, got))
             }
         }
     }
@@ -43,7 +44,16 @@ impl<'a> Portfolio<'a> {
     pub(super) fn linear(name: &'static str, request: &'a proto::CalculateRiskRequest) -> Result<&'a [f64]> {
         match Self::of(name, request)? {
             Self::Linear(exposures) => Ok(exposures),
-            _ => Err(RiskError::invalid(name, "portfolio", "must be exposures for this method", "another")),
+            other => Err(RiskError::invalid(name, "portfolio", "must be exposures for this method", other.field())),
+        }
+    }
+
+    /// What the contract calls it.
+    pub(super) const fn field(&self) -> &'static str {
+        match self {
+            Self::Linear(_) => "exposures",
+            Self::DeltaGamma(_) => "delta_gamma_book",
+            Self::Book(_) => "book",
         }
     }
 
@@ -68,11 +78,14 @@ pub(crate) fn option_kind(name: &'static str, sent: i32) -> Result<OptionKind> {
     }
 }
 
-/// What a position holds.
-pub(super) fn holding(name: &'static str, sent: &proto::BookPosition) -> Result<Holding> {
-    match &sent.holding {
-        Some(SentHolding::Spot(spot)) => Ok(Holding::Spot { spot: *spot }),
-        Some(SentHolding::Option(option)) => Ok(Holding::Option(Bsm {
+/// What a position holds, and that it can be held.
+fn holding(name: &'static str, sent: &proto::BookPosition) -> Result<Holding> {
+    if !sent.qty.is_finite() {
+        return Err(RiskError::invalid(name, "qty", "must be finite", sent.qty));
+    }
+    let holding = match &sent.holding {
+        Some(SentHolding::Spot(spot)) => Holding::Spot { spot: *spot },
+        Some(SentHolding::Option(option)) => Holding::Option(Bsm {
             kind: option_kind(name, option.option_type)?,
             spot: option.spot,
             strike: option.strike,
@@ -80,21 +93,29 @@ pub(super) fn holding(name: &'static str, sent: &proto::BookPosition) -> Result<
             rate: option.rate,
             dividend_yield: option.dividend_yield,
             vol: option.volatility,
-        })),
-        None => Err(not_set(name, "spot or option of a position")),
-    }
+        }),
+        None => return Err(not_set(name, "spot or option")),
+    };
+    holding.check(name).map(|()| holding)
+}
+
+/// Where a position stands in the request, for errors: by its number, from 0, and its underlying.
+fn place(i: usize, sent: &proto::BookPosition) -> String {
+    format!("position {i} {:?}", sent.underlying)
 }
 
 /// A book whose positions are named by their underlying, for scenarios.
 pub(super) fn positions(name: &'static str, sent: &[proto::BookPosition]) -> Result<Vec<Position>> {
     require_count(name, sent.len())?;
-    let position = |p: &proto::BookPosition| {
-        if p.underlying.is_empty() {
-            return Err(not_set(name, "underlying"));
-        }
-        Ok(Position { underlying: p.underlying.clone(), qty: p.qty, holding: holding(name, p)? })
-    };
-    sent.iter().map(position).collect()
+    sent.iter().enumerate().map(|(i, p)| position(name, p).map_err(|error| error.of(place(i, p)))).collect()
+}
+
+/// A position named by its underlying.
+pub(super) fn position(name: &'static str, sent: &proto::BookPosition) -> Result<Position> {
+    if sent.underlying.is_empty() {
+        return Err(not_set(name, "underlying"));
+    }
+    Ok(Position { underlying: sent.underlying.clone(), qty: sent.qty, holding: holding(name, sent)? })
 }
 
 /// The factors of a book, by name.
@@ -121,13 +142,18 @@ impl<'a> Factors<'a> {
         place.ok_or_else(|| RiskError::invalid(name, "underlying", "must be one of the factors", format!("{factor:?}")))
     }
 
-    /// Positions whose underlyings are among the factors.
-    pub(super) fn book(&self, name: &'static str, sent: &[proto::BookPosition]) -> Result<Vec<BookPosition>> {
+    /// Positions whose underlyings are among the factors; the first is number `from` of the book.
+    pub(super) fn book(
+        &self,
+        name: &'static str,
+        sent: &[proto::BookPosition],
+        from: usize,
+    ) -> Result<Vec<BookPosition>> {
         require_count(name, sent.len())?;
-        let position = |p: &proto::BookPosition| {
+        let position = |p: &proto::BookPosition| -> Result<BookPosition> {
             Ok(BookPosition { factor: self.place(name, &p.underlying)?, qty: p.qty, holding: holding(name, p)? })
         };
-        sent.iter().map(position).collect()
+        (from..).zip(sent).map(|(i, p)| position(p).map_err(|error| error.of(place(i, p)))).collect()
     }
 }
 

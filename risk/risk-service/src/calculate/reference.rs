@@ -28,7 +28,10 @@ pub(crate) fn evaluate_function(
     request: &EvaluateFunctionRequest,
     progress: &Progress,
 ) -> Result<EvaluateFunctionResponse> {
-    let function = DistributionFunction::try_from(request.function).unwrap_or_default();
+    let function = match DistributionFunction::try_from(request.function) {
+        Ok(function) if function != DistributionFunction::Unspecified => function,
+        _ => return Err(RiskError::invalid(NAME, "function", "must be one of the functions", request.function)),
+    };
     let n = request.arguments.len();
     if !(1..=MAX_VALUES).contains(&n) {
         return Err(RiskError::invalid(NAME, "arguments", format!("must be 1 to {MAX_VALUES} values"), n));
@@ -95,7 +98,7 @@ impl Row {
                 self.within("probability", self.probability)?,
             ),
             F::Unspecified => {
-                return Err(RiskError::invalid(NAME, "function", "must be one of the functions", "another"));
+                return Err(not_set(NAME, "function"));
             }
         };
         self.require(value.is_finite(), "value", "must be representable for these arguments", value)

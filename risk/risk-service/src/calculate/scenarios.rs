@@ -187,7 +187,7 @@ impl Job {
         } else if !book.factors.is_empty() {
             return Err(RiskError::invalid(NAME, "factors", "must come with the first positions only", "again"));
         }
-        self.positions.extend(Factors::new(NAME, &self.factors)?.book(NAME, &book.positions)?);
+        self.positions.extend(Factors::new(NAME, &self.factors)?.book(NAME, &book.positions, self.positions.len())?);
         Ok(())
     }
 
@@ -259,7 +259,7 @@ impl Job {
                     NAME,
                     "spot_shock and years",
                     "must be unset but for a book",
-                    "a value",
+                    format!("{} and {}", header.sent.spot_shock, header.sent.years),
                 ));
             }
             if let Some(book) = &self.sensitivities {

@@ -52,21 +52,29 @@ fn check_applicable(
 ) -> Result<()> {
     let (linear, book) = (matches!(portfolio, Portfolio::Linear(_)), matches!(portfolio, Portfolio::Book(_)));
     let delta_gamma = matches!(portfolio, Portfolio::DeltaGamma(_));
-    for (is_set, applies, what, why) in [
-        (method.importance_sampling.is_some(), !linear, "importance_sampling", "must be unset for linear exposures"),
-        (method.single_precision_normals, delta_gamma, "single_precision_normals", "must be false but for delta-gamma"),
-        (method.spot_shock != 0, book, "spot_shock", "must be unset but for a book"),
-        (method.simulate_factors, linear, "simulate_factors", "must be false but for linear exposures"),
-        (request.horizon_years != 0.0, book, "horizon_years", "must be 0 but for a book"),
+    let sobol = method.sampler() == proto::Sampler::Sobol;
+    let strata = method.importance_sampling.as_ref().map(|it| format!("{} strata", it.strata));
+    let number = |is_set: bool, value: &dyn ToString| is_set.then(|| value.to_string());
+    for (set, applies, what, why) in [
+        (strata, !linear, "importance_sampling", "must be unset for linear exposures"),
         (
-            method.replications != 0,
-            method.sampler() == proto::Sampler::Sobol,
-            "replications",
-            "must be 0 without sobol",
+            number(method.single_precision_normals, &true),
+            delta_gamma,
+            "single_precision_normals",
+            "must be false but for delta-gamma",
         ),
+        (number(method.spot_shock != 0, &method.spot_shock), book, "spot_shock", "must be unset but for a book"),
+        (number(method.simulate_factors, &true), linear, "simulate_factors", "must be false but for linear exposures"),
+        (
+            number(request.horizon_years != 0.0, &request.horizon_years),
+            book,
+            "horizon_years",
+            "must be 0 but for a book",
+        ),
+        (number(method.replications != 0, &method.replications), sobol, "replications", "must be 0 without sobol"),
     ] {
-        if is_set && !applies {
-            return Err(RiskError::invalid(NAME, what, why, "a value"));
+        if let (Some(got), false) = (set, applies) {
+            return Err(RiskError::invalid(NAME, what, why, got));
         }
     }
     if method.single_precision_normals && method.importance_sampling.is_some() {
@@ -179,7 +187,7 @@ impl Job<'_> {
             Some(sampling) => BookSampling::ImportanceSampling { strata: sampling.strata },
             None => BookSampling::Plain,
         };
-        let positions = Factors::new(NAME, &book.factors)?.book(NAME, &book.positions)?;
+        let positions = Factors::new(NAME, &book.factors)?.book(NAME, &book.positions, 0)?;
         let how = (Revaluation { shock, years }, sampling);
         let (settings, progress) = (self.settings, self.progress);
         let risk = full_revaluation_monte_carlo(&positions, cov, distribution, how, settings, self.levels, progress)?;

@@ -7,7 +7,7 @@ use risk_core::stress::{
 use risk_core::{Result, RiskError};
 
 use super::model::{matrix, not_set};
-use super::portfolio::positions;
+use super::portfolio::{position, positions};
 use crate::proto::{
     FactorShock, HistoricalWindows, ReverseStress, ReverseStressResult, StressResult, StressScenario,
     StressTestRequest, StressTestResponse, WindowResult,
@@ -22,19 +22,20 @@ pub(crate) fn stress_test(request: &StressTestRequest) -> Result<StressTestRespo
     match (request.positions.is_empty(), request.exposures.is_empty()) {
         (false, true) => on_book(request),
         (true, false) => on_exposures(request),
-        _ => Err(RiskError::invalid(NAME, "portfolio", "must be positions or exposures, one of them", "both or none")),
+        (is_empty, _) => {
+            let got = if is_empty { "none" } else { "both" };
+            Err(RiskError::invalid(NAME, "portfolio", "must be positions or exposures, one of them", got))
+        }
     }
 }
 
 fn on_book(request: &StressTestRequest) -> Result<StressTestResponse> {
-    for (is_set, what) in [
-        (!request.factor_shocks.is_empty(), "factor_shocks"),
-        (request.historical_windows.is_some(), "historical_windows"),
-        (request.reverse_stress.is_some(), "reverse_stress"),
+    for (count, what) in [
+        (request.factor_shocks.len(), "factor_shocks"),
+        (request.historical_windows.iter().len(), "historical_windows"),
+        (request.reverse_stress.iter().len(), "reverse_stress"),
     ] {
-        if is_set {
-            return Err(RiskError::invalid(NAME, what, "must be unset with positions", "a value"));
-        }
+        require_none(what, count, "must be unset with positions")?;
     }
     if request.scenarios.is_empty() {
         return Err(not_set(NAME, "scenarios"));
@@ -43,7 +44,7 @@ fn on_book(request: &StressTestRequest) -> Result<StressTestResponse> {
     let book = positions(NAME, &request.positions)?;
     let proposed = match &request.proposed {
         None => None,
-        Some(order) => positions(NAME, std::slice::from_ref(order))?.pop(),
+        Some(order) => Some(position(NAME, order).map_err(|error| error.of("proposed"))?),
     };
     let results = request.scenarios.iter().map(|s| run(&book, proposed.as_ref(), s)).collect::<Result<_>>()?;
     Ok(StressTestResponse { results, windows: Vec::new(), reverse: None })
@@ -93,9 +94,8 @@ fn scenario<'a>(positions: impl Iterator<Item = &'a Position>, sent: &StressScen
 }
 
 fn on_exposures(request: &StressTestRequest) -> Result<StressTestResponse> {
-    if !request.scenarios.is_empty() || request.proposed.is_some() {
-        return Err(RiskError::invalid(NAME, "scenarios and proposed", "must be unset with exposures", "a value"));
-    }
+    require_none("scenarios", request.scenarios.len(), "must be unset with exposures")?;
+    require_none("proposed", request.proposed.iter().len(), "must be unset with exposures")?;
     if request.factor_shocks.is_empty() && request.historical_windows.is_none() && request.reverse_stress.is_none() {
         return Err(not_set(NAME, "factor_shocks, historical_windows or reverse_stress"));
     }
@@ -129,12 +129,17 @@ fn windows(x: &[f64], sent: &HistoricalWindows) -> Result<Vec<WindowResult>> {
 }
 
 fn reverse(x: &[f64], sent: &ReverseStress) -> Result<ReverseStressResult> {
-    let covariance = Covariance::new(NAME, x.len(), matrix(NAME, "cov", sent.covariance.as_ref())?)?;
+    let covariance = Covariance::new(NAME, x.len(), matrix(NAME, "covariance", sent.covariance.as_ref())?)?;
     if sent.loss <= 0.0 {
         return Err(RiskError::invalid(NAME, "loss", "must be positive", sent.loss));
     }
     let found = reverse_stress(x, &covariance, sent.loss)?;
     Ok(ReverseStressResult { shock: found.shock, distance: found.mahalanobis, probability: found.one_sided_prob })
+}
+
+/// Refuses a field that the portfolio has no use for.
+fn require_none(what: &'static str, count: usize, why: &'static str) -> Result<()> {
+    if count == 0 { Ok(()) } else { Err(RiskError::invalid(NAME, what, why, count)) }
 }
 
 fn require_size(scenarios: usize, positions: usize) -> Result<()> {

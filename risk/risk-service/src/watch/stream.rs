@@ -171,7 +171,9 @@ impl Watcher {
         let mut kinds: Vec<Kind> = (0..factors).map(Kind::Factor).collect();
         let mut names = request.factors.clone();
         for terms in &request.options {
-            kinds.push(Kind::Option(option(terms, &places)?));
+            let option =
+                option(terms, &places).map_err(|error| error.of(format_args!("option {:?}", terms.instrument_id)));
+            kinds.push(Kind::Option(option?));
             names.push(terms.instrument_id.clone());
         }
         let scenarios = request.scenarios.iter().map(|s| shocks(s, &places, factors)).collect::<Result<_>>()?;
@@ -337,9 +339,9 @@ impl Conversion {
 
 fn option(terms: &OptionTerms, factors: &Factors<'_>) -> Result<OptionOn> {
     if terms.instrument_id.is_empty() {
-        return Err(not_set(NAME, "instrument_id of options"));
+        return Err(not_set(NAME, "instrument_id"));
     }
-    Ok(OptionOn {
+    let option = OptionOn {
         factor: factors.place(NAME, &terms.underlying)?,
         kind: option_kind(NAME, terms.option_type)?,
         strike: terms.strike,
@@ -347,7 +349,8 @@ fn option(terms: &OptionTerms, factors: &Factors<'_>) -> Result<OptionOn> {
         rate: terms.rate,
         dividend_yield: terms.dividend_yield,
         vol: terms.volatility,
-    })
+    };
+    option.check().map(|()| option)
 }
 
 fn require_stress_values(scenarios: usize, instruments: usize) -> Result<()> {

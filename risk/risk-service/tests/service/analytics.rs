@@ -2,14 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use risk_service::proto::book_position::Holding;
 use risk_service::proto::calculate_risk_request::Method;
 use risk_service::proto::risk_service_client::RiskServiceClient;
 use risk_service::proto::simulate_scenarios_request::Part;
 use risk_service::proto::stream_calculation_response::Response as Streamed;
 use risk_service::proto::{
-    CalculateRiskRequest, DeltaGammaBook, FourierMethod, ImportanceSampling, MonteCarloMethod, OptionType,
-    PriceOptionsRequest, PricingModel, QuantileRule, Sampler, SimulateScenariosHeader, SimulateScenariosRequest,
-    SimulateScenariosResponse, StreamCalculationRequest,
+    Book, BookPosition, CalculateRiskRequest, DeltaGammaBook, EuropeanOption, FourierMethod, ImportanceSampling,
+    MonteCarloMethod, OptionType, PriceOptionsRequest, PricingModel, QuantileRule, Sampler, SimulateScenariosHeader,
+    SimulateScenariosRequest, SimulateScenariosResponse, SpotShock, StreamCalculationRequest,
 };
 use tokio_stream::StreamExt;
 use tonic::{Code, Request, Status};
@@ -68,21 +69,21 @@ async fn a_field_that_does_not_apply_is_refused_and_not_ignored() {
     };
     let linear = |method| request(&[1e6, 1e6], method);
     let sampling = simulated(|it| it.importance_sampling = Some(ImportanceSampling { strata: 2 }));
-    expect(linear(sampling), "monte_carlo_var: importance_sampling must be unset for linear exposures, got a value")
+    expect(linear(sampling), "monte_carlo_var: importance_sampling must be unset for linear exposures, got 2 strata")
         .await;
     let single = simulated(|it| it.single_precision_normals = true);
-    let rule = "monte_carlo_var: single_precision_normals must be false but for delta-gamma, got a value";
+    let rule = "monte_carlo_var: single_precision_normals must be false but for delta-gamma, got true";
     expect(linear(single), rule).await;
     let replications = simulated(|it| it.replications = 16);
-    expect(linear(replications), "monte_carlo_var: replications must be 0 without sobol, got a value").await;
+    expect(linear(replications), "monte_carlo_var: replications must be 0 without sobol, got 16").await;
     let factors = simulated(|it| it.simulate_factors = true);
-    let rule = "monte_carlo_var: simulate_factors must be false but for linear exposures, got a value";
+    let rule = "monte_carlo_var: simulate_factors must be false but for linear exposures, got true";
     expect(delta_gamma(factors), rule).await;
     let both = CalculateRiskRequest { exposures: vec![1.0], ..delta_gamma(simulated(|_| ())) };
-    let rule = "monte_carlo_var: portfolio must be exposures, delta_gamma_book or book, one of them, got several";
+    let rule = "monte_carlo_var: portfolio must be exposures, delta_gamma_book or book, one of them, got exposures and delta_gamma_book";
     expect(both, rule).await;
     let model = normal(matrix(2, 2, &[4e-4, 1e-4, 1e-4, 9e-4]));
-    let rule = "parametric_var: portfolio must be exposures for this method, got another";
+    let rule = "parametric_var: portfolio must be exposures for this method, got delta_gamma_book";
     expect(delta_gamma(parametric(model)), rule).await;
     let strata = simulated(|it| {
         it.importance_sampling = Some(ImportanceSampling { strata: 64 });
@@ -90,6 +91,24 @@ async fn a_field_that_does_not_apply_is_refused_and_not_ignored() {
     });
     let rule = "delta_gamma_monte_carlo: n_scenarios must be a multiple of 1024 with strata, got 5000";
     expect(delta_gamma(strata), rule).await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_position_is_named_with_its_place() {
+    let service = Running::start("").await;
+    let share = BookPosition { underlying: "AAPL".into(), qty: 1.0, holding: Some(Holding::Spot(100.0)) };
+    let option =
+        EuropeanOption { option_type: OptionType::Call.into(), spot: 100.0, strike: -1.0, ..Default::default() };
+    let option = BookPosition { holding: Some(Holding::Option(option)), ..share.clone() };
+    let book = Book { positions: vec![share, option], factors: vec!["AAPL".into()] };
+    let method = simulated(|it| {
+        it.model = Some(normal(matrix(1, 1, &[4e-4])));
+        it.spot_shock = SpotShock::Log.into();
+    });
+    let request = CalculateRiskRequest { book: Some(book), ..request(&[], method) };
+    let status = calculate(&service.channel, request).await.unwrap_err();
+    let text = "monte_carlo_var: strike of position 1 \"AAPL\" must be finite and positive, got -1";
+    assert_eq!((status.code(), status.message()), (Code::InvalidArgument, text));
 }
 
 /// A calculation that takes long: every factor of many is drawn.

@@ -74,10 +74,10 @@ async fn what_is_wrong_with_a_request_is_named() {
     expect(|it| it.confidence_bp = vec![9900, 5000], &format!("{range}5000")).await;
     expect(|it| it.confidence_bp = vec![10_000], &format!("{range}10000")).await;
     expect(|it| it.horizon_days = 0, "parametric_var: horizon_days must be at least 1, got 0").await;
-    expect(|it| it.exposures.clear(), "parametric_var: x must have at least one value, got 0").await;
-    expect(|it| it.exposures[1] = f64::NAN, "parametric_var: x[1] must be finite, got NaN").await;
+    expect(|it| it.exposures.clear(), "parametric_var: exposures must have at least one value, got 0").await;
+    expect(|it| it.exposures[1] = f64::NAN, "parametric_var: exposures[1] must be finite, got NaN").await;
     expect(|it| it.exposures = vec![f64::MAX; 2], "parametric_var: var[0] must be finite, got inf").await;
-    expect(|it| it.exposures.push(1.0), "parametric_var: cov must be 3x3 to match x, got 2x2").await;
+    expect(|it| it.exposures.push(1.0), "parametric_var: covariance must be 3x3 to match the factors, got 2x2").await;
 }
 
 #[tokio::test]
@@ -93,12 +93,12 @@ async fn what_is_wrong_with_a_model_is_named() {
     expect(|it| it.distribution = None, "parametric_var: distribution must be set, got nothing").await;
     let rule = "parametric_var: nu must be finite and above 2, got 2";
     expect(|it| it.distribution = Some(Distribution::StudentT(StudentT { nu: 2.0 })), rule).await;
-    expect(|it| it.mean = vec![0.0], "parametric_var: mu must have 2 values to match x, got 1").await;
-    let rule = "parametric_var: cov must have rows * cols values for shape 2x2, got 3";
+    expect(|it| it.mean = vec![0.0], "parametric_var: mean must have 2 values to match the exposures, got 1").await;
+    let rule = "parametric_var: covariance must have rows * cols values for shape 2x2, got 3";
     expect(|it| it.source = Some(Source::Covariance(matrix(2, 2, &[0.0; 3]))), rule).await;
-    let rule = "parametric_var: cov must be 2x2 to match x, got 4294967295x0";
+    let rule = "parametric_var: covariance must be 2x2 to match the factors, got 4294967295x0";
     expect(|it| it.source = Some(Source::Covariance(matrix(u32::MAX, 0, &[]))), rule).await;
-    let rule = "parametric_var: returns must have 2 columns to match x, got 3";
+    let rule = "parametric_var: returns must have 2 columns to match the factors, got 3";
     expect(|it| it.source = Some(Source::Returns(matrix(2, 3, &[0.0; 6]))), rule).await;
     let rule = "sample_covariance: needs at least 2 rows, got 1";
     expect(|it| it.source = Some(Source::Returns(matrix(1, 2, &[0.0; 2]))), rule).await;
@@ -110,7 +110,7 @@ async fn an_indefinite_covariance_is_refused_by_its_eigenvalue() {
     let covariance = matrix(2, 2, &[1.0, 2.0, 2.0, 1.0]);
     let status = calculate(&service.channel, request(&[1.0, 1.0], parametric(normal(covariance)))).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
-    let expected = "parametric_var: cov must be positive semidefinite, got smallest eigenvalue -";
+    let expected = "parametric_var: covariance must be positive semidefinite, got smallest eigenvalue -";
     assert!(status.message().starts_with(expected), "{}", status.message());
 }
 
@@ -126,7 +126,7 @@ async fn what_is_wrong_with_past_returns_is_named() {
     expect(no_rule, "historical_var: quantile_rule must be one of the rules, got 0").await;
     expect(request(&[1.0], method(None, 1)), "historical_var: returns must be set, got nothing").await;
     let wide = request(&[1.0], historical(matrix(1, 2, &[0.1, 0.2])));
-    expect(wide, "historical_var: x must have 2 values to match the columns of returns, got 1").await;
+    expect(wide, "historical_var: exposures must have 2 values to match the columns of returns, got 1").await;
     let empty = request(&[1.0], historical(matrix(0, 1, &[])));
     expect(empty, "historical_var: needs at least 1 row and 1 column of returns, got 0").await;
     let infinite = request(&[1.0], historical(matrix(2, 1, &[0.1, f64::INFINITY])));
@@ -180,7 +180,7 @@ async fn what_is_wrong_with_a_simulation_is_named() {
     expect(of(999), &format!("{range}999")).await;
     expect(of(10_000_001), &format!("{range}10000001")).await;
     let shifted = CalculateRiskRequest { horizon_years: 0.1, ..of(1000) };
-    expect(shifted, "monte_carlo_var: horizon_years must be 0 but for a book, got a value").await;
+    expect(shifted, "monte_carlo_var: horizon_years must be 0 but for a book, got 0.1").await;
     let no_model = Method::MonteCarlo(MonteCarloMethod { n_scenarios: 1000, seed: 1, ..Default::default() });
     expect(request(&[1.0], no_model), "monte_carlo_var: model must be set, got nothing").await;
 }

@@ -241,9 +241,14 @@ async fn what_is_wrong_with_a_watch_is_named() {
         .await;
     expect(|it| it.min_interval_ms = 5, "stream_risk: min_interval_ms must be 0 or at least 10, got 5").await;
     expect(|it| it.model = None, "stream_risk: model must be set, got nothing").await;
-    let rule = "stream_risk: underlying must be one of the factors, got \"IBM\"";
-    expect(|it| it.options[0].underlying = "IBM".into(), rule).await;
-    expect(|it| it.options[0].strike = -1.0, "bsm: strike must be finite and positive, got -1").await;
+    let of = "of option \"AAPL260116C150.XNAS\"";
+    let rule = format!("stream_risk: underlying {of} must be one of the factors, got \"IBM\"");
+    expect(|it| it.options[0].underlying = "IBM".into(), &rule).await;
+    expect(
+        |it| it.options[0].strike = -1.0,
+        "bsm: strike of option \"AAPL260116C150.XNAS\" must be finite and positive, got -1",
+    )
+    .await;
     let euro =
         |it: &mut StreamRiskRequest| it.currency_rates = vec![CurrencyRate { currency: "EUR".into(), rate: -1.0 }];
     expect(euro, "stream_risk: base_currency, which currency_rates are in, must be set, got nothing").await;
@@ -255,6 +260,7 @@ async fn what_is_wrong_with_a_watch_is_named() {
         "stream_risk: rate of \"EUR\" must be positive, got -1",
     )
     .await;
+    let rule = "stream_risk: underlying must be one of the factors, got \"IBM\"";
     expect(|it| it.scenarios[0].shocks[0].underlying = "IBM".into(), rule).await;
 }
 
