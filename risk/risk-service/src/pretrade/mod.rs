@@ -1,6 +1,7 @@
 //! `PretradeService`: one pre-trade state a stream.
 
 pub(crate) mod session;
+pub mod stdio;
 mod wire;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
