@@ -113,6 +113,7 @@ func run(ctx context.Context, settings config.Config) error {
 		ReportsKept:       settings.ReportsInMemory,
 		Synthetic:         synthetic,
 		Venue:             venue,
+		Adoption:          live.Adoption(settings.Adopt),
 	}, dataset, risk, kept)
 	if err != nil {
 		return err

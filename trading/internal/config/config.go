@@ -40,6 +40,7 @@ type Config struct {
 	Synthetic            bool // a market of synthetic order flow instead
 	SyntheticSeed        uint64
 	VenueAddress         string // of a venue in another process; empty: none
+	Adopt                string // what becomes of what that venue has and we do not: one of those below
 	Account              string
 	InitialCash          engine.Money
 
@@ -58,6 +59,13 @@ const (
 	DurabilityFsync  = "fsync"  // from the loss of power
 	DurabilityOS     = "os"     // from the end of the process
 	DurabilityMemory = "memory" // not at all
+)
+
+// What becomes of orders and balances that a venue has and we do not.
+const (
+	AdoptAdopt  = "adopt"  // they are taken for ours
+	AdoptCancel = "cancel" // the orders are canceled, the balances taken
+	AdoptRefuse = "refuse" // there is no start
 )
 
 // setting is one variable: its default and how its value is taken.
@@ -116,6 +124,12 @@ var settings = map[string]setting{
 			return nil
 		}
 		return checkAddress(v)
+	}},
+	"ADOPT": {AdoptRefuse, func(c *Config, v string) error {
+		if c.Adopt = v; v != AdoptAdopt && v != AdoptCancel && v != AdoptRefuse {
+			return errors.New("must be adopt, cancel or refuse")
+		}
+		return nil
 	}},
 	"ACCOUNT": {"DEMO", func(c *Config, v string) error {
 		c.Account = v

@@ -67,8 +67,8 @@ func (e *Engine) externalOrder(external *ExternalOrder) (*Order, error) {
 		return nil, fmt.Errorf("venue_cl_ord_id, venue_order_id: must be set, got %q and %q", external.VenueClOrdID, external.VenueOrderID)
 	case asked.Side != Buy && asked.Side != Sell:
 		return nil, fmt.Errorf("side: must be BUY or SELL, got %d", asked.Side)
-	case asked.OrdType < Market || asked.OrdType > StopLimit:
-		return nil, fmt.Errorf("ord_type: must be MARKET, LIMIT, STOP or STOP_LIMIT, got %d", asked.OrdType)
+	case asked.OrdType < Market || asked.OrdType > TrailingStop:
+		return nil, fmt.Errorf("ord_type: unknown value %d", asked.OrdType)
 	case asked.ExecInsts&^PostOnly != 0:
 		return nil, fmt.Errorf("exec_insts: must be empty or POST_ONLY, got %b", asked.ExecInsts)
 	}

@@ -23,6 +23,7 @@ type desk interface {
 type core struct {
 	sampler *sequencer.Sampler
 	report  func(ctx context.Context, inputs []engine.Input) error
+	query   func(ctx context.Context, read func(*engine.Engine)) error
 	mark    func(ctx context.Context) error // values what is held at the newest prices
 	moved   bool                            // rows came since the last mark
 }

@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -86,6 +87,9 @@ func (e *Emergency) reported(reports []engine.ExecutionReport) {
 		report := &reports[i]
 		order := e.working[report.OrderID]
 		switch {
+		case order == nil && report.ExecType == engine.ExecNew && report.LeavesQty > 0: // It did not come from us.
+			id := report.NewOrder.InstrumentID
+			e.working[report.OrderID] = &working{venue: id[strings.LastIndexByte(id, '.')+1:], venueOrderID: report.VenueOrderID, order: *report.NewOrder}
 		case order == nil:
 		case report.LeavesQty == 0:
 			delete(e.working, report.OrderID)

@@ -1,12 +1,12 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -35,13 +35,14 @@ type remoteDesk struct {
 	decoder *market.Decoder
 	market  *market.Replay
 	rows    chan []market.Row
+	audit   *audit
 }
 
 // openRemote connects to a venue. What the journal holds that may be at the venue is told to it.
 func (s *Session) openRemote(config Config, state *engine.Engine, journalID string) (*remote.Venue, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), describeTimeout)
 	defer cancel()
-	venue, err := remote.Open(ctx, config.Venue, remote.Config{Account: config.Account, Prefix: journalID})
+	venue, err := remote.Open(ctx, config.Venue, remote.Config{Account: config.Account, Prefix: journalID, Reconcile: config.Reconcile})
 	if err != nil {
 		return nil, err
 	}
@@ -50,10 +51,13 @@ func (s *Session) openRemote(config Config, state *engine.Engine, journalID stri
 	}
 	s.Replay = market.NewBroadcast()
 	s.MaxVolumeShareBps = 10_000 // whatever rests in the book is there for all
-	s.desk = &remoteDesk{
+	desk := &remoteDesk{
 		venue: venue, client: pb.NewVenueServiceClient(config.Venue), decoder: market.NewDecoder(s.Instruments),
 		market: s.Replay, rows: make(chan []market.Row, batchesWaiting),
 	}
+	desk.audit = &audit{adoption: cmp.Or(config.Adoption, Refuse), account: config.Account, venue: venue, instruments: s.Instruments, price: desk.middle}
+	venue.Audited(desk.audit)
+	s.desk = desk
 	for _, account := range state.Accounts() {
 		state.Orders(account.Account, 0, func(order *engine.Order) bool {
 			if order.Open() && !order.Held() {
@@ -65,35 +69,35 @@ func (s *Session) openRemote(config Config, state *engine.Engine, journalID stri
 	return venue, nil
 }
 
-// adopted is what an account has that traded before it was ours: cash, and of each asset a position in the
-// first instrument that has it as base, at the middle of the book.
-func (d *remoteDesk) adopted(account string, instruments []engine.Instrument) ([]engine.Input, error) {
+// settle brings engine and venue to the same before anybody trades.
+func (d *remoteDesk) settle(e *engine.Engine, sequence func([]engine.Input) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), describeTimeout)
 	defer cancel()
-	balances, err := d.venue.Balances(ctx)
-	if err != nil {
-		return nil, err
+	state, _ := e.Account(d.audit.account)
+	d.audit.fresh = len(state.Balances)+len(state.Positions) == 0
+	d.audit.query = func(_ context.Context, read func(*engine.Engine)) error {
+		read(e)
+		return nil
 	}
-	var inputs []engine.Input
-	for _, balance := range balances {
-		adjustment := &engine.Adjustment{Account: account, Cash: balance, Reason: "adopted from the venue"}
-		if i := slices.IndexFunc(instruments, func(i engine.Instrument) bool { return i.BaseCurrency == balance.Currency }); i >= 0 {
-			adjustment.Cash, adjustment.InstrumentID = engine.Money{}, instruments[i].InstrumentID
-			adjustment.Qty = scaledQty(balance.Amount, instruments[i].QtyScale)
-			if adjustment.Price, err = d.middle(ctx, instruments[i].InstrumentID); err != nil {
-				return nil, err
-			}
-		}
-		inputs = append(inputs, adjustment)
-	}
-	return inputs, nil
+	d.audit.sequence = func(_ context.Context, inputs []engine.Input) error { return d.unlessRefused(sequence(inputs)) }
+	err := d.audit.atStart(ctx)
+	d.audit.query, d.audit.sequence = d.query, d.hear
+	return err
 }
 
 // scaledQty is an amount in 10^-scale, cut off below.
 func scaledQty(amount engine.Amount, scale uint32) int64 {
 	money := contract.EncodeMoney(engine.Money{Currency: "-", Amount: amount})
 	one := int64(math.Pow10(int(scale)))
-	return money.GetUnits()*one + money.GetAttos()/(1_000_000_000_000_000_000/one)
+	return money.GetUnits()*one + money.GetAttos()/(attos/one)
+}
+
+const attos = 1_000_000_000_000_000_000 // of one
+
+// amountOf is a quantity in 10^-scale as an amount.
+func amountOf(qty int64, scale uint32) (engine.Amount, error) {
+	one := int64(math.Pow10(int(scale)))
+	return engine.NewAmount(qty/one, qty%one*(attos/one))
 }
 
 func (d *remoteDesk) middle(ctx context.Context, instrumentID string) (int64, error) {
@@ -121,7 +125,10 @@ func (d *remoteDesk) run(ctx context.Context) error {
 // hear sequences what the venue said. What the engine refuses is the venue's fault: it is said, and does
 // not end the session.
 func (d *remoteDesk) hear(ctx context.Context, inputs []engine.Input) error {
-	err := d.report(ctx, inputs)
+	return d.unlessRefused(d.report(ctx, inputs))
+}
+
+func (d *remoteDesk) unlessRefused(err error) error {
 	if errors.Is(err, errRefused) {
 		slog.Error("the venue said what cannot be", "venue", d.venue.Name(), "error", err)
 		return nil

@@ -50,6 +50,10 @@ type Config struct {
 	Clock clock.Clock
 	// Venue is where a venue in another process is served, instead of one in this; nil: none.
 	Venue grpc.ClientConnInterface
+	// Adoption is what becomes of what that venue has and we do not; to refuse when empty.
+	Adoption Adoption
+	// Reconcile is how often we ask that venue what it has; two seconds when zero.
+	Reconcile time.Duration
 }
 
 // Journal is what a session recovers from and goes on with.
@@ -143,7 +147,7 @@ func New(config Config, dataset *market.Dataset, risk grpc.ClientConnInterface, 
 	})
 	if s.desk != nil {
 		s.desk.connect(core{
-			sampler: sampler, report: s.report,
+			sampler: sampler, report: s.report, query: s.Sequencer.Query,
 			mark: func(ctx context.Context) error { return s.mark(ctx, sequencing) },
 		})
 	}
@@ -171,45 +175,46 @@ func (s *Session) open(config Config, core *sequencer.Sequencer, send func([]rou
 	inputs := s.definitions(core.Engine())
 	if _, opened := core.Engine().Account(config.Account); !opened {
 		inputs = append(inputs, &engine.AccountOpened{Account: config.Account, BaseCurrency: config.InitialCash.Currency})
-		has, err := s.initial(config)
-		if err != nil {
-			return err
+		if config.Venue == nil && config.InitialCash.Amount.Sign() != 0 { // Elsewhere the venue says what there is.
+			inputs = append(inputs, &engine.Adjustment{Account: config.Account, Cash: config.InitialCash, Reason: "initial cash"})
 		}
-		inputs = append(inputs, has...)
 	}
 	if config.Venue == nil {
 		inputs = append(inputs, lost(core.Engine())...)
 	} else {
 		inputs = append(inputs, recovery.InDoubt(core.Engine())...)
 	}
+	if err := s.process(core, send, inputs, config.Venue == nil); err != nil {
+		return err
+	}
+	if elsewhere, ok := s.desk.(*remoteDesk); ok {
+		sequence := func(inputs []engine.Input) error { return s.process(core, send, inputs, false) }
+		if err := elsewhere.settle(core.Engine(), sequence); err != nil {
+			return err
+		}
+	}
+	s.Emergency.recovered(core.Engine())
+	return nil
+}
+
+// process sequences inputs, and what comes back at once of what follows, before the session runs. Unheard says whether
+// what the last process did not come to send goes out first.
+func (s *Session) process(core *sequencer.Sequencer, send func([]router.Route) []engine.Input, inputs []engine.Input, unheard bool) error {
+	var refusals error
 	for first := true; first || len(inputs) > 0; first = false {
 		output, err := core.Process(inputs)
 		if err != nil {
 			return err
 		}
 		s.Reports.Publish(output.Reports)
-		if err := refused(output.Results); err != nil {
-			return err
-		}
+		refusals = errors.Join(refusals, refused(output.Results))
 		routes := output.Routes
-		if first && config.Venue == nil {
+		if first && unheard {
 			routes = append(core.Unheard(), routes...)
 		}
 		inputs = send(routes)
 	}
-	s.Emergency.recovered(core.Engine())
-	return nil
-}
-
-// initial is what a new account has: what the venue says, or what was set where the venue is simulated here.
-func (s *Session) initial(config Config) ([]engine.Input, error) {
-	if remote, ok := s.desk.(*remoteDesk); ok {
-		return remote.adopted(config.Account, s.Instruments)
-	}
-	if config.InitialCash.Amount.Sign() == 0 {
-		return nil, nil
-	}
-	return []engine.Input{&engine.Adjustment{Account: config.Account, Cash: config.InitialCash, Reason: "initial cash"}}, nil
+	return refusals
 }
 
 // definitions are those that are new or changed, each a version above the one before.

@@ -23,10 +23,7 @@ func (v *Venue) reconcile(ctx context.Context) error {
 	ticker := time.NewTicker(v.config.Reconcile)
 	defer ticker.Stop()
 	for {
-		if err := errors.Join(v.compareFills(ctx), v.compareOrders(ctx), v.settleDoubts(ctx)); err != nil {
-			if status.Code(err) == codes.Unimplemented {
-				return nil // The venue cannot be asked.
-			}
+		if err := v.compare(ctx); err != nil {
 			return err
 		}
 		select {
@@ -35,6 +32,21 @@ func (v *Venue) reconcile(ctx context.Context) error {
 		case <-ticker.C:
 		}
 	}
+}
+
+// compare compares once. A venue that cannot be asked has nothing to say.
+func (v *Venue) compare(ctx context.Context) error {
+	err := v.compareFills(ctx)
+	if err == nil {
+		var open []OpenOrder
+		if open, err = v.compareOrders(ctx); err == nil {
+			err = errors.Join(v.settleDoubts(ctx), v.compareAccount(ctx, open))
+		}
+	}
+	if status.Code(err) == codes.Unimplemented {
+		return nil
+	}
+	return err
 }
 
 // compareFills tells of all fills since the last comparison. The engine knows those that it has.
@@ -76,17 +88,18 @@ func (v *Venue) decodeAll(reports []*pb.ExecutionReport) ([]engine.Input, error)
 	return inputs, nil
 }
 
-// compareOrders finds orders that we take for working and the venue does not.
-func (v *Venue) compareOrders(ctx context.Context) error {
-	open := map[string]bool{}
+// compareOrders gives all open orders, and finds those that we take for working and the venue does not.
+func (v *Venue) compareOrders(ctx context.Context) ([]OpenOrder, error) {
+	open, all := map[string]bool{}, []OpenOrder(nil)
 	for after := ""; ; {
 		page, err := v.client.QueryOrders(ctx, &pb.QueryOrdersRequest{Account: v.config.Account, OpenOnly: true, AfterVenueOrderId: after})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, order := range page.GetOrders() {
 			after = order.GetLastReport().GetVenueOrderId()
 			open[after] = true
+			all = append(all, v.openOrder(order))
 		}
 		if len(page.GetOrders()) == 0 {
 			break
@@ -94,10 +107,10 @@ func (v *Venue) compareOrders(ctx context.Context) error {
 	}
 	for _, venueOrderID := range v.missing(open) {
 		if err := v.ask(ctx, venueOrderID); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return all, nil
 }
 
 // missing are the working orders that the venue did not name twice in a row.
@@ -157,7 +170,7 @@ func (v *Venue) settleDoubts(ctx context.Context) error {
 		var reports []*pb.ExecutionReport
 		for _, order := range page.GetOrders() {
 			after = order.GetLastReport().GetVenueOrderId()
-			if id, ours := v.orderID(order.GetLastReport().GetClOrdId()); ours && doubted[id] {
+			if id, ours := v.ownID(order.GetLastReport().GetClOrdId()); ours && doubted[id] {
 				delete(doubted, id)
 				reports = append(reports, order.GetLastReport())
 			}

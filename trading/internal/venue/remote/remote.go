@@ -36,7 +36,8 @@ type Config struct {
 	// Heartbeat is how often the venue is asked for a sign of life; one second when zero. The connection is
 	// lost after three without one.
 	Heartbeat time.Duration
-	// Reconcile is how often orders and fills are compared with what the venue says; two seconds when zero.
+	// Reconcile is how often orders, fills and balances are compared with what the venue says; two seconds when
+	// zero. It is less often where that would take more than half of the queries that the venue allows.
 	Reconcile time.Duration
 	// Receive is how long after it was sent an order may still arrive at a venue that keeps no names unique:
 	// only then is "not found" conclusive. Five seconds when zero.
@@ -48,6 +49,7 @@ const (
 	defaultReconcile = 2 * time.Second
 	defaultReceive   = 5 * time.Second
 	missedHeartbeats = 3
+	queriesAtOnce    = 4 // of a comparison, where pages do not overflow
 	firstBackOff     = 50 * time.Millisecond
 	lastBackOff      = 5 * time.Second
 	reportsAtOnce    = 1024
@@ -63,6 +65,7 @@ type Venue struct {
 	config Config
 	about  *pb.DescribeVenueResponse
 	report Report
+	audit  Audit // nil: none
 
 	mu     sync.Mutex
 	outbox []*command
@@ -73,11 +76,12 @@ type Venue struct {
 	// ended.
 	requests map[uint64]*command
 	// working are orders that the venue took and did not end, by our id.
-	working map[uint64]*work
-	after   uint64            // sequence of the newest report up to which all were heard
-	ahead   map[uint64]uint64 // sequences of later ones, by that of the one before each
-	gap     time.Time         // since when one is missing; zero when none is
-	fills   string            // exec id of the newest fill that a query gave
+	working  map[uint64]*work
+	external external
+	after    uint64            // sequence of the newest report up to which all were heard
+	ahead    map[uint64]uint64 // sequences of later ones, by that of the one before each
+	gap      time.Time         // since when one is missing; zero when none is
+	fills    string            // exec id of the newest fill that a query gave
 	// lastRequest is the newest name of a request, a time.
 	lastRequest int64
 }
@@ -105,10 +109,14 @@ func Open(ctx context.Context, conn grpc.ClientConnInterface, config Config) (*V
 	v := &Venue{
 		client: pb.NewVenueServiceClient(conn), config: config, wake: make(chan struct{}, 1),
 		unanswered: map[uint64]*command{}, requests: map[uint64]*command{}, working: map[uint64]*work{}, ahead: map[uint64]uint64{},
+		external: external{map[string]uint64{}, map[string]string{}},
 	}
 	var err error
 	if v.about, err = v.client.DescribeVenue(ctx, &pb.DescribeVenueRequest{}, grpc.WaitForReady(true)); err != nil {
 		return nil, fmt.Errorf("describe venue: %w", err)
+	}
+	if most := v.about.GetQueriesPerMinute(); most > 0 {
+		v.config.Reconcile = max(v.config.Reconcile, 2*queriesAtOnce*time.Minute/time.Duration(most))
 	}
 	return v, nil
 }
@@ -149,11 +157,14 @@ func (v *Venue) Balances(ctx context.Context) ([]engine.Money, error) {
 // Resume tells of an order that worked, or may have been sent and is in doubt, when the process before this
 // one ended. It comes before Run.
 func (v *Venue) Resume(order *engine.Order) {
+	if order.VenueClOrdID != "" {
+		v.adopt(order)
+	}
 	switch {
 	case order.OrdStatus() == engine.StatusPendingCancel:
-		v.requests[order.OrderID] = v.cancel(order.OrderID)
+		v.requests[order.OrderID] = v.cancel(order.VenueOrderID, order.OrderID)
 	case order.Changing() != nil:
-		v.requests[order.OrderID] = v.replace(order.OrderID, order.Changing())
+		v.requests[order.OrderID] = v.replace(order.VenueOrderID, order.OrderID, order.Changing())
 	}
 	if order.VenueOrderID != "" {
 		v.working[order.OrderID] = &work{venueOrderID: order.VenueOrderID}
@@ -172,23 +183,23 @@ func (v *Venue) Submit(approved gate.Approved) {
 }
 
 // Cancel is router.Venue's.
-func (v *Venue) Cancel(cancel router.Cancel) { v.put(v.cancel(cancel.OrderID)) }
+func (v *Venue) Cancel(cancel router.Cancel) { v.put(v.cancel(cancel.VenueOrderID, cancel.OrderID)) }
 
-func (v *Venue) cancel(orderID uint64) *command {
+func (v *Venue) cancel(venueOrderID string, orderID uint64) *command {
 	return &command{orderID: orderID, message: &pb.VenueCommand{Command: &pb.VenueCommand_CancelOrder{
-		CancelOrder: &pb.CancelOrder{ClOrdId: v.request(orderID), OrigClOrdId: v.name(orderID), Account: v.config.Account},
+		CancelOrder: &pb.CancelOrder{ClOrdId: v.request(orderID), OrigClOrdId: v.nameAt(venueOrderID, orderID), Account: v.config.Account},
 	}}}
 }
 
 // Replace is router.Venue's.
 func (v *Venue) Replace(replace router.Replace) {
 	order := replace.Approved.NewOrder()
-	v.put(v.replace(replace.Approved.OrderID(), &order))
+	v.put(v.replace(replace.VenueOrderID, replace.Approved.OrderID(), &order))
 }
 
-func (v *Venue) replace(orderID uint64, terms *engine.NewOrder) *command {
+func (v *Venue) replace(venueOrderID string, orderID uint64, terms *engine.NewOrder) *command {
 	message := contract.EncodeReplaceOrder(&engine.ReplaceOrder{
-		ClOrdID: v.request(orderID), OrigClOrdID: v.name(orderID), Account: v.config.Account,
+		ClOrdID: v.request(orderID), OrigClOrdID: v.nameAt(venueOrderID, orderID), Account: v.config.Account,
 		OrderQty: terms.OrderQty, Price: terms.Price, HasPrice: terms.HasPrice,
 	})
 	return &command{orderID: orderID, message: &pb.VenueCommand{Command: &pb.VenueCommand_ReplaceOrder{ReplaceOrder: message}}}
@@ -223,7 +234,14 @@ func (v *Venue) rouse() {
 	}
 }
 
-// name is the venue's for an order.
+// nameAt is the venue's for an order that may not have come from us.
+func (v *Venue) nameAt(venueOrderID string, orderID uint64) string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return cmp.Or(v.external.names[venueOrderID], v.name(orderID))
+}
+
+// name is the venue's for an order that came from us.
 func (v *Venue) name(orderID uint64) string {
 	return v.config.Prefix + "-" + strconv.FormatUint(orderID, nameBase)
 }
@@ -237,15 +255,37 @@ func (v *Venue) request(orderID uint64) string {
 	return v.name(orderID) + "-" + strconv.FormatInt(v.lastRequest, nameBase)
 }
 
-// orderID finds our id in the venue's name for an order or a request; false for what is not ours.
-func (v *Venue) orderID(name string) (uint64, bool) {
+// orderID finds our id of the order that a report is of; false for what is not ours. The lock is held.
+func (v *Venue) orderID(r *pb.ExecutionReport) (uint64, bool) {
+	if id, adopted := v.external.ids[r.GetVenueOrderId()]; adopted {
+		return id, true
+	}
+	return v.ownID(r.GetClOrdId())
+}
+
+// ownID finds our id in the venue's name for an order or a request.
+func (v *Venue) ownID(name string) (uint64, bool) {
 	rest, ours := strings.CutPrefix(name, v.config.Prefix+"-")
 	if !ours {
 		return 0, false
 	}
 	digits, _, _ := strings.Cut(rest, "-")
 	id, err := strconv.ParseUint(digits, nameBase, 64)
-	return id, err == nil
+	return id, err == nil && id != 0
+}
+
+// Audited lets an audit hear what the venue has. It comes before Compare and Run.
+func (v *Venue) Audited(audit Audit) { v.audit = audit }
+
+// Compare compares once, before Run.
+func (v *Venue) Compare(ctx context.Context, report Report) error {
+	v.report = report
+	err := v.compare(ctx)
+	var final *finalError
+	if errors.As(err, &final) {
+		return final.error
+	}
+	return err
 }
 
 // Run trades until ctx ends, or what the venue said cannot be sequenced. It is called once.

@@ -331,7 +331,7 @@ func TestNamesFitAndAreUnderstood(t *testing.T) {
 			seen[v.request(id)] = true
 		}
 		for name := range seen {
-			if got, ours := v.orderID(name); !ours || got != id || len(name) > 64 {
+			if got, ours := v.ownID(name); !ours || got != id || len(name) > 64 {
 				t.Errorf("%q of %d characters is of order %d, %v, want %d", name, len(name), got, ours, id)
 			}
 		}

@@ -147,10 +147,11 @@ func (v *Venue) take() []*command {
 	commands := v.outbox
 	v.outbox = nil
 	for _, c := range commands {
-		if c.isNew {
+		switch {
+		case c.isNew:
 			c.sent = time.Now()
 			v.unanswered[c.orderID] = c
-		} else {
+		case c.orderID != 0: // of ours
 			v.requests[c.orderID] = c
 		}
 	}
@@ -224,7 +225,7 @@ func (v *Venue) missingReport() error {
 // decode gives a report as the engine takes it, nil for an order that is not ours, and notes what the venue
 // has of it. The lock is held.
 func (v *Venue) decode(r *pb.ExecutionReport) (engine.Input, error) {
-	orderID, ours := v.orderID(r.GetClOrdId())
+	orderID, ours := v.orderID(r)
 	if !ours {
 		return nil, nil
 	}
