@@ -36,6 +36,7 @@ func (v *Venue) reconcile(ctx context.Context) error {
 
 // compare compares once. A venue that cannot be asked has nothing to say.
 func (v *Venue) compare(ctx context.Context) error {
+	v.sendAgain(time.Now())
 	err := v.compareFills(ctx)
 	if err == nil {
 		var open []OpenOrder
@@ -148,7 +149,32 @@ func (v *Venue) ask(ctx context.Context, venueOrderID string) error {
 	return v.tell(ctx, inputs)
 }
 
-// settleDoubts asks for the orders in doubt at a venue where a send may not be repeated. That it is not
+// sendAgain repeats what was sent long ago and not answered, since the answer itself may be lost: an order where the
+// venue answers to its name as it did then, elsewhere it is asked for; a cancel or a replace always.
+func (v *Venue) sendAgain(now time.Time) {
+	defer v.rouse()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	sent := []map[uint64]*command{v.requests}
+	if v.about.GetUniqueClOrdId() {
+		sent = []map[uint64]*command{v.unanswered, v.requests}
+	}
+	for _, commands := range sent {
+		for _, id := range sortedKeys(commands) {
+			if c := commands[id]; v.overdue(c, now) {
+				c.sent = now
+				v.outbox = append(v.outbox, c)
+			}
+		}
+	}
+}
+
+// overdue says whether a command can no longer arrive, and so should have been answered. The lock is held.
+func (v *Venue) overdue(c *command, now time.Time) bool {
+	return !c.sent.IsZero() && now.Sub(c.sent) > v.config.Receive
+}
+
+// settleDoubts asks for the orders that were not answered at a venue where a send may not be repeated. That one is not
 // there is conclusive once it can no longer arrive.
 func (v *Venue) settleDoubts(ctx context.Context) error {
 	if v.about.GetUniqueClOrdId() {
@@ -196,13 +222,13 @@ func (v *Venue) settleDoubts(ctx context.Context) error {
 	return v.tell(ctx, never)
 }
 
-// doubted are the orders in doubt that can no longer arrive.
+// doubted are the orders that were not answered and can no longer arrive.
 func (v *Venue) doubted(now time.Time) map[uint64]bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	ids := map[uint64]bool{}
 	for id, c := range v.unanswered {
-		if c.doubted && now.Sub(c.sent) > v.config.Receive {
+		if v.overdue(c, now) {
 			ids[id] = true
 		}
 	}

@@ -1,0 +1,33 @@
+package remote
+
+import (
+	"testing"
+	"time"
+
+	pb "aetherion/trading/gen/aetherion/v1"
+)
+
+// An answer may be lost while the connection lives (simulation, seed 2).
+func TestWhatIsNotAnsweredIsSentAgain(t *testing.T) {
+	now := time.Now()
+	for name, c := range map[string]struct {
+		unique bool // the venue's names
+		sent   time.Time
+		want   int
+	}{
+		"long ago":                  {true, now.Add(-time.Minute), 2},
+		"only requests":             {false, now.Add(-time.Minute), 1},
+		"just now":                  {true, now, 0},
+		"waits in the outbox still": {true, time.Time{}, 0},
+	} {
+		order, request := &command{orderID: 1, isNew: true, sent: c.sent}, &command{orderID: 2, sent: c.sent}
+		v := &Venue{
+			about: &pb.DescribeVenueResponse{UniqueClOrdId: c.unique}, config: Config{Receive: time.Second}, wake: make(chan struct{}, 1),
+			unanswered: map[uint64]*command{1: order}, requests: map[uint64]*command{2: request},
+		}
+		v.sendAgain(now)
+		if v.sendAgain(now); len(v.outbox) != c.want {
+			t.Errorf("%s: %d commands are sent again, want %d", name, len(v.outbox), c.want)
+		}
+	}
+}
