@@ -114,7 +114,7 @@ clean: ## Remove everything generated or built, and the virtual environment
 test: lint test-go test-rust test-python test-cross ## Lint, then all suites; each prints its count
 
 .PHONY: test-go test-rust test-python test-cross
-test-go: build ## Go tests (SEED=N: another seed of the random ones)
+test-go: build $(BIN)/pretrade-stdio ## Go tests (SEED=N: another seed of the random ones)
 	@cd trading && AETHERION_SEED=$(SEED) go test -count=1 -race -timeout 5m ./... -json | $(CURDIR)/$(VENV)/bin/python $(CURDIR)/tests/count_go.py
 test-rust: build ## Rust tests (SEED=N: another seed of the random ones)
 	@cd risk && PROPTEST_RNG_SEED=$(SEED) cargo test --locked --quiet --workspace
@@ -145,6 +145,19 @@ chaos: build $(BIN)/aetherion-trading-failpoints ## Kill -9 of the services N ti
 
 $(BIN)/aetherion-trading-failpoints: $(STAMPS)/generated $(GO_SOURCES)
 	cd trading && go build -tags failpoints -o $@ ./cmd/aetherion-trading
+
+.PHONY: sim soak-sim
+sim: build $(BIN)/aetherion-sim $(BIN)/pretrade-stdio ## The whole order path in virtual time under faults (SEED=N, ARGS="-steps 4000 -faults 400")
+	@cd trading/internal/simtest && $(BIN)/aetherion-sim -test.run 'TestSeed$$' -test.v -test.timeout 24h -seed $(SEED) $(ARGS)
+soak-sim: build $(BIN)/aetherion-sim $(BIN)/pretrade-stdio ## 10,000 seeds of it, from SEED on (some hours)
+	@cd trading/internal/simtest && $(BIN)/aetherion-sim -test.run 'TestSeeds$$' -test.v -test.timeout 24h -seed $(SEED) -seeds 10000 $(ARGS)
+
+$(BIN)/aetherion-sim: $(STAMPS)/generated $(GO_SOURCES)
+	cd trading && go test -c -o $@ ./internal/simtest
+
+$(BIN)/pretrade-stdio: $(STAMPS)/generated $(RUST_SOURCES)
+	cd risk && cargo build --quiet --release --locked -p risk-service --example pretrade_stdio
+	@mkdir -p $(BIN) && cp risk/target/release/examples/pretrade_stdio $@.new && mv $@.new $@ && touch $@
 
 .PHONY: soak-bitflips
 soak-bitflips: build ## Every single-bit flip of a 1 MiB journal, all 8,388,608 (a few minutes)
