@@ -68,12 +68,13 @@ class Engine:
         self.states: dict[Scope, journal_pb2.TradingStateChange] = {}
         self.now = 0
         self.changed: dict[int, Order] = {}  # by the event at hand
+        self.request = ""  # that the event at hand refuses, if it refuses one
 
     # One event
 
     def apply(self, event: journal_pb2.JournalEvent) -> dict[int, Order]:
         """Apply an event; return the orders that it changed."""
-        self.changed = {}
+        self.changed, self.request = {}, ""
         self.now = event.transact_time_ns
         kind = event.WhichOneof("input")
         assert kind is not None
@@ -126,12 +127,12 @@ class Engine:
 
     def _cancel_order(self, cancel: order_pb2.CancelOrder, _: object) -> None:
         order = self.names.get((cancel.account, cancel.orig_cl_ord_id))
-        name = (cancel.account, cancel.cl_ord_id)
+        name, self.request = (cancel.account, cancel.cl_ord_id), cancel.cl_ord_id
         if name in self.names:
             return
         self.names[name] = order
         if order is not None:
-            self._cancel(order)
+            self._cancel(order, cancel.cl_ord_id)
 
     def _mass_cancel_orders(self, mass: order_pb2.MassCancelOrders, _: object) -> None:
         if (mass.account, mass.cl_ord_id) in self.names:
@@ -143,7 +144,8 @@ class Engine:
                 and mass.strategy_id in ("", asked.strategy_id)
                 and mass.instrument_id in ("", asked.instrument_id)
                 and mass.side in (0, asked.side)
-            )
+            ),
+            mass.cl_ord_id,
         )
 
     def _kill_switch_change(self, change: journal_pb2.KillSwitchChange, _: object) -> None:
@@ -159,6 +161,7 @@ class Engine:
 
     def _replace_order(self, decision: journal_pb2.ReplaceDecision, _: object) -> None:
         asked = decision.replace_order
+        self.request = asked.cl_ord_id
         order = self.names.get((asked.account, asked.orig_cl_ord_id))
         self.names.setdefault((asked.account, asked.cl_ord_id), order)
         if not decision.approved or order is None:
@@ -255,11 +258,13 @@ class Engine:
         self.changed[order.order_id] = order
         if order.change is not None:
             change, order.change = order.change, None
+            self.request = change.name or ""
             if change.name is None and change.qty < order.qty:
                 self._cancel(order)
             else:
                 self._ask_venue(order)
         elif order.canceling:
+            self.request = order.cancel_name
             order.canceling = order.expiring = False
             self._ask_venue(order)
 
@@ -415,19 +420,19 @@ class Engine:
         order.waits = chained and not order.is_first
         order.held = order.waits or order.asked.ord_type in TRIGGERED_TYPES
 
-    def _cancel(self, order: Order) -> None:
+    def _cancel(self, order: Order, name: str = "") -> None:
         if not order.open or order.canceling:
             return
         if order.held:
             self._end(order, ORD_STATUS_CANCELED)
         else:
-            order.canceling = True
+            order.canceling, order.cancel_name = True, name
             self.changed[order.order_id] = order
 
-    def _cancel_all(self, matches: Callable[[order_pb2.NewOrder], bool]) -> None:
+    def _cancel_all(self, matches: Callable[[order_pb2.NewOrder], bool], name: str = "") -> None:
         for order in self._open_orders():
             if matches(order.asked):
-                self._cancel(order)
+                self._cancel(order, name)
 
     def _end(self, order: Order, status: int) -> None:
         order.ended = status

@@ -70,6 +70,7 @@ class Order:
     waits: bool = False  # for the first order of its list
     triggered: bool = False
     canceling: bool = False
+    cancel_name: str = ""  # of the client's cancel that is on its way; empty: we asked
     expiring: bool = False
     doubt: bool = False
     change: Change | None = None

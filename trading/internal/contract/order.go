@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -203,7 +204,7 @@ func EncodeExecutionReport(r *engine.ExecutionReport) *pb.ExecutionReport {
 		PrevSequence:     r.PrevSequence,
 		TransactTimeNs:   r.TransactTime,
 		Account:          o.Account,
-		ClOrdId:          o.ClOrdID,
+		ClOrdId:          cmp.Or(r.ClOrdID, o.ClOrdID),
 		OrderId:          r.OrderID,
 		VenueOrderId:     r.VenueOrderID,
 		ExecId:           r.ExecID,

@@ -30,6 +30,7 @@ func (e *Engine) applyCancel(event *Event, cancel *CancelOrder, effects *Effects
 	} else {
 		at := len(effects.Reports)
 		e.requestCancel(event, order, "", effects)
+		order.cancelName = cancel.ClOrdID
 		ack.OrderID, ack.OrdStatus, ack.ExecType = order.OrderID, order.OrdStatus(), effects.Reports[at].ExecType
 	}
 	e.remember(event, cancel, order, ack)
@@ -37,19 +38,21 @@ func (e *Engine) applyCancel(event *Event, cancel *CancelOrder, effects *Effects
 	return nil
 }
 
-// rejectRequest answers a cancel or a replace that is refused; the order, if there is one, is as it was.
+// rejectRequest answers a cancel or a replace that is refused; the order, if there is one, is as it was. The report
+// has the name of the request, and as the original one that of the order.
 func (e *Engine) rejectRequest(event *Event, order *Order, orig string, ack *CommandAck, r ExecutionReport, effects *Effects) {
-	r.ExecType = ExecCancelRejected
+	r.ExecType, r.ClOrdID, r.OrigClOrdID = ExecCancelRejected, ack.ClOrdID, orig
 	ack.ExecType, ack.OrdStatus = ExecCancelRejected, StatusRejected
 	ack.CxlRejReason, ack.OrdRejReason, ack.RejectedBy, ack.Text, ack.CheckFailures = r.CxlRejReason, r.OrdRejReason, r.RejectedBy, r.Text, r.CheckFailures
 	if order != nil {
+		r.OrigClOrdID = order.terms.ClOrdID
 		ack.OrderID, ack.OrdStatus = order.OrderID, order.OrdStatus()
 		effects.report(event, order, r)
 		return
 	}
 	account := e.account(ack.Account)
 	r.Sequence, r.PrevSequence, r.TransactTime = event.Sequence, account.lastReport, event.TransactTime
-	r.NewOrder, r.OrdStatus = &NewOrder{Account: ack.Account, ClOrdID: orig}, StatusRejected
+	r.NewOrder, r.OrdStatus = &NewOrder{Account: ack.Account, ClOrdID: ack.ClOrdID}, StatusRejected
 	account.lastReport = event.Sequence
 	effects.Reports = append(effects.Reports, r)
 }
@@ -63,7 +66,7 @@ func (e *Engine) requestCancel(event *Event, order *Order, text string, effects 
 	case order.held:
 		e.endHeld(event, order, StatusCanceled, ExecutionReport{ExecType: ExecCanceled, Text: text}, effects)
 	default:
-		order.pendingCancel = true
+		order.pendingCancel, order.cancelName = true, ""
 		effects.report(event, order, ExecutionReport{ExecType: ExecPendingCancel, Text: text})
 		effects.route(RouteCancel, order)
 	}
@@ -94,10 +97,15 @@ func (e *Engine) applyMassCancel(event *Event, mass *MassCancelOrders, effects *
 	}
 	ack := CommandAck{Account: mass.Account, ClOrdID: mass.ClOrdID, Sequence: event.Sequence, ExecType: ExecPendingCancel}
 	if used {
-		e.rejectRequest(event, nil, mass.ClOrdID, &ack, ExecutionReport{CxlRejReason: CxlDuplicateClOrdID, RejectedBy: ByEngine,
+		e.rejectRequest(event, nil, "", &ack, ExecutionReport{CxlRejReason: CxlDuplicateClOrdID, RejectedBy: ByEngine,
 			Text: fmt.Sprintf("cl_ord_id: %q was used before", mass.ClOrdID)}, effects)
 	} else {
-		ack.TotalAffectedOrders = e.cancelOpen(event, e.openOrders(mass.matches), "", effects)
+		for _, order := range e.openOrders(mass.matches) {
+			if e.requestCancel(event, order, "", effects) {
+				order.cancelName = mass.ClOrdID
+				ack.TotalAffectedOrders++
+			}
+		}
 	}
 	e.remember(event, mass, nil, ack)
 	effects.Ack = ack

@@ -32,6 +32,7 @@ type Order struct {
 	acknowledged  bool // by the venue
 	inDoubt       bool // whether the venue has it
 	pendingCancel bool
+	cancelName    string   // of the request to cancel that is on its way; empty: it is our own
 	expires       bool     // its time is over: the cancel that is on its way ends it as expired
 	held          bool     // by us: it waits for its trigger, or for another order of its list
 	waits         bool     // for another order of its list

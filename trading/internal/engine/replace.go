@@ -190,8 +190,11 @@ func (e *Engine) applyReplaceRejected(event *Event, order *Order, report *VenueR
 	order.change = nil
 	order.nameAtVenue(report)
 	effects.tellHold(event, order)
-	effects.report(event, order, ExecutionReport{ExecType: ExecCancelRejected, ExecID: report.ExecID, Text: report.Text,
-		CxlRejReason: report.CxlRejReason, RejectedBy: ByVenue})
+	name := ""
+	if c.byName {
+		name = c.terms.ClOrdID
+	}
+	effects.report(event, order, refusedByVenue(order, report, name))
 	if !c.byName && c.terms.OrderQty < order.terms.OrderQty {
 		e.requestCancel(event, order, "order_qty: the venue does not reduce it", effects)
 		return

@@ -48,6 +48,7 @@ type ExecutionReport struct {
 	Text             string
 	CheckFailures    []CheckFailure
 	ExecRefID        string
+	ClOrdID          string // of the cancel or replace that is refused; empty: that of the order
 	OrigClOrdID      string
 	StopPx           int64 // as it stands, meant when HasStopPx
 	HasStopPx        bool

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -48,7 +49,7 @@ func ackLine(label string, a *engine.CommandAck) string {
 }
 
 func reportLine(r *engine.ExecutionReport) string {
-	line := fmt.Sprintf("%s %s: %s %d = %d + %d", r.NewOrder.ClOrdID, exec(r.ExecType), status(r.OrdStatus), r.NewOrder.OrderQty, r.CumQty, r.LeavesQty)
+	line := fmt.Sprintf("%s %s: %s %d = %d + %d", cmp.Or(r.ClOrdID, r.NewOrder.ClOrdID), exec(r.ExecType), status(r.OrdStatus), r.NewOrder.OrderQty, r.CumQty, r.LeavesQty)
 	if r.NewOrder.HasPrice {
 		line += fmt.Sprintf(" price=%d", r.NewOrder.Price)
 	}

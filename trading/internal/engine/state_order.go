@@ -31,6 +31,7 @@ func (e *Engine) walkOrder(w walker, value **Order) {
 	for _, flag := range []*bool{&o.sent, &o.inDoubt, &o.acknowledged, &o.pendingCancel, &o.expires, &o.held, &o.waits, &o.triggered, &o.marked} {
 		walkBool(w, flag)
 	}
+	walkString(w, &o.cancelName)
 	walkInt(w, &o.watermark)
 	walkInt(w, &o.wantQty)
 	walkOptional(w, &o.change, walkChange)
@@ -128,6 +129,7 @@ func walkReport(w walker, r *ExecutionReport) {
 	walkSmall(w, &r.OrdRejReason)
 	walkSlice(w, &r.CheckFailures, walkFailure)
 	walkString(w, &r.ExecRefID)
+	walkString(w, &r.ClOrdID)
 	walkString(w, &r.OrigClOrdID)
 }
 

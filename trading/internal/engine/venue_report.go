@@ -78,14 +78,24 @@ func (e *Engine) applyCancelRejected(event *Event, order *Order, report *VenueRe
 	if !order.pendingCancel {
 		return ErrNothingNew
 	}
-	order.pendingCancel, order.expires = false, false
-	effects.report(event, order, ExecutionReport{ExecType: ExecCancelRejected, ExecID: report.ExecID, Text: report.Text,
-		CxlRejReason: report.CxlRejReason, RejectedBy: ByVenue})
+	r := refusedByVenue(order, report, order.cancelName)
+	order.pendingCancel, order.cancelName, order.expires = false, "", false
+	effects.report(event, order, r)
 	if order.Open() {
 		e.expireLater(order)
 		e.sendWanted(event, order, effects)
 	}
 	return nil
+}
+
+// refusedByVenue tells of a cancel or a replace by the name of who asked for it; one without a name is our own.
+func refusedByVenue(order *Order, report *VenueReport, name string) ExecutionReport {
+	r := ExecutionReport{ExecType: ExecCancelRejected, ExecID: report.ExecID, Text: report.Text,
+		CxlRejReason: report.CxlRejReason, RejectedBy: ByVenue, ClOrdID: name}
+	if name != "" {
+		r.OrigClOrdID = order.terms.ClOrdID
+	}
+	return r
 }
 
 // applyEnd ends an order, once. One that is filled stays so; it only does not work again when a fill of it is

@@ -41,10 +41,10 @@ class LiveRecorder(Recorder):
     def report(self, report: ExecutionReport) -> None:
         """Something happened to an order."""
         super().report(report)
-        if report.ord_status.is_open:
-            self.open_orders[report.order_id] = report.cl_ord_id
-        else:
+        if not report.ord_status.is_open:
             self.open_orders.pop(report.order_id, None)
+        elif report.exec_type is not ExecType.CANCEL_REJECTED:  # that has the name of the request
+            self.open_orders[report.order_id] = report.cl_ord_id
         if report.exec_type is ExecType.TRADE:
             fill, unit = self.fills[-1], self._units[report.instrument_id]
             value = fill.last_qty * fill.last_px * unit
