@@ -168,7 +168,7 @@ func printState(path string, sequence uint64, out io.Writer) error {
 func printOpenOrders(e *engine.Engine, account string, out io.Writer) (err error) {
 	e.Orders(account, 0, func(order *engine.Order) bool {
 		if order.Open() {
-			err = writeLine(out, "order", contract.EncodeExecutionReport(&order.LastReport))
+			err = writeLine(out, "order", contract.EncodeExecutionReport(order.LastReport))
 		}
 		return err == nil
 	})

@@ -54,7 +54,7 @@ func (e *Engine) rejectRequest(event *Event, order *Order, orig string, ack *Com
 	r.Sequence, r.PrevSequence, r.TransactTime = event.Sequence, account.lastReport, event.TransactTime
 	r.NewOrder, r.OrdStatus = &NewOrder{Account: ack.Account, ClOrdID: ack.ClOrdID}, StatusRejected
 	account.lastReport = event.Sequence
-	effects.Reports = append(effects.Reports, r)
+	effects.Reports = append(effects.Reports, &r)
 }
 
 // requestCancel ends an order that we hold, and asks the venue to end any other. It says whether the order

@@ -52,7 +52,7 @@ type account struct {
 
 // Effects are what follows from events. Apply appends, so that a caller can use one for a batch.
 type Effects struct {
-	Reports  []ExecutionReport
+	Reports  []*ExecutionReport // not to be changed
 	Routes   []Route
 	Pretrade []PretradeEvent
 	Ack      CommandAck // the outcome of the last command

@@ -18,7 +18,7 @@ type Order struct {
 	RejectedBy    RejectedBy
 	Text          string
 	CheckFailures []CheckFailure
-	LastReport    ExecutionReport
+	LastReport    *ExecutionReport // not to be changed: others have it
 
 	// terms are the order as it stands. Reports point to them: they are replaced whole, and never changed.
 	terms         *NewOrder
@@ -268,7 +268,7 @@ func (e *Effects) route(kind RouteKind, order *Order) {
 func (e *Effects) report(event *Event, order *Order, r ExecutionReport) {
 	r.Sequence, r.PrevSequence, r.TransactTime = event.Sequence, order.account.lastReport, event.TransactTime
 	order.account.lastReport = event.Sequence
-	order.LastReport = r
+	order.LastReport = &r
 	order.completeLastReport()
 	order.LastReport.OrdStatus = order.OrdStatus()
 	e.Reports = append(e.Reports, order.LastReport)

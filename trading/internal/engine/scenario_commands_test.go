@@ -310,9 +310,9 @@ func (s *scenario) process(inputs ...engine.Input) []string {
 			}
 		}
 	}
-	for i := range output.Reports {
-		lines = append(lines, reportLine(&output.Reports[i]))
-		s.checkQuantities(&output.Reports[i])
+	for _, report := range output.Reports {
+		lines = append(lines, reportLine(report))
+		s.checkQuantities(report)
 	}
 	for i := range output.Routes {
 		lines = append(lines, s.routeLine(&output.Routes[i]))

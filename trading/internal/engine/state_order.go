@@ -7,7 +7,7 @@ import (
 
 func (e *Engine) walkOrder(w walker, value **Order) {
 	if w.reads() {
-		*value = &Order{}
+		*value = &Order{LastReport: &ExecutionReport{}}
 	}
 	o := *value
 	walkUint(w, &o.OrderID)
@@ -39,7 +39,7 @@ func (e *Engine) walkOrder(w walker, value **Order) {
 	walkSlice(w, &o.fills, walkFill)
 	walkSlice(w, &o.revisions, walkRevision)
 	walkSlice(w, &o.restatements, walkString)
-	walkReport(w, &o.LastReport)
+	walkReport(w, o.LastReport)
 	if w.reads() && !failed(w) {
 		e.completeOrder(w, o)
 	}
@@ -135,7 +135,7 @@ func walkReport(w walker, r *ExecutionReport) {
 
 // completeLastReport adds what the order holds. Nothing of it changes without a report.
 func (o *Order) completeLastReport() {
-	r := &o.LastReport
+	r := o.LastReport
 	r.NewOrder, r.OrderID, r.VenueOrderID = o.terms, o.OrderID, o.VenueOrderID
 	r.CumQty, r.LeavesQty = o.CumQty, o.LeavesQty()
 	r.StopPx, r.HasStopPx = o.stopPx()

@@ -178,6 +178,8 @@ func (e *Engine) applyWatermark(mark *Watermark) error {
 		return ErrNothingNew
 	}
 	order.marked, order.watermark = true, mark.Price
-	order.LastReport.StopPx, order.LastReport.HasStopPx = w.StopPx, true
+	last := *order.LastReport
+	last.StopPx, last.HasStopPx = w.StopPx, true
+	order.LastReport = &last
 	return nil
 }

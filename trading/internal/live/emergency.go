@@ -80,11 +80,10 @@ func (e *Emergency) sent(routes []router.Route) {
 }
 
 // reported takes note of what became of it.
-func (e *Emergency) reported(reports []engine.ExecutionReport) {
+func (e *Emergency) reported(reports []*engine.ExecutionReport) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for i := range reports {
-		report := &reports[i]
+	for _, report := range reports {
 		order := e.working[report.OrderID]
 		switch {
 		case order == nil && report.ExecType == engine.ExecNew && report.LeavesQty > 0: // It did not come from us.

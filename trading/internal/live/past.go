@@ -27,7 +27,7 @@ func (s *Session) Past(ctx context.Context, account string, at Cursor, send func
 		return at, nil
 	}
 	reader := pastReader{account: account, at: at, send: send}
-	err := recovery.Reports(s.journal, at.Sequence, kept-1, func(reports []engine.ExecutionReport) bool {
+	err := recovery.Reports(s.journal, at.Sequence, kept-1, func(reports []*engine.ExecutionReport) bool {
 		return reader.take(reports) && ctx.Err() == nil
 	})
 	switch {
@@ -57,9 +57,8 @@ type pastReader struct {
 const pageOfThePast = 1024
 
 // take takes the reports of one event.
-func (r *pastReader) take(reports []engine.ExecutionReport) bool {
-	for i := range reports {
-		report := reports[i]
+func (r *pastReader) take(reports []*engine.ExecutionReport) bool {
+	for _, report := range reports {
 		if r.account != "" && report.NewOrder.Account != r.account {
 			continue
 		}
@@ -67,9 +66,9 @@ func (r *pastReader) take(reports []engine.ExecutionReport) bool {
 			r.at.Taken--
 			continue
 		}
-		order := *report.NewOrder // The engine that holds it goes on.
-		report.NewOrder = &order
-		r.page = append(r.page, &report)
+		order, own := *report.NewOrder, *report // The engine that holds it goes on.
+		own.NewOrder = &order
+		r.page = append(r.page, &own)
 	}
 	r.through = reports[0].Sequence
 	if len(r.page) < pageOfThePast {

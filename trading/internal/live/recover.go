@@ -13,7 +13,7 @@ import (
 type following struct {
 	reports *ReportLog
 	gate    *gate.Recovered
-	batch   []engine.ExecutionReport
+	batch   []*engine.ExecutionReport
 }
 
 // reportsAtOnceRecovered is how many reports are published together.

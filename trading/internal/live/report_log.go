@@ -61,21 +61,21 @@ func (l *ReportLog) first(account string) uint64 {
 	return l.series(account).since + 1
 }
 
-// Publish adds the reports of whole events in the order of their sequence. They are copied.
-func (l *ReportLog) Publish(reports []engine.ExecutionReport) {
+// Publish adds the reports of whole events in the order of their sequence. They are kept.
+func (l *ReportLog) Publish(reports []*engine.ExecutionReport) {
 	if len(reports) == 0 {
 		return
 	}
-	kept := slices.Clone(reports)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	changed := map[*series]struct{}{l.all: {}}
-	for i := range kept {
-		own := l.account(kept[i].NewOrder.Account)
-		own.reports, l.all.reports = append(own.reports, &kept[i]), append(l.all.reports, &kept[i])
+	l.all.reports = append(l.all.reports, reports...)
+	for _, report := range reports {
+		own := l.account(report.NewOrder.Account)
+		own.reports = append(own.reports, report)
 		changed[own] = struct{}{}
 	}
-	l.newest = kept[len(kept)-1].Sequence
+	l.newest = reports[len(reports)-1].Sequence
 	for range len(l.all.reports) - l.most {
 		l.account(l.all.pop().NewOrder.Account).pop()
 	}

@@ -13,14 +13,14 @@ import (
 )
 
 // reports are of accounts in turn: "A2 B3 A3" is one of A at 2, and of B and A at 3.
-func reports(text string) []engine.ExecutionReport {
-	var all []engine.ExecutionReport
+func reports(text string) []*engine.ExecutionReport {
+	var all []*engine.ExecutionReport
 	for _, field := range strings.Fields(text) {
 		var sequence uint64
 		if _, err := fmt.Sscan(field[1:], &sequence); err != nil {
 			panic(err)
 		}
-		all = append(all, engine.ExecutionReport{Sequence: sequence, NewOrder: &engine.NewOrder{Account: field[:1]}})
+		all = append(all, &engine.ExecutionReport{Sequence: sequence, NewOrder: &engine.NewOrder{Account: field[:1]}})
 	}
 	return all
 }
@@ -124,9 +124,9 @@ func TestReportLogAgainstReadersOfAnyPace(t *testing.T) {
 	for i := range readers {
 		readers[i] = &reader{account: []string{"", "A", "B"}[i%3], at: Cursor{Sequence: 1}}
 	}
-	var all []engine.ExecutionReport
+	var all []*engine.ExecutionReport
 	for sequence := uint64(1); sequence < 3000; sequence++ {
-		var more []engine.ExecutionReport
+		var more []*engine.ExecutionReport
 		for range random.IntN(4) {
 			more = append(more, reports(fmt.Sprintf("%c%d", 'A'+random.IntN(2), sequence))...)
 		}
@@ -144,7 +144,7 @@ func TestReportLogAgainstReadersOfAnyPace(t *testing.T) {
 	}
 	lost := 0
 	for i, r := range readers {
-		want := slices.DeleteFunc(slices.Clone(all), func(e engine.ExecutionReport) bool { return r.account != "" && e.NewOrder.Account != r.account })
+		want := slices.DeleteFunc(slices.Clone(all), func(e *engine.ExecutionReport) bool { return r.account != "" && e.NewOrder.Account != r.account })
 		for n, got := range r.got {
 			if got.Sequence != want[n].Sequence || got.NewOrder != want[n].NewOrder {
 				t.Fatalf("seed %d: reader %d: report %d is %+v, want %+v", seed, i, n, got, want[n])

@@ -141,7 +141,7 @@ func New(config Config, dataset *market.Dataset, risk grpc.ClientConnInterface, 
 	s.Sequencer = sequencer.NewLive(sequencing, func(sent []router.Route) []engine.Input {
 		s.Emergency.sent(sent)
 		return routes.Send(sent)
-	}, func(reports []engine.ExecutionReport) {
+	}, func(reports []*engine.ExecutionReport) {
 		s.Emergency.reported(reports)
 		s.Reports.Publish(reports)
 	})

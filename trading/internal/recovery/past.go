@@ -18,7 +18,7 @@ var errReached = errors.New("reached")
 
 // Reports gives the execution reports of the events from a sequence up to another again, an event at a
 // time, until report says no.
-func Reports(kept Past, from, to uint64, report func([]engine.ExecutionReport) bool) error {
+func Reports(kept Past, from, to uint64, report func([]*engine.ExecutionReport) bool) error {
 	at, state, err := kept.SnapshotBefore(from)
 	if err != nil {
 		return err

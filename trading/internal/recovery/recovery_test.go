@@ -194,7 +194,7 @@ func TestReportsOfThePast(t *testing.T) {
 		{211, 302, 1000, 92}, {230, 240, 1000, 11}, {302, 302, 1000, 1}, {230, 302, 5, 5},
 	} {
 		var got []uint64
-		err := recovery.Reports(file, c.from, c.to, func(reports []engine.ExecutionReport) bool {
+		err := recovery.Reports(file, c.from, c.to, func(reports []*engine.ExecutionReport) bool {
 			got = append(got, reports[0].Sequence)
 			return uint64(len(got)) < c.most
 		})

@@ -139,5 +139,5 @@ func (s orderService) ListOrders(ctx context.Context, r *pb.ListOrdersRequest) (
 
 // encodeOrder runs where the engine may be read.
 func encodeOrder(o *engine.Order) *pb.Order {
-	return &pb.Order{NewOrder: contract.EncodeNewOrder(&o.NewOrder), LastReport: contract.EncodeExecutionReport(&o.LastReport)}
+	return &pb.Order{NewOrder: contract.EncodeNewOrder(&o.NewOrder), LastReport: contract.EncodeExecutionReport(o.LastReport)}
 }

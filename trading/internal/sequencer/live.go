@@ -26,7 +26,7 @@ const timeInterval = 20 * time.Millisecond
 type Live struct {
 	core    *Sequencer
 	send    func([]router.Route) []engine.Input
-	publish func([]engine.ExecutionReport)
+	publish func([]*engine.ExecutionReport)
 	queue   chan request
 	stopped chan struct{} // closed when Run has returned
 }
@@ -39,7 +39,7 @@ type request struct {
 
 // NewLive is a sequencer to Run. Send and publish are called on its goroutine, in order, with what is
 // durable; they must not block. Send returns what cannot be routed, as Router.Send does.
-func NewLive(core *Sequencer, send func([]router.Route) []engine.Input, publish func([]engine.ExecutionReport)) *Live {
+func NewLive(core *Sequencer, send func([]router.Route) []engine.Input, publish func([]*engine.ExecutionReport)) *Live {
 	return &Live{core: core, send: send, publish: publish, queue: make(chan request, 1024), stopped: make(chan struct{})}
 }
 

@@ -18,7 +18,7 @@ type running struct {
 	live    *Live
 	stop    context.CancelFunc
 	run     chan error
-	reports []engine.ExecutionReport // of the sequencer's goroutine until it has stopped
+	reports []*engine.ExecutionReport // of the sequencer's goroutine until it has stopped
 	routes  []router.Route
 }
 
@@ -27,7 +27,7 @@ func newRunning(t testing.TB, send func([]router.Route) []engine.Input) *running
 	if send == nil {
 		send = func(routes []router.Route) []engine.Input { r.routes = append(r.routes, routes...); return nil }
 	}
-	r.live = NewLive(r.sequencer, send, func(reports []engine.ExecutionReport) { r.reports = append(r.reports, reports...) })
+	r.live = NewLive(r.sequencer, send, func(reports []*engine.ExecutionReport) { r.reports = append(r.reports, reports...) })
 	ctx, cancel := context.WithCancel(context.Background())
 	r.stop = cancel
 	go func() { r.run <- r.live.Run(ctx) }()

@@ -48,7 +48,7 @@ type Result struct {
 // Output is the outcome of a batch. All of it is durable.
 type Output struct {
 	Results []Result // one an input
-	Reports []engine.ExecutionReport
+	Reports []*engine.ExecutionReport
 	Routes  []router.Route
 }
 
@@ -179,7 +179,7 @@ func (s *Sequencer) begin(requests [][]engine.Input) {
 	}
 	// Time never runs back, whatever the clock does.
 	s.now = max(s.clock.Now(), s.engine.Now())
-	s.output = Output{Results: make([]Result, inputs), Reports: make([]engine.ExecutionReport, 0, inputs)}
+	s.output = Output{Results: make([]Result, inputs), Reports: make([]*engine.ExecutionReport, 0, inputs)}
 	s.first = s.engine.Sequence() + 1
 	s.encoded = s.encoded[:0]
 	clear(s.approvals)

@@ -384,8 +384,8 @@ func (s *Session) sequence(inputs []engine.Input) error {
 			s.events = append(s.events, Event{Ack: &output.Results[i].Ack})
 		}
 	}
-	for i := range output.Reports {
-		s.events = append(s.events, Event{Report: &output.Reports[i]})
+	for _, report := range output.Reports {
+		s.events = append(s.events, Event{Report: report})
 	}
 	return s.process(s.router.Send(output.Routes))
 }
