@@ -44,12 +44,13 @@ class Service:
         self.settings = settings
         self.log = folder / f"{Path(program).name}.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self.arguments: tuple[str, ...] = ()
 
     def start(self) -> None:
         """Start the process and wait until its health service says SERVING."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [BIN / self.program],
+                [BIN / self.program, *self.arguments],
                 cwd=self.folder,
                 env=clean_environment(**self.settings),
                 stdout=log,
@@ -84,6 +85,16 @@ class Service:
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+
+    def freeze(self) -> None:
+        """Stop the process where it is; its connections stay."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let the process go on."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
 
     def stop(self) -> int:
         """Ask the process to stop and return its exit code."""
@@ -121,14 +132,22 @@ def trading_service(folder: Path, port: int, risk: str, **settings: str) -> Serv
     return Service("aetherion-trading", folder, address, settings)
 
 
+def exchange_service(folder: Path, port: int, *options: str) -> Service:
+    """Return a simulated exchange that listens on a port and keeps its log in the folder."""
+    address = f"127.0.0.1:{port}"
+    service = Service("aetherion-exchange", folder, address, {})
+    service.arguments = (f"--listen={address}", f"--log={folder / 'venue'}", *options)
+    return service
+
+
 def aetherion(
-    *arguments: str, folder: Path, timeout_s: float = 120.0
+    *arguments: str, folder: Path, timeout_s: float = 120.0, settings: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line in a folder, as a user would."""
     return subprocess.run(
         [AETHERION, *arguments],
         cwd=folder,
-        env=client_environment(folder),
+        env=client_environment(folder) | (settings or {}),
         capture_output=True,
         text=True,
         timeout=timeout_s,

@@ -17,6 +17,9 @@ func (e *Engine) applyInDoubt(event *Event, doubt *OrderInDoubt, effects *Effect
 	return nil
 }
 
+// InDoubt says whether it is not known if the venue has the order; it may be on its way to be canceled, too.
+func (o *Order) InDoubt() bool { return o.Open() && o.inDoubt }
+
 // unanswered says whether an order was sent, or was about to be, and the venue has said nothing of it.
 func (o *Order) unanswered() bool { return o.Open() && o.sent && !o.acknowledged }
 

@@ -49,7 +49,7 @@ type audit struct {
 	sequence    func(ctx context.Context, inputs []engine.Input) error
 	query       func(ctx context.Context, read func(*engine.Engine)) error
 	fresh       bool // the account never had anything here: what it has there is where it begins
-	enough      int  // times that a difference must be the same
+	starting    bool // nobody trades yet
 
 	strangers   []remote.OpenOrder
 	differences map[string]engine.Amount // what the venue has more, by currency
@@ -59,8 +59,8 @@ type audit struct {
 
 // atStart compares until both say the same. What remains different is an error where it may not be mended.
 func (a *audit) atStart(ctx context.Context) error {
-	a.enough = timesAtStart
-	defer func() { a.enough, a.fresh = timesRunning, false }()
+	a.starting = true
+	defer func() { a.starting, a.fresh = false, false }()
 	for range auditsStart {
 		if err := a.venue.Compare(ctx, a.sequence); err != nil {
 			return err
@@ -68,7 +68,7 @@ func (a *audit) atStart(ctx context.Context) error {
 		if len(a.differences) == 0 && (len(a.strangers) == 0 || a.adoption != Refuse) {
 			return nil
 		}
-		if a.adoption == Refuse && !a.fresh && a.times >= a.enough {
+		if a.adoption == Refuse && !a.fresh && a.lasts() {
 			return errors.New(a.String())
 		}
 		select {
@@ -156,7 +156,7 @@ func (a *audit) Balances(ctx context.Context, balances []engine.Money) error {
 	case len(found) == 0:
 		a.times = 0
 		return nil
-	case a.times < a.enough:
+	case !a.lasts():
 		return nil
 	case a.adoption == Refuse && !a.fresh:
 		a.tell()
@@ -173,9 +173,14 @@ func (a *audit) Balances(ctx context.Context, balances []engine.Money) error {
 	return a.sequence(ctx, inputs)
 }
 
-// tell logs what differs, once.
+// lasts says whether the differences are no chance.
+func (a *audit) lasts() bool {
+	return a.times >= timesRunning || a.starting && a.times >= timesAtStart
+}
+
+// tell logs what differs, once. At the start that is why there is none.
 func (a *audit) tell() {
-	if text := a.String(); text != a.told {
+	if text := a.String(); text != a.told && !a.starting {
 		slog.Error(text)
 		a.told = text
 	}

@@ -179,15 +179,16 @@ func (s *Session) open(config Config, core *sequencer.Sequencer, send func([]rou
 			inputs = append(inputs, &engine.Adjustment{Account: config.Account, Cash: config.InitialCash, Reason: "initial cash"})
 		}
 	}
-	if config.Venue == nil {
-		inputs = append(inputs, lost(core.Engine())...)
+	elsewhere, is := s.desk.(*remoteDesk)
+	if is {
+		inputs = append(inputs, recovery.InDoubt(core.Engine(), elsewhere.venue.Settles())...)
 	} else {
-		inputs = append(inputs, recovery.InDoubt(core.Engine())...)
+		inputs = append(inputs, lost(core.Engine())...)
 	}
-	if err := s.process(core, send, inputs, config.Venue == nil); err != nil {
+	if err := s.process(core, send, inputs, !is); err != nil {
 		return err
 	}
-	if elsewhere, ok := s.desk.(*remoteDesk); ok {
+	if is {
 		sequence := func(inputs []engine.Input) error { return s.process(core, send, inputs, false) }
 		if err := elsewhere.settle(core.Engine(), sequence); err != nil {
 			return err

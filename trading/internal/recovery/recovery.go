@@ -55,11 +55,12 @@ func Recover(kept Kept, follower Follower) (snapshot uint64, e *engine.Engine, e
 }
 
 // InDoubt are the orders that the last process sent, or was about to send, and of which no venue has said
-// anything: nobody knows whether their venue has them. To be processed before anything is sent.
-func InDoubt(e *engine.Engine) []engine.Input {
+// anything: nobody knows whether their venue has them. To be processed before anything is sent. Settled says what
+// will tell.
+func InDoubt(e *engine.Engine, settled string) []engine.Input {
 	var doubts []engine.Input
 	for _, id := range e.Unanswered() {
-		doubts = append(doubts, &engine.OrderInDoubt{OrderID: id, Text: "the process ended before the venue answered"})
+		doubts = append(doubts, &engine.OrderInDoubt{OrderID: id, Text: "the process ended before the venue answered; " + settled})
 	}
 	return doubts
 }

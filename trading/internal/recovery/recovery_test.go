@@ -125,7 +125,7 @@ func TestOrdersThatMayHaveBeenSentAreInDoubt(t *testing.T) {
 	apply(&engine.Triggered{OrderID: triggered, Price: 5000})
 
 	for end, want := range []error{nil, engine.ErrNothingNew} {
-		doubts := recovery.InDoubt(e)
+		doubts := recovery.InDoubt(e, "it is asked")
 		if len(doubts) != 2 {
 			t.Fatalf("after end %d: %d orders may have been sent, want 2", end+1, len(doubts))
 		}

@@ -122,7 +122,7 @@ func (s orderService) ListOrders(ctx context.Context, r *pb.ListOrdersRequest) (
 	response := &pb.ListOrdersResponse{}
 	err = s.query(ctx, func(e *engine.Engine) {
 		e.Orders(r.GetAccount(), after, func(o *engine.Order) bool {
-			if r.GetOpenOnly() && !o.Open() {
+			if r.GetOpenOnly() && !o.Open() || r.GetInDoubtOnly() && !o.InDoubt() {
 				return true
 			}
 			if len(response.Orders) == size {

@@ -18,13 +18,74 @@ from aetherion.cli.ask import (
     print_records,
 )
 from aetherion.cli.tables import when
-from aetherion.client import TradingClient
+from aetherion.client import OutOfRangeError, TradingClient
 from aetherion.errors import AetherionError
-from aetherion.order import CancelOrder, CommandAck, MassCancelOrders, Order, Side
+from aetherion.order import (
+    CancelOrder,
+    CommandAck,
+    ExecType,
+    ExecutionReport,
+    MassCancelOrders,
+    Order,
+    Side,
+)
 
-app = typer.Typer(no_args_is_help=True, help="See orders, and end them.")
+app = typer.Typer()
 
 Name = Annotated[str, typer.Argument(help="cl_ord_id of the order.")]
+
+
+@app.callback(invoke_without_command=True)
+def orders(
+    context: typer.Context,
+    in_doubt: Annotated[
+        bool, typer.Option("--in-doubt", help="Those that their venue may or may not have.")
+    ] = False,
+    account: Account = "",
+    as_json: AsJson = False,
+) -> None:
+    """See orders, and end them."""
+    if context.invoked_subcommand is not None:
+        return
+    if not in_doubt:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
+
+    async def question(client: TradingClient) -> list[Record]:
+        name = await account_named(client, account)
+        doubted = await client.list_orders(name, in_doubt_only=True)
+        return [_doubt(order, await _doubted(client, order)) for order in doubted]
+
+    print_records(ask(question), as_json, "no orders are in doubt")
+
+
+async def _doubted(client: TradingClient, order: Order) -> ExecutionReport:
+    """Return the report that said so. After it a cancel may have been reported, which waits too."""
+    last = order.last_report
+    assert last is not None  # every order has one
+    if last.exec_type is ExecType.IN_DOUBT:
+        return last
+    said = last
+    try:
+        async for report in client.stream_execution_reports(last.account, last.order_id % 2**56):
+            if report.order_id == last.order_id and report.exec_type is ExecType.IN_DOUBT:
+                said = report
+            if report.sequence >= last.sequence:
+                break
+    except OutOfRangeError:  # It is older than the reports that are kept.
+        pass
+    return said
+
+
+def _doubt(order: Order, report: ExecutionReport) -> Record:
+    why, _, settled = report.text.partition("; ")
+    brief = _brief(order)
+    columns = ("cl_ord_id", "instrument_id", "side", "leaves_qty", "ord_status")
+    return {name: brief[name] for name in columns} | {
+        "since": when(report.transact_time_ns),
+        "why": why,
+        "settled_by": settled,
+    }
 
 
 @app.command("list")

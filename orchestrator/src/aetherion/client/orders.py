@@ -182,13 +182,22 @@ class OrderCalls(MarketDataCalls):
         await self.learn([answer.order.new_order.instrument_id])
         return order_of(answer.order, self.known)
 
-    async def list_orders(self, account: str, *, open_only: bool = False) -> tuple[Order, ...]:
-        """Return all orders of an account, sorted by order id."""
+    async def list_orders(
+        self, account: str, *, open_only: bool = False, in_doubt_only: bool = False
+    ) -> tuple[Order, ...]:
+        """Return all orders of an account, sorted by order id.
+
+        Args:
+            account: whose.
+            open_only: only those that still work.
+            in_doubt_only: only those of which it is not known whether their venue has them, which
+                are not all IN_DOUBT: one may be on its way to be canceled, too.
+        """
         orders: list[Order] = []
         token = ""
         while True:
             request = trading_api_pb2.ListOrdersRequest(
-                account=account, open_only=open_only, page_token=token
+                account=account, open_only=open_only, in_doubt_only=in_doubt_only, page_token=token
             )
             page = await self.answer(self._orders.ListOrders(request, timeout=self.timeout_s))
             await self.learn(m.new_order.instrument_id for m in page.orders)

@@ -205,6 +205,14 @@ func (v *Venue) replace(venueOrderID string, orderID uint64, terms *engine.NewOr
 	return &command{orderID: orderID, message: &pb.VenueCommand{Command: &pb.VenueCommand_ReplaceOrder{ReplaceOrder: message}}}
 }
 
+// Settles says what becomes of an order in doubt.
+func (v *Venue) Settles() string {
+	if v.about.GetUniqueClOrdId() {
+		return "it is sent again under its name, to which the venue answers as it did the first time"
+	}
+	return fmt.Sprintf("the venue is asked, and has it not once it can no longer arrive, after %v", v.config.Receive)
+}
+
 // Capabilities is router.Venue's: what the venue says of itself.
 func (v *Venue) Capabilities() router.Capabilities {
 	has := router.Capabilities{DisplayQty: v.about.GetDisplayQty(), PostOnly: v.about.GetPostOnly(), Replace: v.about.GetReplace()}
@@ -344,7 +352,7 @@ func (v *Venue) doubt(ctx context.Context) error {
 	for _, id := range sortedKeys(v.unanswered) {
 		if c := v.unanswered[id]; !c.doubted {
 			c.doubted = true
-			inputs = append(inputs, &engine.OrderInDoubt{OrderID: id, Text: "the venue did not answer before the connection was lost"})
+			inputs = append(inputs, &engine.OrderInDoubt{OrderID: id, Text: "the venue did not answer before the connection was lost; " + v.Settles()})
 		}
 	}
 	v.mu.Unlock()
