@@ -147,9 +147,9 @@ func (v *Venue) take() []*command {
 	commands := v.outbox
 	v.outbox = nil
 	for _, c := range commands {
+		c.sent = time.Now()
 		switch {
 		case c.isNew:
-			c.sent = time.Now()
 			v.unanswered[c.orderID] = c
 		case c.orderID != 0: // of ours
 			v.requests[c.orderID] = c
