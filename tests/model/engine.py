@@ -89,7 +89,7 @@ class Engine:
     def _nothing(self, *_: object) -> None:
         """What changes no order, position or cash."""
 
-    _mark = _account_opened = _limit_change = _fx_rates = _pretrade_model = _nothing
+    _mark = _account_opened = _limit_change = _fx_rates = _pretrade_model = _session_began = _nothing
 
     def _trading_state_change(self, change: journal_pb2.TradingStateChange, _: object) -> None:
         self.states[key_of(change.scope)] = change

@@ -118,16 +118,6 @@ func (m *MassCancelOrders) matches(order *Order) bool {
 		(m.InstrumentID == "" || m.InstrumentID == o.InstrumentID) && (m.Side == 0 || m.Side == o.Side)
 }
 
-func (e *Engine) applySessionLost(event *Event, lost *SessionLost, effects *Effects) error {
-	if lost.SessionID == "" {
-		return fmt.Errorf("session_id: must be set")
-	}
-	e.cancelOpen(event, e.openOrders(func(o *Order) bool {
-		return o.session == lost.SessionID && o.NewOrder.ExecInsts&CancelOnDisconnect != 0
-	}), "exec_insts: the session was lost", effects)
-	return nil
-}
-
 // openOrders are those that match, as they came.
 func (e *Engine) openOrders(matches func(*Order) bool) []*Order {
 	var found []*Order

@@ -26,6 +26,7 @@ type Engine struct {
 	model       *PretradeModel       // nil: none
 	states      []TradingStateChange // other than ACTIVE, by scope
 	kills       []KillSwitchChange   // that are engaged, by scope
+	sessions    map[string]int64     // by their id, how long they may be away
 	forgettable []forgettable        // in the order of their time
 
 	// What follows from the orders.
@@ -92,6 +93,7 @@ func New() *Engine {
 		orders:      map[uint64]*Order{},
 		execs:       map[string]execs{},
 		fx:          rates{},
+		sessions:    map[string]int64{},
 		open:        map[uint64]*Order{},
 		held:        map[uint64]*Order{},
 	}
@@ -145,6 +147,8 @@ func (e *Engine) applyOrderEvent(event *Event, effects *Effects) error {
 		return e.applyReplace(event, input, effects)
 	case *MassCancelOrders:
 		return e.applyMassCancel(event, input, effects)
+	case *SessionBegan:
+		return e.applySessionBegan(input)
 	case *SessionLost:
 		return e.applySessionLost(event, input, effects)
 	case *Triggered:

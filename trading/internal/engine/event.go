@@ -17,6 +17,7 @@ func (*MassCancelOrders) input()   {}
 func (*Triggered) input()          {}
 func (*Watermark) input()          {}
 func (*Timer) input()              {}
+func (*SessionBegan) input()       {}
 func (*SessionLost) input()        {}
 func (*OrderInDoubt) input()       {}
 func (*TradingStateChange) input() {}

@@ -40,17 +40,6 @@ func (e *Engine) Orders(accountName string, after uint64, yield func(*Order) boo
 	}
 }
 
-// Sessions are those that have orders which are to be canceled with them, sorted.
-func (e *Engine) Sessions() []string {
-	sessions := map[string]bool{}
-	for _, order := range e.open {
-		if order.session != "" && order.NewOrder.ExecInsts&CancelOnDisconnect != 0 {
-			sessions[order.session] = true
-		}
-	}
-	return sortedKeys(sessions)
-}
-
 // Instruments are all definitions, sorted by id.
 func (e *Engine) Instruments() []Instrument {
 	all := make([]Instrument, 0, len(e.instruments))

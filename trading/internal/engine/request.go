@@ -116,6 +116,12 @@ type Timer struct {
 	DayBegan bool
 }
 
+// SessionBegan says how long a session may be away before it is lost.
+type SessionBegan struct {
+	SessionID string
+	Grace     int64 // ns
+}
+
 // SessionLost ends the orders of a session that were to be canceled with it.
 type SessionLost struct{ SessionID string }
 

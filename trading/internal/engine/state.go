@@ -9,7 +9,7 @@ import (
 )
 
 // stateVersion changes when the same state is written in other bytes.
-const stateVersion = 5
+const stateVersion = 6
 
 // StateHash is SHA-256 over the whole state as WriteState writes it. Two engines with the same hash
 // answer every further event alike.
@@ -60,6 +60,7 @@ func (e *Engine) walk(w walker) {
 	e.walkLists(w)
 	walkSlice(w, &e.states, walkTradingState)
 	walkSlice(w, &e.kills, walkKillSwitch)
+	walkMap(w, &e.sessions, walkString, walkInt)
 	for _, name := range sortedKeys(e.accounts) {
 		walkMap(w, &e.accounts[name].names, walkString, e.walkNamed)
 	}

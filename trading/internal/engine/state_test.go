@@ -116,6 +116,7 @@ func everyPart() []engine.Event {
 		Fills: []engine.ExternalFill{{ExecID: "v", LastQty: 1, LastPx: 5000}}})
 	add(&engine.TradingStateChange{Scope: engine.TradingScope{Account: "A"}, TradingState: engine.Reducing})
 	add(&engine.KillSwitchChange{Scope: engine.TradingScope{StrategyID: "T"}, Engaged: true})
+	add(&engine.SessionBegan{SessionID: "session", Grace: 5})
 	return events
 }
 

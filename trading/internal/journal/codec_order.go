@@ -23,6 +23,8 @@ func encodeCommand(m *pb.JournalEvent, input engine.Input) bool {
 		m.Input = &pb.JournalEvent_Watermark{Watermark: &pb.Watermark{OrderId: input.OrderID, Price: input.Price}}
 	case *engine.Timer:
 		m.Input = &pb.JournalEvent_Timer{Timer: &pb.Timer{DayBegan: input.DayBegan}}
+	case *engine.SessionBegan:
+		m.Input = &pb.JournalEvent_SessionBegan{SessionBegan: &pb.SessionBegan{SessionId: input.SessionID, CancelGraceNs: input.Grace}}
 	case *engine.SessionLost:
 		m.Input = &pb.JournalEvent_SessionLost{SessionLost: &pb.SessionLost{SessionId: input.SessionID}}
 	case *engine.OrderInDoubt:
@@ -53,6 +55,8 @@ func decodeCommand(m *pb.JournalEvent) (engine.Input, error) {
 		return &engine.Watermark{OrderID: input.Watermark.GetOrderId(), Price: input.Watermark.GetPrice()}, nil
 	case *pb.JournalEvent_Timer:
 		return &engine.Timer{DayBegan: input.Timer.GetDayBegan()}, nil
+	case *pb.JournalEvent_SessionBegan:
+		return &engine.SessionBegan{SessionID: input.SessionBegan.GetSessionId(), Grace: input.SessionBegan.GetCancelGraceNs()}, nil
 	case *pb.JournalEvent_SessionLost:
 		return &engine.SessionLost{SessionID: input.SessionLost.GetSessionId()}, nil
 	case *pb.JournalEvent_OrderInDoubt:

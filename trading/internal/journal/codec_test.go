@@ -38,7 +38,7 @@ func sampleEvents(t testing.TB) []engine.Event {
 	for _, input := range []engine.Input{
 		&engine.OrderDecision{}, &engine.OrderListDecision{}, &engine.ReplaceDecision{}, &engine.CancelOrder{}, &engine.MassCancelOrders{},
 		&engine.VenueReport{}, &engine.Mark{}, &engine.Adjustment{}, &engine.LimitChange{}, &engine.Instrument{}, &engine.AccountOpened{},
-		&engine.Triggered{}, &engine.Watermark{}, &engine.Timer{}, &engine.SessionLost{}, &engine.OrderInDoubt{}, &engine.ExternalOrder{},
+		&engine.Triggered{}, &engine.Watermark{}, &engine.Timer{}, &engine.SessionBegan{}, &engine.SessionLost{}, &engine.OrderInDoubt{}, &engine.ExternalOrder{},
 		&engine.TradingStateChange{}, &engine.KillSwitchChange{}, &engine.FxRates{}, &engine.PretradeModel{},
 	} {
 		filler := filler{money: money}

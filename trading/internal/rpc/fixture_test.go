@@ -45,13 +45,17 @@ type options struct {
 	decide gatetest.Decide
 	change func(*Config)
 	speed  float64
-	kept   int // reports in memory; 0: as many as usual
+	kept   int             // reports in memory; 0: as many as usual
+	after  *journal.Memory // of a service before this one; nil: there was none
 }
 
 func start(t testing.TB, o options) *service {
 	t.Helper()
 	if o.decide == nil {
 		o.decide = gatetest.Approve
+	}
+	if o.after == nil {
+		o.after = journal.NewMemory()
 	}
 	conn, risk := gatetest.Serve(t, o.decide)
 	catalog := market.Catalog{Dir: t.TempDir()}
@@ -62,7 +66,7 @@ func start(t testing.TB, o options) *service {
 	session, err := live.New(live.Config{
 		Account: account, InitialCash: dollars(t, 1_000_000), MaxVolumeShareBps: 10_000, RiskTimeout: 10 * time.Second, Speed: o.speed,
 		ReportsKept: o.kept,
-	}, dataset, conn, journal.NewMemory())
+	}, dataset, conn, o.after)
 	if err != nil {
 		t.Fatal(err)
 	}

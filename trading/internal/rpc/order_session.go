@@ -12,6 +12,7 @@ import (
 
 	pb "aetherion/trading/gen/aetherion/v1"
 	"aetherion/trading/internal/contract"
+	"aetherion/trading/internal/engine"
 )
 
 const (
@@ -20,8 +21,8 @@ const (
 	maxGrace     = time.Hour
 	// silentHeartbeats is how many intervals without a sign of life lose a stream.
 	silentHeartbeats = 3
-	// restartGrace is how long the sessions of a process before this one have to come back.
-	restartGrace = 30 * time.Second
+	// unknownGrace is how long a session may be away of which the journal has only orders.
+	unknownGrace = 30 * time.Second
 	// maxSessions bounds those that streams have, or may still take up again.
 	maxSessions = 10_000
 )
@@ -98,16 +99,20 @@ func (k *keptSession) leave() {
 	}
 }
 
-// expect gives a session of which nothing but its name is known the time to be taken up.
-func (s *sessions) expect(sessionID string) {
+// expect gives a session of a process before this one its grace to be taken up.
+func (s *sessions) expect(session engine.Session) {
+	grace := unknownGrace
+	if session.HasGrace {
+		grace = min(time.Duration(session.Grace), maxGrace)
+	}
 	mine := &keptSession{}
 	s.mu.Lock()
-	_, back := s.kept[sessionID]
+	_, back := s.kept[session.ID]
 	if !back {
-		s.kept[sessionID] = mine
+		s.kept[session.ID] = mine
 	}
 	s.mu.Unlock()
-	s.wait(sessionID, mine, restartGrace)
+	s.wait(session.ID, mine, grace)
 }
 
 // wait lets the grace of a session begin, unless another stream has taken it over.

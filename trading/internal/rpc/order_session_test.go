@@ -6,8 +6,11 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 
 	pb "aetherion/trading/gen/aetherion/v1"
+	"aetherion/trading/internal/engine"
+	"aetherion/trading/internal/journal"
 )
 
 // logon opens a stream of a session with a first message.
@@ -139,6 +142,37 @@ func TestCancelOnDisconnect(t *testing.T) {
 	eventually(t, "the other order is canceled too", func() bool { return s.status(t, "kept") == pb.OrdStatus_ORD_STATUS_CANCELED })
 }
 
+// A process after this one waits for a session as long as the session asked for last.
+func TestARestartWaitsTheGraceOfTheSession(t *testing.T) {
+	checkNoLeaks(t)
+	kept := journal.NewMemory()
+	s := start(t, options{bars: 10, after: kept})
+	stop := func(name string) *pb.OrderCommand { // It waits with us: the venue's orders end with the process.
+		command := bound(name)
+		order := command.GetNewOrder()
+		order.OrdType, order.StopPx = pb.OrdType_ORD_TYPE_STOP, proto.Int64(1_000_000)
+		return command
+	}
+	for _, c := range []struct {
+		id     string
+		graces []uint32
+	}{{"patient", []uint32{50, 3_600_000}}, {"hasty", []uint32{3_600_000, 50}}} {
+		for i, grace := range c.graces {
+			acked(t, s.logon(t, session(c.id, 60_000, grace), stop(fmt.Sprint(c.id, i))))
+		}
+	}
+	s.stop()
+	s = start(t, options{bars: 10, after: kept})
+	for _, name := range []string{"hasty0", "hasty1"} {
+		eventually(t, name+" is canceled", func() bool { return s.status(t, name) == pb.OrdStatus_ORD_STATUS_CANCELED })
+	}
+	for _, name := range []string{"patient0", "patient1"} {
+		if status := s.status(t, name); status != pb.OrdStatus_ORD_STATUS_SUSPENDED {
+			t.Errorf("order %s is %v", name, status)
+		}
+	}
+}
+
 // The newer stream of a session is the one that counts; the end of the older one loses nothing.
 func TestTheNewerStreamTakesOver(t *testing.T) {
 	checkNoLeaks(t)
@@ -168,8 +202,8 @@ func TestSessionsOfTheProcessBefore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sessions.expect("back")
-	sessions.expect("gone")
+	sessions.expect(engine.Session{ID: "back"})
+	sessions.expect(engine.Session{ID: "gone"})
 	sessions.kept["gone"].grace.Reset(0)
 	if id := <-lost; id != "gone" {
 		t.Errorf("lost %q", id)

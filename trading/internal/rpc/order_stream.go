@@ -12,6 +12,7 @@ import (
 
 	pb "aetherion/trading/gen/aetherion/v1"
 	"aetherion/trading/internal/contract"
+	"aetherion/trading/internal/engine"
 	"aetherion/trading/internal/sequencer"
 )
 
@@ -40,6 +41,10 @@ func (s orderService) SubmitOrders(stream pb.OrderService_SubmitOrdersServer) er
 			return err
 		}
 		defer leave()
+		began := &engine.SessionBegan{SessionID: session.id, Grace: session.grace.Nanoseconds()}
+		if _, err := s.session.Sequencer.Enqueue(ctx, []engine.Input{began}); err != nil {
+			return unavailable(err)
+		}
 	}
 	o := &orderStream{orderService: s, stream: stream, logon: session, outcomes: make(chan outcome, pipelined)}
 	return o.serve(ctx, end, first)

@@ -129,8 +129,8 @@ func (s *Server) stop() {
 // expectSessions lets those of a process before this one come back.
 func (s *Server) expectSessions(ctx context.Context) error {
 	err := s.session.Sequencer.Query(ctx, func(e *engine.Engine) {
-		for _, sessionID := range e.Sessions() {
-			s.sessions.expect(sessionID)
+		for _, session := range e.Sessions() {
+			s.sessions.expect(session)
 		}
 	})
 	if errors.Is(err, context.Canceled) || errors.Is(err, sequencer.ErrStopped) {
@@ -144,7 +144,7 @@ func (s *Server) sessionLost(sessionID string) {
 	var lost []engine.Input
 	ctx := context.Background() // It ends when the sequencer does.
 	err := s.session.Sequencer.Query(ctx, func(e *engine.Engine) {
-		if slices.Contains(e.Sessions(), sessionID) {
+		if slices.ContainsFunc(e.Sessions(), func(s engine.Session) bool { return s.ID == sessionID }) {
 			lost = append(lost, &engine.SessionLost{SessionID: sessionID})
 		}
 	})
