@@ -1,7 +1,11 @@
 // Package clock is the only one that reads the time. Everything else is handed a Clock, or times.
 package clock
 
-import "time"
+import (
+	"time"
+
+	"aetherion/trading/internal/failpoint"
+)
 
 // Clock tells the time in ns since the Unix epoch, UTC.
 type Clock interface {
@@ -12,7 +16,7 @@ type Clock interface {
 type System struct{}
 
 // Now reads the machine's clock.
-func (System) Now() int64 { return time.Now().UnixNano() }
+func (System) Now() int64 { return time.Now().UnixNano() + failpoint.ClockStep() }
 
 // Virtual is the clock of a simulation: it stands still until it is set. It belongs to one goroutine.
 type Virtual struct{ now int64 }

@@ -9,5 +9,14 @@ func Hit(string) {}
 // Reached is never so.
 func Reached(string) bool { return false }
 
+// Since is never so.
+func Since(string) bool { return false }
+
+// Fail does not.
+func Fail(string, error) error { return nil }
+
+// ClockStep is none.
+func ClockStep() int64 { return 0 }
+
 // Die does nothing.
 func Die() {}

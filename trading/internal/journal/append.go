@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"syscall"
 
 	"aetherion/trading/internal/failpoint"
 )
@@ -77,7 +78,13 @@ func (f *File) write(at int64, m mark) error {
 		_, _ = f.handle.WriteAt(f.buffer[:len(f.buffer)/2], at)
 		failpoint.Die()
 	}
+	if err := failpoint.Fail("full_write", syscall.ENOSPC); err != nil {
+		return err
+	}
 	if _, err := f.handle.WriteAt(f.buffer, at); err != nil {
+		return err
+	}
+	if err := failpoint.Fail("fsync_error", syscall.EIO); err != nil {
 		return err
 	}
 	if f.options.Sync == SyncFsync {

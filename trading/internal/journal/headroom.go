@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"syscall"
 	"time"
+
+	"aetherion/trading/internal/failpoint"
 )
 
 // The headroom is a file that only keeps its blocks. When the disk is full it is given up, so that
@@ -18,7 +20,7 @@ const (
 
 // Low says that the disk is full: the journal lives on what it kept back, and nothing may be appended
 // that can wait. It ends by itself once there is room.
-func (f *File) Low() bool { return f.low.Load() }
+func (f *File) Low() bool { return f.low.Load() || failpoint.Since("full_disk") }
 
 // isFull says whether a disk has no room, as opposed to a disk that fails.
 func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
