@@ -21,6 +21,7 @@ from aetherion.order import (
     OrdRejReason,
     OrdStatus,
     RejectedBy,
+    ReplaceOrder,
     Side,
 )
 from aetherion.risk import RiskLimit
@@ -29,6 +30,7 @@ from processes import Service, free_port, risk_service
 from wave import (
     ACCOUNT,
     BARS_A_SECOND,
+    INSTRUMENT,
     Trader,
     eventually,
     market_data,
@@ -254,6 +256,65 @@ async def test_the_kill_switch_works_while_risk_is_down(tmp_path: Path, data_dir
             )
             await eventually(lambda: risk_available(desk.client))
             assert (await desk.client.submit_order(order("again", Side.BUY, 1, "1.00"))).accepted
+
+
+async def test_reductions_work_while_risk_is_down_and_trading_is_halted(
+    tmp_path: Path, data_dir: Path
+) -> None:
+    """A replace that only lowers the quantity needs nobody; risk knows of it when it is back."""
+
+    def replace(name: str, orig: str, qty: int) -> ReplaceOrder:
+        return ReplaceOrder(name, orig, ACCOUNT, INSTRUMENT, Decimal(qty), Decimal("1.00"))
+
+    firm = TradingScope()
+    with (
+        risk_service(tmp_path, free_port()) as risk,
+        session(tmp_path, data_dir, risk) as trading,
+    ):
+        async with asyncio.timeout(60), trader(trading.address) as desk:
+            await set_limits(desk.client, RiskLimit(max_position_qty=Decimal(10)))
+            await desk.submit(order("a", Side.BUY, 10, "1.00"))
+            await desk.status("a", OrdStatus.NEW)
+            risk.kill()
+            ack = await desk.client.replace_order(replace("a-2", "a", 5))
+            assert ack.exec_type is ExecType.PENDING_REPLACE, ack
+            await desk.until(lambda: ExecType.REPLACED in desk.kinds("a"))
+            halted = TradingStateChange(firm, TradingState.HALTED, "ops", "test")
+            await desk.client.set_trading_state(halted)
+            assert (await desk.client.replace_order(replace("a-3", "a-2", 3))).accepted
+            await desk.until(lambda: desk.kinds("a").count(ExecType.REPLACED) == 2)
+            assert not (await desk.client.replace_order(replace("more", "a-3", 4))).accepted
+            await desk.until(lambda: desk.kinds("a")[-1] is ExecType.CANCEL_REJECTED)
+            refused = desk.of("a")[-1]
+            assert (refused.cl_ord_id, refused.orig_cl_ord_id) == ("more", "a-3")
+            assert (refused.ord_status, refused.order_qty) == (OrdStatus.NEW, 3)
+            active = TradingStateChange(firm, TradingState.ACTIVE, "ops", "test")
+            await desk.client.set_trading_state(active)
+            risk.start()
+            await eventually(lambda: risk_available(desk.client))
+            await desk.submit(order("b", Side.BUY, 7, "1.00"))
+            ack = await desk.client.submit_order(order("c", Side.BUY, 1, "1.00"))
+            assert ack.ord_rej_reason is OrdRejReason.POSITION_LIMIT
+
+
+async def test_a_restart_waits_for_a_session_as_long_as_it_asked_for(
+    tmp_path: Path, data_dir: Path, risk: Service
+) -> None:
+    bound: dict[str, Any] = {"exec_insts": {ExecInst.CANCEL_ON_DISCONNECT}, "stop_px": Decimal(1)}
+    with session(tmp_path, data_dir, risk) as trading:
+        async with (
+            asyncio.timeout(60),
+            TradingClient(trading.address) as client,
+            client.order_session("hasty", cancel_grace_s=0.5) as hasty,
+            client.order_session("patient", cancel_grace_s=3600) as patient,
+        ):
+            for orders, name in ((hasty, "hasty"), (patient, "patient")):
+                assert (await orders.execute(order(name, Side.SELL, 1, **bound))).accepted
+            trading.kill()
+        trading.start()
+        async with asyncio.timeout(20), trader(trading.address) as desk:
+            await desk.status("hasty", OrdStatus.CANCELED)
+            assert desk.now("patient") is OrdStatus.SUSPENDED
 
 
 async def test_orders_with_cancel_on_disconnect_survive_a_flap_only(
