@@ -7,7 +7,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,15 @@ import pytest
 
 from aetherion.client import FailedPreconditionError, TradingClient
 from aetherion.controls import TradingScope, TradingState, TradingStateChange
-from aetherion.order import ExecutionReport, MassCancelOrders, OrdRejReason, OrdStatus, Side
+from aetherion.order import (
+    ExecutionReport,
+    MassCancelOrders,
+    NewOrderList,
+    OrdRejReason,
+    OrdStatus,
+    Side,
+)
+from aetherion.order_list import oco, ouo
 from aetherion.risk import RiskLimit, RiskLimits
 from processes import AETHERION, Service, client_environment
 from wave import ACCOUNT, INSTRUMENT, Trader, market_data, order, session, set_limits, trader
@@ -128,6 +136,41 @@ async def test_the_tightest_limit_wins_and_all_that_fail_are_listed(desk: Trader
     ]
     assert ack.check_failures[0].risk_limit == "20"
     assert ack.ord_rej_reason is OrdRejReason.MAX_ORDER_QTY
+
+
+@pytest.mark.parametrize("listed", [oco, ouo])
+async def test_legs_that_may_all_fill_count_in_sum(
+    desk: Trader, listed: Callable[..., NewOrderList]
+) -> None:
+    await desk.hold(5)
+    await set_limits(desk.client, RiskLimit(max_long_qty=Decimal(6)))
+    for price in ("120.00", None):
+        name = f"{listed.__name__}-{price}"
+        legs = (order(f"{name}-{n}", Side.BUY, 1, price) for n in range(16))
+        ack = await desk.client.submit_order_list(listed(name, *legs))
+        assert [a.ord_rej_reason for a in ack.list_acks] == [
+            OrdRejReason.LIST,
+            *[OrdRejReason.POSITION_LIMIT] * 15,
+        ]
+    await set_limits(desk.client, RiskLimit(max_long_qty=Decimal(21)))
+    name = f"{listed.__name__}-fits"
+    legs = (order(f"{name}-{n}", Side.BUY, 1, "120.00") for n in range(16))
+    assert (await desk.client.submit_order_list(listed(name, *legs))).accepted
+    for n in range(16):
+        await desk.status(f"{name}-{n}", OrdStatus.FILLED, OrdStatus.CANCELED)
+    assert 6 <= await desk.position() <= 21
+    await desk.hold(0)
+
+
+async def test_of_a_limit_order_and_a_stop_one_counts(desk: Trader) -> None:
+    await set_limits(desk.client, RiskLimit(max_position_qty=Decimal(10)))
+    legs = (
+        order("leg-1", Side.BUY, 10, "50.00"),
+        order("leg-2", Side.BUY, 10, stop_px=Decimal("150.00")),
+    )
+    assert (await desk.client.submit_order_list(oco("pair", *legs))).accepted
+    one_more = await desk.client.submit_order(order("leg-3", Side.BUY, 1, "50.00"))
+    assert one_more.ord_rej_reason is OrdRejReason.POSITION_LIMIT
 
 
 async def test_a_version_is_changed_once(desk: Trader) -> None:

@@ -24,9 +24,8 @@ from aetherion.order import (
     TimeInForce,
 )
 from aetherion.order_list import bracket, oco, oto, ouo
-from aetherion.risk import RiskLimit
 from processes import Service
-from wave import ACCOUNT, INSTRUMENT, Trader, market_data, order, session, set_limits, trader
+from wave import ACCOUNT, INSTRUMENT, Trader, market_data, order, session, trader
 
 ENDED = (OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.EXPIRED, OrdStatus.REJECTED)
 
@@ -299,18 +298,3 @@ async def test_what_the_venue_lacks_is_refused_by_name(
     ack = await desk.client.submit_order(order(f"v-{name}", Side.BUY, 5, "50.00", **fields))
     if not ack.accepted:
         assert name in ack.text, ack
-
-
-async def test_limits_bind_lists_at_their_worst_leg(desk: Trader) -> None:
-
-    await set_limits(desk.client, RiskLimit(max_position_qty=Decimal(10)))
-    try:
-        legs = (
-            order("leg-1", Side.BUY, 10, "50.00"),
-            order("leg-2", Side.BUY, 10, stop_px=Decimal("150.00")),
-        )
-        assert (await desk.client.submit_order_list(oco("fits", *legs))).accepted
-        one_more = await desk.client.submit_order(order("leg-3", Side.BUY, 1, "50.00"))
-        assert one_more.ord_rej_reason is OrdRejReason.POSITION_LIMIT
-    finally:
-        await set_limits(desk.client)

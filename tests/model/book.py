@@ -11,6 +11,7 @@ from aetherion.v1.order_pb2 import (
     CONTINGENCY_TYPE_OCO,
     CONTINGENCY_TYPE_OUO,
     ORD_TYPE_LIMIT,
+    ORD_TYPE_MARKET,
     ORD_TYPE_STOP_LIMIT,
     SIDE_BUY,
 )
@@ -28,8 +29,9 @@ class Held:
     qty: int
     limit_px: int | None
     kind: int
+    waits: bool  # for its trigger
     list_id: int  # of its first order; its own, when it has no list
-    place: Place  # orders of the same place stand for each other
+    place: Place  # orders of the same place do not simply add up
     shares: bool  # whether there may be others at its place
 
 
@@ -40,6 +42,8 @@ def held_for(
     limit_px: int | None,
     kind: int,
     list_id: int,
+    *,
+    triggered: bool = False,
 ) -> Held:
     """Return what an order of a quantity reserves."""
     shares = kind in (CONTINGENCY_TYPE_OCO, CONTINGENCY_TYPE_OUO) or (
@@ -47,7 +51,8 @@ def held_for(
     )
     side = int(asked.side)
     place = (list_id if shares else order_id, asked.strategy_id, asked.instrument_id, side)
-    return Held(order_id, asked, qty, limit_px, kind, list_id, place, shares)
+    waits = asked.ord_type not in (ORD_TYPE_MARKET, ORD_TYPE_LIMIT) and not triggered
+    return Held(order_id, asked, qty, limit_px, kind, waits, list_id, place, shares)
 
 
 def held_of(order: Order) -> Held:
@@ -60,7 +65,9 @@ def held_of(order: Order) -> Held:
         qty = max(qty, order.change.qty - order.cum)
         limit_px = worse(order.asked.side, limit_px, order.change.price)
     first = order.orders[0].order_id
-    return held_for(order.order_id, order.asked, qty, limit_px, order.kind, first)
+    return held_for(
+        order.order_id, order.asked, qty, limit_px, order.kind, first, triggered=order.triggered
+    )
 
 
 def worse(side: int, one: int | None, other: int | None) -> int | None:
@@ -136,13 +143,17 @@ class Book:
         return found
 
     def _reserve(self, place: Place, orders: list[Held]) -> tuple[int, int]:
-        """What orders that stand for each other may add to the position, and may trade."""
+        """What orders of one place may add to the position, and may trade."""
         largest = max(held.qty for held in orders)
         if not orders[0].shares:
             return largest, largest
+        live = [held.qty for held in orders if not held.waits]
+        waiting = max((held.qty for held in orders if held.waits), default=0)
         if orders[0].kind == CONTINGENCY_TYPE_BRACKET:
-            return min(largest, self.budgets.get(place, 0)), largest
-        most = min(largest, self._budget(place, orders, largest))
+            budget, first = self.budgets.get(place, 0), max(live, default=0)
+            adds = sum(live) - first + min(first, budget)
+            return max(adds, min(waiting, budget)), max(sum(live), waiting)
+        most = max(sum(live), min(waiting, self._budget(place, orders, largest)))
         return most, most
 
     def _budget(self, place: Place, orders: list[Held], largest: int) -> int:

@@ -201,7 +201,15 @@ class Pretrade:
         known = held_of(order)
         limit_px = worse(asked.side, known.limit_px, asked.price)
         qty = max(known.qty, replace.order_qty - order.cum)
-        held = held_for(order.order_id, asked, qty, limit_px, known.kind, known.list_id)
+        held = held_for(
+            order.order_id,
+            asked,
+            qty,
+            limit_px,
+            known.kind,
+            known.list_id,
+            triggered=order.triggered,
+        )
         failed = self._failures(now, held, [])
         self._came(now, asked, is_new=False)
         if (

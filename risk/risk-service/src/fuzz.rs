@@ -129,11 +129,11 @@ prop_compose! {
 prop_compose! {
     fn any_hold()(
         order_id in 0u64..9, account in any_id(), strategy_id in any_strategy(), instrument_id in any_id(),
-        side in any_value(2), leaves_qty in any_integer(), price in any_integer(), is_limit: bool,
+        side in any_value(2), leaves_qty in any_integer(), price in any_integer(), is_limit: bool, has_trigger: bool,
         list in (0u64..9, any_value(4)),
     ) -> PretradeHold {
         PretradeHold { order_id, account, strategy_id, instrument_id, side, leaves_qty, price, is_limit,
-            list_order_id: list.0, contingency_type: list.1, transact_time_ns: 0 }
+            list_order_id: list.0, contingency_type: list.1, transact_time_ns: 0, has_trigger }
     }
 }
 

@@ -122,6 +122,7 @@ type PretradeHold struct {
 	ListOrderID     uint64 // of the first order of its list; 0: none
 	ContingencyType ContingencyType
 	TransactTime    int64 // when the order came
+	HasTrigger      bool  // and waits for it
 }
 
 // hold is what the order keeps reserved. While a change is on its way that is the larger of both quantities.
@@ -129,7 +130,8 @@ func (o *Order) hold() PretradeHold {
 	h := PretradeHold{
 		OrderID: o.OrderID, Account: o.terms.Account, InstrumentID: o.terms.InstrumentID, Side: o.terms.Side, LeavesQty: o.LeavesQty(),
 		StrategyID: o.terms.StrategyID, TransactTime: o.came, Price: o.holdPx,
-		IsLimit: o.terms.OrdType == Limit || o.terms.limited() && o.triggered,
+		IsLimit:    o.terms.OrdType == Limit || o.terms.limited() && o.triggered,
+		HasTrigger: o.hasUnmetTrigger(),
 	}
 	if o.terms.limited() {
 		h.Price = o.terms.Price

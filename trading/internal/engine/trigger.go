@@ -158,8 +158,8 @@ func (e *Engine) applyTriggered(event *Event, t *Triggered, effects *Effects) er
 	order.triggered = true
 	effects.report(event, order, ExecutionReport{ExecType: ExecTriggered})
 	effects.route(RouteNew, order)
-	if order.terms.limited() {
-		effects.tellHold(event, order) // It may trade with other orders from now on.
+	if order.terms.limited() || order.list != nil {
+		effects.tellHold(event, order) // It may trade from now on, with other orders and beside those of its list.
 	}
 	if l := order.list; l != nil && l.contingencyType == Bracket && order != l.first() {
 		e.endEntry(event, l, effects)

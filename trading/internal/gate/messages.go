@@ -151,6 +151,7 @@ func holdMessage(h *engine.PretradeHold) *aetherionv1.PretradeHold {
 		ListOrderId:     h.ListOrderID,
 		ContingencyType: aetherionv1.ContingencyType(h.ContingencyType),
 		TransactTimeNs:  h.TransactTime,
+		HasTrigger:      h.HasTrigger,
 	}
 }
 

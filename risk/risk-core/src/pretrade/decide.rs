@@ -240,6 +240,7 @@ fn new_hold(asked: &Asked, cell: usize, price: Option<i128>, list: Option<(u64, 
         limit_px: order.price.filter(|_| is_limit),
         order_qty: order.order_qty,
         ord_type,
+        has_trigger: ord_type.has_trigger(),
         list,
     })
 }

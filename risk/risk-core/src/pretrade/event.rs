@@ -161,6 +161,8 @@ pub struct Hold {
     pub price: i64,
     /// Whether it is a limit order, which may trade with another one.
     pub is_limit: bool,
+    /// Whether it waits for its trigger price.
+    pub has_trigger: bool,
     /// Its list, by the id of the list's first order, and what the orders of that list mean to each other.
     pub list: Option<(u64, Contingency)>,
 }

@@ -90,6 +90,25 @@ pub(super) struct Reserve {
     pub(super) turnover: i128,
 }
 
+impl Reserve {
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            qty: self.qty + other.qty,
+            open_qty: self.open_qty + other.open_qty,
+            turnover: self.turnover.saturating_add(other.turnover),
+        }
+    }
+
+    /// The larger of each.
+    pub(super) fn max(self, other: Self) -> Self {
+        Self {
+            qty: self.qty.max(other.qty),
+            open_qty: self.open_qty.max(other.open_qty),
+            turnover: self.turnover.max(other.turnover),
+        }
+    }
+}
+
 /// What quantities of one instrument are worth in one currency.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Units {

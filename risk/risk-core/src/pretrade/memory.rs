@@ -60,6 +60,7 @@ fn told(state: &State) -> Vec<u8> {
         writer.unsigned(order_id);
         write_cell(state, held.cell, &mut writer);
         writer.byte(held.side as u8);
+        writer.byte(held.has_trigger.into());
         writer.all(held.list.iter().collect(), |writer, (list, contingency)| {
             writer.unsigned(*list);
             writer.byte(*contingency as u8);

@@ -37,6 +37,7 @@ impl Machine {
             price: hold.price.into(),
             limit_px: hold.is_limit.then_some(hold.price),
             order_qty: hold.leaves_qty,
+            has_trigger: hold.has_trigger,
             ord_type: if hold.is_limit { OrdType::Limit } else { OrdType::Market },
             list: hold.list,
         })

@@ -24,6 +24,13 @@ pub enum OrdType {
     TrailingStop,
 }
 
+impl OrdType {
+    /// Whether it waits until a price is reached.
+    pub(super) fn has_trigger(self) -> bool {
+        matches!(self, Self::Stop | Self::StopLimit | Self::TrailingStop)
+    }
+}
+
 /// How long an order works (FIX 59).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeInForce {

@@ -17,6 +17,8 @@ pub(super) struct Held {
     pub(super) limit_px: Option<i64>,
     pub(super) order_qty: i64,
     pub(super) ord_type: OrdType,
+    /// It waits for its trigger price.
+    pub(super) has_trigger: bool,
     pub(super) list: Option<(u64, Contingency)>,
 }
 
@@ -41,7 +43,7 @@ impl Held {
     }
 }
 
-/// Orders of one list, cell and side: at most one of them counts.
+/// Orders of one list, cell and side, that do not simply add up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Place {
     pub(super) list: u64,
@@ -54,7 +56,7 @@ pub(super) struct Place {
 pub(super) struct Group {
     pub(super) contingency: Contingency,
     orders: Vec<u64>,
-    /// What they may still fill together: of a bracket's exits, what its entry has filled and they have not.
+    /// What one of them may still fill: of a bracket's exits, what its entry has filled and they have not.
     pub(super) budget: i128,
 }
 
@@ -202,16 +204,28 @@ impl Orders {
         leaves.max().unwrap_or_default()
     }
 
+    /// Orders without a trigger may all be at the venue and fill before one can be canceled: they add up. Of those that
+    /// wait for their trigger one counts, since a fill of another takes them back first.
     fn reserve_of(&self, place: &Place) -> Reserve {
         let Some(group) = self.groups.get(place) else { return Reserve::default() };
-        let largest = self.largest(group);
-        // An exit trades once its entry has; until then it adds nothing to the position.
-        let most = if group.contingency == Contingency::Bracket { largest } else { largest.min(group.budget) };
-        let turnover = group.orders.iter().filter_map(|order| {
-            let held = self.held.get(order)?;
-            Some(held.reserve_of(i128::from(held.leaves_qty).min(most)).turnover)
-        });
-        Reserve { qty: largest.min(group.budget), open_qty: most, turnover: turnover.max().unwrap_or_default() }
+        let is_bracket = group.contingency == Contingency::Bracket;
+        let (mut live, mut waiting, mut largest) = (Reserve::default(), Reserve::default(), 0);
+        for held in group.orders.iter().filter_map(|order| self.held.get(order)) {
+            let leaves = i128::from(held.leaves_qty);
+            let within = leaves.min(group.budget);
+            if held.has_trigger {
+                let reserve = held.reserve_of(if is_bracket { leaves } else { within });
+                waiting = waiting.max(Reserve { qty: within, ..reserve });
+            } else {
+                live = live.plus(held.reserve());
+                largest = largest.max(leaves);
+            }
+        }
+        if is_bracket {
+            // One exit trades once its entry has; until then it adds nothing to the position.
+            live.qty -= largest - largest.min(group.budget);
+        }
+        live.max(waiting)
     }
 }
 

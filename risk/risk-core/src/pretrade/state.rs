@@ -386,6 +386,7 @@ impl State {
             leaves_qty: held.leaves_qty,
             price: i64::try_from(held.price).unwrap_or(i64::MAX),
             is_limit: held.limit_px.is_some(),
+            has_trigger: held.has_trigger,
             list: held.list,
         }
     }

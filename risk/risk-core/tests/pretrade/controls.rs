@@ -1,13 +1,14 @@
 //! What a random stream does not show well: latches and alarms one by one, sessions, brackets, altered memories.
 
 use risk_core::pretrade::{
-    Alarm, Answers, Cash, Check, Contingency, Event, FxRate, InstrumentTerms, Machine, Mark, Model, Money, NewOrder,
-    OrdRejReason, Replace, RiskLimit, RiskLimits, Side, Snapshot, Stamp, TradingScope, TradingSession, TradingState,
+    Alarm, Answers, Cash, Check, Contingency, Event, FxRate, Hold, InstrumentTerms, Machine, Mark, Model, Money,
+    NewOrder, OrdRejReason, Replace, RiskLimit, RiskLimits, Side, Snapshot, Stamp, TradingScope, TradingSession,
+    TradingState,
 };
 
 use crate::fixture::{
     ACCOUNT, INSTRUMENT, alarms, answers, apply, asked, check, check_at, decimal, fill, limit_order, limits, machine,
-    mark, market_order, max_position, position, reasons, snapshot, whole_units,
+    mark, market_order, max_position, position, reasons, snapshot, stop_order, whole_units,
 };
 
 fn firm(limit: RiskLimit) -> RiskLimits {
@@ -167,10 +168,10 @@ fn an_instrument_trades_in_its_sessions_and_until_it_expires() {
 fn a_bracket_is_held_with_its_exits_and_its_stop_needs_no_room_when_it_triggers() {
     let limit = RiskLimit { max_position_qty: Some(decimal(10, 0)), no_short: true, ..RiskLimit::default() };
     let mut machine = machine(marked(firm(limit)));
-    let exits = [limit_order(Side::Sell, 10, 120), limit_order(Side::Sell, 10, 130)];
-    let [profit, other] = exits;
+    let exits = [limit_order(Side::Sell, 10, 120), stop_order(Side::Sell, 10, 90)];
+    let [profit, loss] = exits;
     let answer =
-        answers(&mut machine, 0, list(Contingency::Bracket, vec![limit_order(Side::Buy, 10, 100), profit, other]));
+        answers(&mut machine, 0, list(Contingency::Bracket, vec![limit_order(Side::Buy, 10, 100), profit, loss]));
     assert!(answer.expect("a list").decisions.iter().all(|decision| decision.approved()));
     let open = |machine: &Machine| {
         let exposure = machine.exposure(ACCOUNT, INSTRUMENT);
@@ -184,22 +185,60 @@ fn a_bracket_is_held_with_its_exits_and_its_stop_needs_no_room_when_it_triggers(
     assert_eq!(open(&machine), (1, 6, 1));
     [1, 2, 3].into_iter().for_each(|order_id| apply(&mut machine, Event::Release { order_id }));
     assert_eq!(open(&machine), (1, 0, 0));
+    let both = [120, 130].map(|price| limit_order(Side::Sell, 10, price));
+    let entry = limit_order(Side::Buy, 9, 100);
+    let legs = [entry].into_iter().chain(both.map(|exit| NewOrder { order_qty: 9, ..exit })).collect();
+    let answer = answers(&mut machine, 0, list(Contingency::Bracket, legs)).expect("a list");
+    let got: Vec<_> = answer.decisions.iter().map(reasons).collect();
+    let expected = [OrdRejReason::List, OrdRejReason::List, OrdRejReason::ShortNotAllowed];
+    assert_eq!(got, expected.map(|reason| vec![reason]), "two exits without a trigger may both fill");
 }
 
 #[test]
-fn a_list_goes_as_one_and_counts_at_its_worst_leg() {
+fn a_list_goes_as_one_and_what_has_a_trigger_counts_at_its_worst_leg() {
     let mut machine = machine(marked(max_position(10)));
-    let legs = vec![limit_order(Side::Buy, 10, 90), limit_order(Side::Buy, 7, 95)];
+    let legs = vec![limit_order(Side::Buy, 10, 90), stop_order(Side::Buy, 7, 105), stop_order(Side::Buy, 8, 110)];
     let fits = answers(&mut machine, 0, list(Contingency::Oco, legs.clone())).expect("a list");
-    assert_eq!(fits.decisions.iter().map(|it| it.approved()).collect::<Vec<_>>(), [true, true]);
+    assert_eq!(fits.decisions.iter().map(|it| it.approved()).collect::<Vec<_>>(), [true; 3]);
     assert_eq!(machine.exposure(ACCOUNT, INSTRUMENT).open_buy_qty, 10);
-    [1, 2].into_iter().for_each(|order_id| apply(&mut machine, Event::Release { order_id }));
+    [1, 2, 3].into_iter().for_each(|order_id| apply(&mut machine, Event::Release { order_id }));
     let one_fails = vec![limit_order(Side::Buy, 3, 90), limit_order(Side::Buy, 11, 95)];
     let refused = answers(&mut machine, 0, list(Contingency::Oco, one_fails)).expect("a list");
     let got: Vec<_> = refused.decisions.iter().map(reasons).collect();
     assert_eq!(got, [vec![OrdRejReason::List], vec![OrdRejReason::PositionLimit]]);
     assert_eq!(machine.holds().count(), 0);
     assert_eq!(machine.exposure(ACCOUNT, INSTRUMENT), Default::default());
+}
+
+#[test]
+fn legs_without_a_trigger_count_in_sum() {
+    for contingency in [Contingency::Oco, Contingency::Ouo] {
+        for order in [limit_order(Side::Buy, 1, 100), market_order(Side::Buy, 1)] {
+            let mut machine = machine(marked(max_position(16)));
+            let legs = |count: usize| list(contingency, vec![order.clone(); count]);
+            let refused = answers(&mut machine, 0, legs(17)).expect("a list").decisions;
+            assert_eq!(reasons(&refused[16]), [OrdRejReason::PositionLimit]);
+            let fits = answers(&mut machine, 0, legs(16)).expect("a list").decisions;
+            assert!(fits.iter().all(|decision| decision.approved()));
+            (1..=16).for_each(|order_id| apply(&mut machine, Event::Fill(fill(order_id, Side::Buy, 1))));
+            assert_eq!(machine.exposure(ACCOUNT, INSTRUMENT).net_qty, 16);
+        }
+    }
+}
+
+#[test]
+fn a_leg_that_triggers_counts_among_those_that_are_live() {
+    let mut machine = machine(marked(max_position(10)));
+    let legs = vec![limit_order(Side::Buy, 10, 90), stop_order(Side::Buy, 10, 110)];
+    assert!(answers(&mut machine, 0, list(Contingency::Oco, legs)).expect("a list").decisions[1].approved());
+    apply(&mut machine, Event::Fill(fill(1, Side::Buy, 4)));
+    let open_qty = |machine: &Machine| machine.exposure(ACCOUNT, INSTRUMENT).open_buy_qty;
+    assert_eq!(open_qty(&machine), 6, "the stop is taken back with that fill");
+    let (_, hold) = machine.holds().find(|(order_id, _)| *order_id == 2).expect("the stop");
+    assert!(hold.has_trigger);
+    let alarms = alarms(&mut machine, 0, Event::Restated(2, Hold { has_trigger: false, ..hold }));
+    assert_eq!(alarms.iter().map(|alarm| alarm.ord_rej_reason).collect::<Vec<_>>(), [OrdRejReason::PositionLimit]);
+    assert_eq!(open_qty(&machine), 16);
 }
 
 #[test]
@@ -217,7 +256,7 @@ fn a_replace_holds_the_larger_until_it_is_restated() {
     assert_eq!(replace(2, 0, 100), (true, 10));
     assert_eq!(replace(2, 2, 100), (false, 10), "nothing would be left");
     let (_, hold) = machine.holds().next().expect("a hold");
-    apply(&mut machine, Event::Restated(1, risk_core::pretrade::Hold { leaves_qty: 2, ..hold }));
+    apply(&mut machine, Event::Restated(1, Hold { leaves_qty: 2, ..hold }));
     assert_eq!(machine.exposure(ACCOUNT, INSTRUMENT).open_buy_qty, 2);
 }
 

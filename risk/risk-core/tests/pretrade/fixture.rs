@@ -88,6 +88,7 @@ pub fn hold(side: Side, leaves_qty: i64) -> Hold {
         leaves_qty,
         price: 1,
         is_limit: true,
+        has_trigger: false,
         list: None,
     }
 }
@@ -130,6 +131,10 @@ pub fn limit_order(side: Side, order_qty: i64, price: i64) -> NewOrder {
 pub fn market_order(side: Side, order_qty: i64) -> NewOrder {
     let limit_order = limit_order(side, order_qty, 0);
     NewOrder { ord_type: Ok(OrdType::Market), price: None, ..limit_order }
+}
+
+pub fn stop_order(side: Side, order_qty: i64, stop_px: i64) -> NewOrder {
+    NewOrder { ord_type: Ok(OrdType::Stop), stop_px: Some(stop_px), ..market_order(side, order_qty) }
 }
 
 pub fn asked(order_id: u64, order: NewOrder) -> Asked {

@@ -253,6 +253,7 @@ fn hold(sent: proto::PretradeHold) -> Result<(u64, Hold)> {
         leaves_qty: sent.leaves_qty,
         price: sent.price,
         is_limit: sent.is_limit,
+        has_trigger: sent.has_trigger,
         list: list.map(|contingency| (sent.list_order_id, contingency)),
     };
     Ok((sent.order_id, hold))

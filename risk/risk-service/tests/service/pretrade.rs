@@ -2,10 +2,10 @@
 
 use risk_service::proto::pretrade_event::Event;
 use risk_service::proto::{
-    CheckFailure, CheckResponse, ContingencyType, KillSwitchChange, Mark, NewOrder, OrdRejReason, PretradeAdjust,
-    PretradeAlarm, PretradeCheck, PretradeDecision, PretradeEvent, PretradeFill, PretradeHold, PretradeListCheck,
-    PretradePosition, PretradeRelease, PretradeReplaceCheck, PretradeSave, PretradeSnapshot, PretradeVenueReject,
-    RiskLimit, RiskLimits, Side, TradingState, TradingStateChange,
+    CheckFailure, CheckResponse, ContingencyType, KillSwitchChange, Mark, NewOrder, OrdRejReason, OrdType,
+    PretradeAdjust, PretradeAlarm, PretradeCheck, PretradeDecision, PretradeEvent, PretradeFill, PretradeHold,
+    PretradeListCheck, PretradePosition, PretradeRelease, PretradeReplaceCheck, PretradeSave, PretradeSnapshot,
+    PretradeVenueReject, RiskLimit, RiskLimits, Side, TradingState, TradingStateChange,
 };
 use tonic::Code;
 
@@ -267,7 +267,8 @@ async fn switches_lists_and_replaces_are_decided_on() {
     let leg = |order_id, order| PretradeCheck { order_id, new_order: Some(order), ..PretradeCheck::default() };
     let contingency_type = ContingencyType::Oco.into();
     let list = |first| {
-        let checks = vec![leg(first, buy(100)), leg(first | 1 << 56, buy(60))];
+        let stop = NewOrder { ord_type: OrdType::Stop.into(), price: None, stop_px: Some(15_100), ..buy(60) };
+        let checks = vec![leg(first, buy(100)), leg(first | 1 << 56, stop)];
         Event::ListCheck(PretradeListCheck { contingency_type, checks })
     };
     let replace = PretradeReplaceCheck { order_id: 7, new_order: Some(buy(101)), cum_qty: 0 };

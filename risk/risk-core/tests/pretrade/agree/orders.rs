@@ -43,6 +43,7 @@ impl Run {
             limit_px: order.price.filter(|_| order.ord_type == Ok(OrdType::Limit)),
             order_qty: order.order_qty,
             ord_type: order.ord_type.expect("a type"),
+            has_trigger: !matches!(order.ord_type, Ok(OrdType::Market | OrdType::Limit)),
             list,
         }
     }
@@ -263,6 +264,7 @@ impl Run {
         open.leaves = i128::from(self.random.within(0, 10) * lot);
         open.price = self.random.within(900, 1_100).into();
         open.limit_px = open.limit_px.and(i64::try_from(open.price).ok());
+        open.has_trigger &= self.sequence.is_multiple_of(2);
         self.apply(Event::Restated(open.order_id, hold(&open)));
         if open.leaves == 0 {
             self.naive.remove(open.order_id);

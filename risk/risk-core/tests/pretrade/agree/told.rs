@@ -12,6 +12,7 @@ pub(super) fn hold(open: &Open) -> Hold {
         leaves_qty: i64::try_from(open.leaves).expect("64 bits"),
         price: i64::try_from(open.price).expect("64 bits"),
         is_limit: open.limit_px.is_some(),
+        has_trigger: open.has_trigger,
         list: open.list,
     }
 }

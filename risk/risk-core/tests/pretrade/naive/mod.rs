@@ -29,6 +29,7 @@ pub struct Open {
     pub limit_px: Option<i64>,
     pub order_qty: i64,
     pub ord_type: OrdType,
+    pub has_trigger: bool,
     pub list: Option<(u64, Contingency)>,
 }
 
@@ -172,11 +173,21 @@ impl Naive {
         }
         for (place, orders) in places {
             let budget = self.budgets[&place];
-            let largest = orders.iter().map(|it| it.leaves).max().expect("an order");
             let is_bracket = orders[0].list.expect("a list").1 == Contingency::Bracket;
-            let most = if is_bracket { largest } else { largest.min(budget) };
-            let turnover = orders.iter().map(|it| it.leaves.min(most) * it.price.abs()).max().expect("an order");
-            sums.add(orders[0].side, largest.min(budget), most, turnover);
+            let (waiting, live): (Vec<&Open>, Vec<&Open>) = orders.iter().partition(|it| it.has_trigger);
+            let most = |it: &Open| if is_bracket { it.leaves } else { it.leaves.min(budget) };
+            let over = |orders: &[&Open], of: &dyn Fn(&Open) -> i128| -> (i128, i128) {
+                let each = || orders.iter().map(|it| of(it));
+                (each().sum(), each().max().unwrap_or(0))
+            };
+            let (sum, largest) = over(&live, &|it| it.leaves);
+            // Of a bracket's exits the largest goes as far as its entry has.
+            let live_qty = if is_bracket { sum - largest + largest.min(budget) } else { sum };
+            let reserved = live_qty.max(over(&waiting, &|it| it.leaves.min(budget)).1);
+            let qty = sum.max(over(&waiting, &most).1);
+            let (live, waiting) =
+                (over(&live, &|it| it.leaves * it.price.abs()).0, over(&waiting, &|it| most(it) * it.price.abs()).1);
+            sums.add(orders[0].side, reserved, qty, live.max(waiting));
         }
         sums
     }
