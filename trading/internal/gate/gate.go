@@ -95,6 +95,7 @@ type Gate struct {
 	reason  error         // why orders are refused
 	up      chan struct{} // closed when a stream is ready
 	alarms  alarms
+	latches []Latch // never changed, only replaced
 
 	closed  <-chan struct{}
 	cancel  context.CancelFunc
@@ -307,14 +308,21 @@ func (g *Gate) serveOne(ctx context.Context) (confirmed bool) {
 	marker := g.attach(s)
 	timer := s.failAfter(confirmTimeout)
 	defer timer.Stop()
+	var latches []Latch // a new stream is told of them when there are any
 	err = s.serve(func(response *aetherionv1.CheckResponse) error {
+		if err := decodeLatches(response.GetLatches(), &latches); err != nil {
+			return err
+		}
 		for _, memory := range response.GetMemories() {
 			if confirmed {
 				g.remember(memory)
 			} else if confirmed = memory.GetSequence() == marker; confirmed {
 				timer.Stop()
-				g.setUp()
+				g.setUp(latches)
 			}
+		}
+		if confirmed && response.GetLatches() != nil {
+			g.setLatches(latches)
 		}
 		return g.alarm(response.GetAlarms())
 	})
@@ -334,10 +342,10 @@ func (g *Gate) attach(s *stream) (marker uint64) {
 	return last.GetSequence()
 }
 
-func (g *Gate) setUp() {
+func (g *Gate) setUp(latches []Latch) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.ready, g.refused = true, 0
+	g.ready, g.refused, g.latches = true, 0, latches
 	close(g.up)
 }
 

@@ -188,3 +188,38 @@ func TestAlarmsAreKeptOnce(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Latches are those of the last stream that took over the state, all of them; a stream that names none has none.
+func TestLatchesAreThoseLastTold(t *testing.T) {
+	latched := &aetherionv1.PretradeLatches{Latches: []*aetherionv1.PretradeLatch{{
+		Sequence: 7, OrdRejReason: aetherionv1.OrdRejReason_ORD_REJ_REASON_REJECT_STORM, Scope: &aetherionv1.TradingScope{Account: "A"},
+		RiskLimit: "2", Value: "3 in a row", TradingState: aetherionv1.TradingState_TRADING_STATE_HALTED,
+	}}}
+	telling := func(latches *aetherionv1.PretradeLatches) behaviour {
+		return func(stream checkStream) error {
+			for {
+				request, err := stream.Recv()
+				if err != nil {
+					return err
+				}
+				response := &aetherionv1.CheckResponse{Epoch: request.GetEpoch(), Memories: remembered(request), Latches: latches}
+				if err := stream.Send(response); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	wrong := &aetherionv1.PretradeLatches{Latches: []*aetherionv1.PretradeLatch{{}}}
+	g := newGate(t, Config{Deadline: patient}, snapshotAt(0), telling(latched), telling(wrong), approveAll)
+	waitUp(t, g, 1)
+	want := Latch{Alarm{7, engine.CheckFailure{OrdRejReason: engine.RejRejectStorm, Scope: "account:A", RiskLimit: "2", Value: "3 in a row"}, engine.Halted},
+		engine.TradingScope{Account: "A"}}
+	if got := g.Status().Latches; !slices.Equal(got, []Latch{want}) {
+		t.Errorf("got %+v", got)
+	}
+	g.stream.fail(errors.New("test"))
+	waitUp(t, g, 3)
+	if got := g.Status().Latches; len(got) != 0 {
+		t.Errorf("the stream told of none, got %+v", got)
+	}
+}

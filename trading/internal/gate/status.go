@@ -17,6 +17,8 @@ type Status struct {
 	Reason      string // why it is not available
 	Alarms      []Alarm
 	TotalAlarms uint64
+	// Latches are all that are engaged, as they were last told.
+	Latches []Latch
 }
 
 // Alarm says that something that was not an order passed a limit.
@@ -24,6 +26,12 @@ type Alarm struct {
 	Sequence     uint64              // of the event that did it
 	Passed       engine.CheckFailure // the limit
 	TradingState engine.TradingState // that follows
+}
+
+// Latch refuses orders of a scope until somebody sets exactly that scope ACTIVE: the alarm that it raised, and its scope.
+type Latch struct {
+	Alarm
+	Scope engine.TradingScope
 }
 
 // alarmsKept is how many of the newest alarms are shown.
@@ -39,7 +47,7 @@ type alarms struct {
 func (g *Gate) Status() Status {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	status := Status{Available: g.ready, Epoch: g.epoch, Alarms: slices.Clone(g.alarms.kept), TotalAlarms: g.alarms.total}
+	status := Status{Available: g.ready, Epoch: g.epoch, Alarms: slices.Clone(g.alarms.kept), TotalAlarms: g.alarms.total, Latches: g.latches}
 	if !g.ready {
 		status.Reason = g.reason.Error()
 	}
@@ -49,13 +57,10 @@ func (g *Gate) Status() Status {
 // alarm keeps and logs what is new: a stream that is told the history raises again what was raised before.
 func (g *Gate) alarm(messages []*aetherionv1.PretradeAlarm) error {
 	for i, m := range messages {
-		passed, err := contract.DecodeCheckFailures([]*aetherionv1.CheckFailure{
-			{OrdRejReason: m.GetOrdRejReason(), Scope: m.GetScope(), RiskLimit: m.GetRiskLimit(), Value: m.GetValue()},
-		})
+		alarm, err := decodeAlarm(m)
 		if err != nil {
 			return fmt.Errorf("wrong alarm: alarm %d of %d: %w", i+1, len(messages), err)
 		}
-		alarm := Alarm{Sequence: m.GetSequence(), Passed: passed[0], TradingState: engine.TradingState(m.GetTradingState())}
 		g.mu.Lock()
 		raised := g.alarms.raise(alarm)
 		g.mu.Unlock()
@@ -65,6 +70,45 @@ func (g *Gate) alarm(messages []*aetherionv1.PretradeAlarm) error {
 		}
 	}
 	return nil
+}
+
+func decodeAlarm(m *aetherionv1.PretradeAlarm) (Alarm, error) {
+	passed, err := contract.DecodeCheckFailures([]*aetherionv1.CheckFailure{
+		{OrdRejReason: m.GetOrdRejReason(), Scope: m.GetScope(), RiskLimit: m.GetRiskLimit(), Value: m.GetValue()},
+	})
+	if err != nil {
+		return Alarm{}, err
+	}
+	return Alarm{Sequence: m.GetSequence(), Passed: passed[0], TradingState: engine.TradingState(m.GetTradingState())}, nil
+}
+
+// decodeLatches replaces latches, when they are told.
+func decodeLatches(told *aetherionv1.PretradeLatches, latches *[]Latch) error {
+	if told == nil {
+		return nil
+	}
+	*latches = make([]Latch, len(told.GetLatches()))
+	for i, m := range told.GetLatches() {
+		scope, err := contract.DecodeTradingScope(m.GetScope())
+		if err != nil {
+			return fmt.Errorf("wrong latch: latch %d of %d: %w", i+1, len(*latches), err)
+		}
+		alarm, err := decodeAlarm(&aetherionv1.PretradeAlarm{
+			Sequence: m.GetSequence(), OrdRejReason: m.GetOrdRejReason(), Scope: scope.String(), RiskLimit: m.GetRiskLimit(),
+			Value: m.GetValue(), TradingState: m.GetTradingState(),
+		})
+		if err != nil {
+			return fmt.Errorf("wrong latch: latch %d of %d: %w", i+1, len(*latches), err)
+		}
+		(*latches)[i] = Latch{alarm, scope}
+	}
+	return nil
+}
+
+func (g *Gate) setLatches(latches []Latch) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.latches = latches
 }
 
 func (a *alarms) raise(alarm Alarm) bool {

@@ -82,7 +82,7 @@ func (s adminService) SetPretradeModel(ctx context.Context, r *pb.SetPretradeMod
 	}
 	model.Version = r.GetExpectedVersion() + 1
 	result, err := s.change(ctx, &model)
-	return &pb.SetPretradeModelResponse{Sequence: result.Sequence}, err
+	return &pb.SetPretradeModelResponse{Sequence: result.Sequence, Version: model.Version}, err
 }
 
 func (s adminService) AdjustAccount(ctx context.Context, r *pb.AdjustAccountRequest) (*pb.AdjustAccountResponse, error) {

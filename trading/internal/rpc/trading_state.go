@@ -76,5 +76,11 @@ func (s adminService) GetTradingStates(ctx context.Context, _ *pb.GetTradingStat
 			response.KillSwitches = append(response.KillSwitches, contract.EncodeKillSwitchChange(&engaged))
 		}
 	})
+	for _, latch := range s.session.Gate.Status().Latches {
+		response.Latches = append(response.Latches, &pb.PretradeLatch{
+			Sequence: latch.Sequence, OrdRejReason: pb.OrdRejReason(latch.Passed.OrdRejReason), Scope: contract.EncodeTradingScope(latch.Scope),
+			RiskLimit: latch.Passed.RiskLimit, Value: latch.Passed.Value, TradingState: pb.TradingState(latch.TradingState),
+		})
+	}
 	return response, err
 }

@@ -28,7 +28,7 @@ from aetherion.controls import (
 )
 from aetherion.exact import Number, to_decimal
 from aetherion.risk import RiskLimits
-from aetherion.v1 import journal_pb2, trading_api_pb2, trading_api_pb2_grpc
+from aetherion.v1 import admin_api_pb2, admin_api_pb2_grpc, journal_pb2
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,11 @@ class AdminCalls(MarketDataCalls):
 
     def __init__(self, target: str, *, timeout_s: float = CALL_TIMEOUT_S) -> None:
         super().__init__(target, timeout_s=timeout_s)
-        self._admin = trading_api_pb2_grpc.AdminServiceStub(self.aio)
+        self._admin = admin_api_pb2_grpc.AdminServiceStub(self.aio)
 
     async def get_limits(self) -> RiskLimits:
         """Return the limits in force."""
-        request = trading_api_pb2.GetLimitsRequest()
+        request = admin_api_pb2.GetLimitsRequest()
         answer = await self.answer(self._admin.GetLimits(request, timeout=self.timeout_s))
         return limits_of(answer.risk_limits)
 
@@ -79,7 +79,7 @@ class AdminCalls(MarketDataCalls):
         Raises:
             FailedPreconditionError: somebody else changed them since.
         """
-        request = trading_api_pb2.SetLimitsRequest(
+        request = admin_api_pb2.SetLimitsRequest(
             risk_limits=limits_message(limits),
             expected_version=limits.version,
             changed_by=changed_by,
@@ -90,13 +90,13 @@ class AdminCalls(MarketDataCalls):
 
     async def approve_limits(self, version: int, *, approved_by: str) -> LimitsChange:
         """Put proposed limits in force; `approved_by` is somebody else than who proposed them."""
-        request = trading_api_pb2.ApproveLimitsRequest(version=version, approved_by=approved_by)
+        request = admin_api_pb2.ApproveLimitsRequest(version=version, approved_by=approved_by)
         answer = await self.answer(self._admin.ApproveLimits(request, timeout=self.timeout_s))
         return LimitsChange(limits_of(answer.risk_limits), answer.sequence)
 
     async def get_status(self) -> TradingStatus:
         """Return how the service is."""
-        request = trading_api_pb2.GetStatusRequest()
+        request = admin_api_pb2.GetStatusRequest()
         answer = await self.answer(self._admin.GetStatus(request, timeout=self.timeout_s))
         return TradingStatus(
             version=answer.version,
@@ -112,7 +112,7 @@ class AdminCalls(MarketDataCalls):
 
     async def set_trading_state(self, change: TradingStateChange) -> int:
         """Set the trading state of a scope; ACTIVE also arms again what latched there."""
-        request = trading_api_pb2.SetTradingStateRequest(trading_state_change=state_message(change))
+        request = admin_api_pb2.SetTradingStateRequest(trading_state_change=state_message(change))
         answer = await self.answer(self._admin.SetTradingState(request, timeout=self.timeout_s))
         return answer.sequence
 
@@ -124,7 +124,7 @@ class AdminCalls(MarketDataCalls):
         Returns:
             The sequence from which it holds, and how many orders it cancels.
         """
-        request = trading_api_pb2.EngageKillSwitchRequest(
+        request = admin_api_pb2.EngageKillSwitchRequest(
             scope=scope_message(scope), changed_by=changed_by, reason=reason
         )
         answer = await self.answer(self._admin.EngageKillSwitch(request, timeout=self.timeout_s))
@@ -134,7 +134,7 @@ class AdminCalls(MarketDataCalls):
         self, scope: TradingScope, *, changed_by: str, reason: str
     ) -> int:
         """Let a scope trade again; `changed_by` is somebody else than who engaged it."""
-        request = trading_api_pb2.ReleaseKillSwitchRequest(
+        request = admin_api_pb2.ReleaseKillSwitchRequest(
             scope=scope_message(scope), changed_by=changed_by, reason=reason
         )
         answer = await self.answer(self._admin.ReleaseKillSwitch(request, timeout=self.timeout_s))
@@ -142,14 +142,14 @@ class AdminCalls(MarketDataCalls):
 
     async def get_trading_states(self) -> TradingStates:
         """Return all states other than ACTIVE and all engaged kill switches."""
-        request = trading_api_pb2.GetTradingStatesRequest()
+        request = admin_api_pb2.GetTradingStatesRequest()
         return states_of(
             await self.answer(self._admin.GetTradingStates(request, timeout=self.timeout_s))
         )
 
     async def set_fx_rates(self, rates: Sequence[FxRate]) -> int:
         """Set exchange rates; they replace those of the same pair."""
-        request = trading_api_pb2.SetFxRatesRequest(
+        request = admin_api_pb2.SetFxRatesRequest(
             fx_rates=journal_pb2.FxRates(rates=[rate_message(rate) for rate in rates])
         )
         answer = await self.answer(self._admin.SetFxRates(request, timeout=self.timeout_s))
@@ -161,7 +161,7 @@ class AdminCalls(MarketDataCalls):
         Raises:
             FailedPreconditionError: another version is in force; 0 is that before the first.
         """
-        request = trading_api_pb2.SetPretradeModelRequest(
+        request = admin_api_pb2.SetPretradeModelRequest(
             pretrade_model=model_message(model), expected_version=expected_version
         )
         answer = await self.answer(self._admin.SetPretradeModel(request, timeout=self.timeout_s))
@@ -189,6 +189,6 @@ class AdminCalls(MarketDataCalls):
         )
 
     async def _adjust(self, adjustment: journal_pb2.Adjustment) -> int:
-        request = trading_api_pb2.AdjustAccountRequest(adjustment=adjustment)
+        request = admin_api_pb2.AdjustAccountRequest(adjustment=adjustment)
         answer = await self.answer(self._admin.AdjustAccount(request, timeout=self.timeout_s))
         return answer.sequence

@@ -19,7 +19,7 @@ from aetherion.controls import (
 )
 from aetherion.order import OrdRejReason
 from aetherion.risk import RiskLimit, RiskLimits
-from aetherion.v1 import account_pb2, journal_pb2, risk_api_pb2, risk_limit_pb2, trading_api_pb2
+from aetherion.v1 import account_pb2, admin_api_pb2, journal_pb2, risk_alarm_pb2, risk_limit_pb2
 
 
 def limits_message(limits: RiskLimits) -> risk_limit_pb2.RiskLimits:
@@ -82,7 +82,7 @@ def state_message(change: TradingStateChange) -> journal_pb2.TradingStateChange:
     )
 
 
-def states_of(m: trading_api_pb2.GetTradingStatesResponse) -> TradingStates:
+def states_of(m: admin_api_pb2.GetTradingStatesResponse) -> TradingStates:
     """Return the states and kill switches in force."""
     return TradingStates(
         trading_states=tuple(
@@ -117,7 +117,7 @@ def model_message(model: PretradeModel) -> journal_pb2.PretradeModel:
     )
 
 
-def alarm_of(m: risk_api_pb2.PretradeAlarm) -> RiskAlarm:
+def alarm_of(m: risk_alarm_pb2.PretradeAlarm) -> RiskAlarm:
     """Return word of a limit that was passed by what was not an order."""
     return RiskAlarm(
         sequence=m.sequence,

@@ -2,7 +2,7 @@
 
 use super::money::{Attos, attos};
 use super::windows::{Activity, Bucket, Likeness, Window};
-use super::{OrdRejReason, RiskLimit, TradingState};
+use super::{OrdRejReason, RiskLimit, Stamp, TradingState};
 
 /// What one scope remembers.
 #[derive(Clone, Debug, Default)]
@@ -18,14 +18,18 @@ pub(super) struct Conduct {
     /// Refusals in a row of risk, and of the venue.
     pub(super) refused: u32,
     pub(super) venue_refused: u32,
-    pub(super) storm: bool,
+    /// Sequence of the event since which there are too many of them.
+    pub(super) storm: Option<u64>,
     pub(super) activity: Activity,
-    pub(super) too_active: bool,
+    /// Sequence of the event since which there are too many orders for the fills.
+    pub(super) too_active: Option<u64>,
 }
 
 /// A loss that passed its limit, until somebody sets the scope ACTIVE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LossLatch {
+    /// Sequence of the event that did it.
+    pub(super) since: u64,
     pub(super) trading_state: TradingState,
     pub(super) limit: Attos,
     pub(super) value: Attos,
@@ -43,11 +47,12 @@ impl Conduct {
     }
 
     /// Follows the equity; says so when a loss latches, or latches harder.
-    pub(super) fn follow(&mut self, limit: &RiskLimit, equity: Attos) -> Option<LossLatch> {
+    pub(super) fn follow(&mut self, limit: &RiskLimit, equity: Attos, since: u64) -> Option<LossLatch> {
         self.day_start.get_or_insert(equity);
         self.peak = self.peak.max(Some(equity));
         let passed = self.losses(limit, equity).filter(|(limit, value)| value > limit);
         let latches = passed.map(|(limit, value)| LossLatch {
+            since,
             trading_state: if value > limit.saturating_mul(2) { TradingState::Halted } else { TradingState::Reducing },
             limit,
             value,
@@ -87,34 +92,34 @@ impl Conduct {
     }
 
     /// Counts an approved order; true when that latches.
-    pub(super) fn approved(&mut self, limit: &RiskLimit, now_ns: i64) -> bool {
+    pub(super) fn approved(&mut self, limit: &RiskLimit, stamp: Stamp) -> bool {
         self.refused = 0;
-        self.active(limit, 1, 0, now_ns)
+        self.active(limit, 1, 0, stamp)
     }
 
     /// Counts a fill; true when that latches.
-    pub(super) fn filled(&mut self, limit: &RiskLimit, now_ns: i64) -> bool {
+    pub(super) fn filled(&mut self, limit: &RiskLimit, stamp: Stamp) -> bool {
         self.venue_refused = 0;
-        self.active(limit, 0, 1, now_ns)
+        self.active(limit, 0, 1, stamp)
     }
 
-    fn active(&mut self, limit: &RiskLimit, orders: u64, fills: u64, now_ns: i64) -> bool {
+    fn active(&mut self, limit: &RiskLimit, orders: u64, fills: u64, stamp: Stamp) -> bool {
         const COUNTED_FROM: u64 = 100;
         let (Some(ratio), Some(window_ms)) = (limit.max_order_to_trade_ratio, limit.otr_window_ms) else {
             return false;
         };
-        self.activity.add(orders, fills, now_ns, window_ms);
+        self.activity.add(orders, fills, stamp.transact_time_ns, window_ms);
         let (orders, fills) = self.activity.totals();
         let is_over = orders >= COUNTED_FROM && u128::from(orders) > u128::from(fills) * u128::from(ratio);
-        is_over && !std::mem::replace(&mut self.too_active, true)
+        is_over && latch(&mut self.too_active, stamp)
     }
 
     /// Counts a refusal of risk or of the venue; true when that latches.
-    pub(super) fn refused(&mut self, limit: &RiskLimit, by_venue: bool) -> bool {
+    pub(super) fn refused(&mut self, limit: &RiskLimit, by_venue: bool, stamp: Stamp) -> bool {
         let counter = if by_venue { &mut self.venue_refused } else { &mut self.refused };
         *counter = counter.saturating_add(1);
         let is_storm = limit.max_consecutive_rejects.is_some_and(|most| *counter >= most);
-        is_storm && !std::mem::replace(&mut self.storm, true)
+        is_storm && latch(&mut self.storm, stamp)
     }
 
     /// Counts an order that was filled; true when it is one too many of its like.
@@ -126,15 +131,22 @@ impl Conduct {
 
     /// Somebody set the scope ACTIVE.
     pub(super) fn arm(&mut self) {
-        (self.loss, self.storm, self.too_active) = (None, false, false);
+        (self.loss, self.storm, self.too_active) = (None, None, None);
         (self.refused, self.venue_refused, self.activity) = (0, 0, Activity::default());
     }
 
-    /// The latch that refuses everything, and the limit that it passed.
-    pub(super) fn latched(&self, limit: &RiskLimit) -> impl Iterator<Item = (OrdRejReason, u32)> {
-        let storm =
-            self.storm.then_some((OrdRejReason::RejectStorm, limit.max_consecutive_rejects.unwrap_or_default()));
+    /// The latches that refuse everything, since when, and the limits that were passed.
+    pub(super) fn latched(&self, limit: &RiskLimit) -> impl Iterator<Item = (OrdRejReason, u64, u32)> {
+        let rejects = limit.max_consecutive_rejects.unwrap_or_default();
+        let storm = self.storm.map(|since| (OrdRejReason::RejectStorm, since, rejects));
         let ratio = limit.max_order_to_trade_ratio.unwrap_or_default();
-        storm.into_iter().chain(self.too_active.then_some((OrdRejReason::OtrLimit, ratio)))
+        storm.into_iter().chain(self.too_active.map(|since| (OrdRejReason::OtrLimit, since, ratio)))
     }
+}
+
+/// True when it was not engaged before.
+fn latch(since: &mut Option<u64>, stamp: Stamp) -> bool {
+    let is_news = since.is_none();
+    since.get_or_insert(stamp.sequence);
+    is_news
 }

@@ -136,7 +136,7 @@ impl Machine {
         }
         for place in 0..self.state.cells[cell].scopes.len() {
             let scope = &mut self.state.scopes[self.state.cells[cell].scopes[place]];
-            if scope.conduct.approved(&scope.limit, stamp.transact_time_ns) {
+            if scope.conduct.approved(&scope.limit, stamp) {
                 let (key, most) = (scope.key, scope.limit.max_order_to_trade_ratio.unwrap_or_default());
                 answers.alarms.push(self.latch_alarm(stamp, OrdRejReason::OtrLimit, &key, most));
             }

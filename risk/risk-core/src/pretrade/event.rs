@@ -133,6 +133,8 @@ pub struct Snapshot {
     pub cash: Vec<Cash>,
     /// What a machine in the same state gave as its memory; None: a first start.
     pub memory: Option<Vec<u8>>,
+    /// The hash over the whole state that it gave with that memory; empty: it is not to be compared.
+    pub state_hash: Vec<u8>,
 }
 
 /// An account.

@@ -117,6 +117,9 @@ impl Machine {
         machine.state.touched.extend(0..machine.state.scopes.len());
         // What begins here begins to remember; what goes on remembers already.
         machine.follow(stamp, snapshot.memory.is_none().then_some(&mut Vec::new()));
+        if let Some(memory) = snapshot.memory.filter(|_| !snapshot.state_hash.is_empty()) {
+            memory::compare(&machine.state, &memory, &snapshot.state_hash)?;
+        }
         Ok(machine)
     }
 

@@ -11,12 +11,14 @@ use super::book::Scope;
 use super::conduct::{Conduct, LossLatch};
 use super::exposure::Exposure;
 use super::orders::{Held, Place};
-use super::state::State;
+use super::state::{Repeated, State};
 use super::windows::{Activity, Bucket, Likeness, Window};
 use super::{EventError, Machine, OrdType, RiskLimit, Side, TradingState};
 
 /// Grows with each change of the encoding.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// The oldest that is still read: it does not say since when a latch is engaged.
+const OLDEST: u8 = 1;
 /// Bytes of the checksum at the end.
 const CHECKSUM: usize = 8;
 
@@ -101,12 +103,14 @@ fn write(state: &State, writer: &mut Writer) {
     let mut latched: Vec<_> = state
         .latched
         .iter()
-        .map(|(account, strategy)| (state.accounts.name(*account), state.strategies.name(*strategy)))
+        .map(|((account, strategy), it)| (state.accounts.name(*account), state.strategies.name(*strategy), it))
         .collect();
-    latched.sort_unstable();
-    writer.all(latched, |writer, (account, strategy)| {
+    latched.sort_unstable_by_key(|(account, strategy, _)| (*account, *strategy));
+    writer.all(latched, |writer, (account, strategy, repeated)| {
         writer.text(account);
         writer.text(strategy);
+        writer.unsigned(repeated.since);
+        writer.unsigned(repeated.count.into());
     });
 }
 
@@ -149,6 +153,7 @@ fn write_scope(state: &State, scope: &Scope, writer: &mut Writer) {
     writer.optional(conduct.peak);
     writer.all(conduct.loss.iter().collect(), |writer, latch| {
         writer.byte(latch.trading_state as u8);
+        writer.unsigned(latch.since);
         writer.integer(latch.limit);
         writer.integer(latch.value);
     });
@@ -163,7 +168,7 @@ fn write_scope(state: &State, scope: &Scope, writer: &mut Writer) {
         });
     }
     [conduct.refused, conduct.venue_refused].into_iter().for_each(|count| writer.unsigned(count.into()));
-    [conduct.storm, conduct.too_active].into_iter().for_each(|latched| writer.byte(latched.into()));
+    [conduct.storm, conduct.too_active].into_iter().for_each(|since| writer.optional(since.map(i128::from)));
     writer.all(conduct.activity.slices().collect(), |writer, (slice, orders, fills)| {
         writer.integer((*slice).into());
         writer.unsigned(*orders);
@@ -180,6 +185,20 @@ fn write_likeness(state: &State, likeness: &Likeness, writer: &mut Writer) {
     writer.byte(likeness.ord_type as u8);
 }
 
+/// Refuses a state that is not the one which gave the memory. A memory of another version was hashed in another way.
+pub(super) fn compare(state: &State, memory: &[u8], expected: &[u8]) -> Result<(), EventError> {
+    if memory.first() != Some(&VERSION) {
+        return Ok(());
+    }
+    let (_, hash) = save(state);
+    if hash == expected {
+        return Ok(());
+    }
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let rule = "must be that of the state it is restored to";
+    Err(EventError::new("snapshot", "state_hash", rule, format!("{}, the state has {}", hex(expected), hex(&hash))))
+}
+
 /// Takes a memory over, after its snapshot.
 pub(super) fn restore(machine: &mut Machine, bytes: &[u8]) -> Result<(), EventError> {
     let (bytes, sum) = bytes.split_at(bytes.len().saturating_sub(CHECKSUM));
@@ -187,9 +206,9 @@ pub(super) fn restore(machine: &mut Machine, bytes: &[u8]) -> Result<(), EventEr
         return Err(EventError::new("memory", "checksum", "must be that of its bytes", "another one"));
     }
     let mut reader = Reader::new(bytes);
-    match reader.byte()? {
-        VERSION => {}
-        version => return Err(EventError::new("memory", "version", "must be one that is known", version)),
+    let version = reader.byte()?;
+    if !(OLDEST..=VERSION).contains(&version) {
+        return Err(EventError::new("memory", "version", "must be one that is known", version));
     }
     machine.state.day = reader.number()?;
     reader.all(|reader| read_traded(machine, reader))?;
@@ -202,12 +221,16 @@ pub(super) fn restore(machine: &mut Machine, bytes: &[u8]) -> Result<(), EventEr
         Ok(())
     })?;
     machine.post()?;
-    reader.all(|reader| read_scope(machine, reader))?;
+    reader.all(|reader| read_scope(machine, reader, version))?;
     reader.all(|reader| {
         let (account, strategy) = (reader.text()?, reader.text()?);
         let account = machine.state.accounts.find_or_add(account);
         let strategy = machine.state.strategies.find_or_add(strategy);
-        machine.state.latched.insert((account, strategy));
+        let repeated = match version {
+            OLDEST => Repeated { since: 0, count: 0 },
+            _ => Repeated { since: reader.unsigned()?, count: reader.number()? },
+        };
+        machine.state.latched.insert((account, strategy), repeated);
         Ok(())
     })?;
     reader.end()
@@ -246,14 +269,15 @@ fn read_ord_type(reader: &mut Reader) -> Result<OrdType, EventError> {
     reader.one_of(&[Market, Limit, Stop, StopLimit, TrailingStop])
 }
 
-fn read_scope(machine: &mut Machine, reader: &mut Reader) -> Result<(), EventError> {
+fn read_scope(machine: &mut Machine, reader: &mut Reader, version: u8) -> Result<(), EventError> {
     let (account, strategy, instrument) = (reader.text()?, reader.text()?, reader.text()?);
     let key = machine.state.key(account, strategy, instrument);
     let mut conduct = Conduct { day_start: reader.optional()?, peak: reader.optional()?, ..Conduct::default() };
     reader.all(|reader| {
         let states = [TradingState::Active, TradingState::Reducing, TradingState::CancelOnly, TradingState::Halted];
         let trading_state = reader.one_of(&states)?;
-        conduct.loss = Some(LossLatch { trading_state, limit: reader.integer()?, value: reader.integer()? });
+        let since = read_since(reader, version)?;
+        conduct.loss = Some(LossLatch { since, trading_state, limit: reader.integer()?, value: reader.integer()? });
         Ok(())
     })?;
     reader.all(|reader| {
@@ -263,7 +287,9 @@ fn read_scope(machine: &mut Machine, reader: &mut Reader) -> Result<(), EventErr
     conduct.duplicates = read_window(machine, reader)?;
     conduct.repeats = read_window(machine, reader)?;
     (conduct.refused, conduct.venue_refused) = (reader.number()?, reader.number()?);
-    (conduct.storm, conduct.too_active) = (reader.byte()? != 0, reader.byte()? != 0);
+    for since in [&mut conduct.storm, &mut conduct.too_active] {
+        *since = if reader.byte()? == 0 { None } else { Some(read_since(reader, version)?) };
+    }
     let mut activity = Activity::default();
     reader.all(|reader| {
         activity.remember((reader.number()?, reader.unsigned()?, reader.unsigned()?));
@@ -275,6 +301,11 @@ fn read_scope(machine: &mut Machine, reader: &mut Reader) -> Result<(), EventErr
         machine.state.scopes[*scope].conduct = conduct;
     }
     Ok(())
+}
+
+/// Since when a latch is engaged; 0: not known.
+fn read_since(reader: &mut Reader, version: u8) -> Result<u64, EventError> {
+    if version == OLDEST { Ok(0) } else { reader.unsigned() }
 }
 
 fn read_window(machine: &mut Machine, reader: &mut Reader) -> Result<Window, EventError> {

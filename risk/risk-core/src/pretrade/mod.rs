@@ -18,6 +18,7 @@ mod decimal;
 mod event;
 mod exposure;
 mod instrument;
+mod latches;
 mod limits;
 mod machine;
 mod memory;
@@ -39,6 +40,7 @@ pub use event::{
 };
 pub use exposure::Exposure;
 pub use instrument::{Instrument, InstrumentTerms, TradingSession};
+pub use latches::Latch;
 pub use limits::{RiskLimit, RiskLimits};
 pub use machine::{Alarm, Answers, Decision, Machine, Memory};
 pub use order::{Contingency, NewOrder, OrdType, Side, TimeInForce, Unknown};

@@ -1,9 +1,12 @@
 //! How each event that is not a check moves the state.
 
+use std::collections::btree_map::Entry;
+
 use super::book::ScopeKey;
 use super::exposure::Exposure;
 use super::money::{Attos, worth_of_unit};
 use super::orders::Held;
+use super::state::Repeated;
 use super::windows::Likeness;
 use super::{
     Account, Adjust, Alarm, Correction, EventError, Fill, FxRate, Hold, Instrument, Machine, Mark, Model, OrdRejReason,
@@ -81,7 +84,7 @@ impl Machine {
         }
         for scope in self.state.cells[cell].scopes.clone() {
             let scope = &mut self.state.scopes[scope];
-            if scope.conduct.filled(&scope.limit, stamp.transact_time_ns) {
+            if scope.conduct.filled(&scope.limit, stamp) {
                 let (key, most) = (scope.key, scope.limit.max_order_to_trade_ratio.unwrap_or_default());
                 alarms.push(self.latch_alarm(stamp, OrdRejReason::OtrLimit, &key, most));
             }
@@ -128,7 +131,8 @@ impl Machine {
             let cell = &self.state.cells[held.cell];
             let account = self.state.books[cell.book].account;
             let strategy = cell.strategy;
-            if self.state.latched.insert((account, strategy)) {
+            if let Entry::Vacant(armed) = self.state.latched.entry((account, strategy)) {
+                armed.insert(Repeated { since: stamp.sequence, count });
                 let strategy = (!self.state.strategies.name(strategy).is_empty()).then_some(strategy);
                 let key = ScopeKey { account: Some(account), strategy, instrument: None };
                 alarms.push(self.latch_alarm(stamp, OrdRejReason::StrategyLatched, &key, count));
@@ -152,7 +156,7 @@ impl Machine {
     pub(super) fn count_refusal(&mut self, stamp: Stamp, cell: usize, by_venue: bool, alarms: &mut Vec<Alarm>) {
         for number in self.state.cells[cell].scopes.clone() {
             let scope = &mut self.state.scopes[number];
-            if scope.conduct.refused(&scope.limit, by_venue) {
+            if scope.conduct.refused(&scope.limit, by_venue, stamp) {
                 let (key, most) = (scope.key, scope.limit.max_consecutive_rejects.unwrap_or_default());
                 alarms.push(self.latch_alarm(stamp, OrdRejReason::RejectStorm, &key, most));
             }

@@ -1,6 +1,6 @@
 //! The state, and the sums that follow every change of it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use super::book::{Book, Cell, Ladder, Listed, Owner, Registry, Scope, ScopeKey};
 use super::conduct::Conduct;
@@ -33,11 +33,20 @@ pub(super) struct State {
     /// Nothing held, by that model; None: there is none that VaR can be computed from.
     empty_var: Option<VarBook>,
     /// Strategies that repeated themselves too often, by account and strategy.
-    pub(super) latched: BTreeSet<(usize, usize)>,
+    pub(super) latched: BTreeMap<(usize, usize), Repeated>,
     /// The UTC day, since the epoch.
     pub(super) day: i64,
     /// Scopes whose sums changed with this event.
     pub(super) touched: Vec<usize>,
+}
+
+/// A strategy whose orders were too much alike.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Repeated {
+    /// Sequence of the event that latched it.
+    pub(super) since: u64,
+    /// How many of them the limit allows no more.
+    pub(super) count: u32,
 }
 
 impl State {

@@ -69,7 +69,7 @@ impl Machine {
     fn follow_equity(&mut self, stamp: Stamp, number: usize, alarms: &mut Vec<Alarm>) {
         let scope = &mut self.state.scopes[number];
         let Some(equity) = scope.equity() else { return };
-        if let Some(latch) = scope.conduct.follow(&scope.limit, equity) {
+        if let Some(latch) = scope.conduct.follow(&scope.limit, equity, stamp.sequence) {
             let key = scope.key;
             let [limit, value] = [latch.limit, latch.value].map(|it| Decimal::scaled(it, ATTOS_SCALE));
             let alarm = self.alarm(stamp, OrdRejReason::LossLimit, &key, limit, value);

@@ -6,6 +6,7 @@ mod boundaries;
 mod controls;
 mod events;
 mod fixture;
+mod latches;
 mod laws;
 mod naive;
 mod vectors;

@@ -1,6 +1,6 @@
 //! The state of one stream: its epoch, the sequence it has reached, and the machine that decides.
 
-use risk_core::pretrade::{Answers, Event, Machine, Stamp};
+use risk_core::pretrade::{Answers, Event, Latch, Machine, Stamp};
 use tonic::Status;
 
 use super::wire;
@@ -19,6 +19,10 @@ pub(crate) struct Session {
 struct State {
     sequence: u64,
     machine: Machine,
+    /// The latches that the stream was told of last.
+    told: Vec<Latch>,
+    /// Some of them may be gone since.
+    may_release: bool,
 }
 
 impl Session {
@@ -51,12 +55,15 @@ impl Session {
             shows.publish(changes, state.sequence, time);
         }
         let Answers { decisions, memories, alarms } = answers;
-        let is_silent = decisions.is_empty() && memories.is_empty() && alarms.is_empty();
+        // A latch that is engaged raises an alarm.
+        let latches = self.state.as_mut().filter(|state| !alarms.is_empty() || state.may_release).and_then(State::news);
+        let is_silent = decisions.is_empty() && memories.is_empty() && alarms.is_empty() && latches.is_none();
         Ok((!is_silent).then(|| CheckResponse {
             epoch: self.epoch,
             decisions: decisions.into_iter().map(wire::decision).collect(),
             memories: memories.into_iter().map(wire::memory).collect(),
             alarms: alarms.into_iter().map(wire::alarm).collect(),
+            latches: latches.map(wire::latches),
         }))
     }
 
@@ -75,11 +82,12 @@ impl Session {
                 if !is_preview(&event) {
                     state.sequence = sequence;
                 }
+                state.may_release |= may_release(&event);
                 state.machine.apply(stamp, event, answers).map_err(|error| invalid(&error))
             }
             (state, Event::Snapshot(snapshot)) => {
                 let machine = Machine::new(stamp, *snapshot).map_err(|error| invalid(&error))?;
-                *state = Some(State { sequence, machine });
+                *state = Some(State { sequence, machine, told: Vec::new(), may_release: true });
                 Ok(())
             }
             (None, _) => {
@@ -103,6 +111,21 @@ impl Session {
         let text = format!("sequence {sequence}: must rise within a stream, got it after {}", state.sequence);
         Err(Status::invalid_argument(text))
     }
+}
+
+impl State {
+    /// All latches, if they are others than those last told.
+    fn news(&mut self) -> Option<Vec<Latch>> {
+        self.may_release = false;
+        let latches = self.machine.latches();
+        let told = std::mem::replace(&mut self.told, latches.clone());
+        (latches != told).then_some(latches)
+    }
+}
+
+/// Whether latches may be gone after an event. Limits take those of their scope with them.
+fn may_release(event: &Event) -> bool {
+    matches!(event, Event::Snapshot(_) | Event::TradingState(..) | Event::RiskLimits(_))
 }
 
 /// The sequence of a preview is still to come.

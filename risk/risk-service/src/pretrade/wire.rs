@@ -2,7 +2,7 @@
 
 use risk_core::pretrade::{
     Account, Adjust, Alarm, Asked, Cash, Check, CheckFailure, Contingency, Correction, Decided, Decimal, Decision,
-    Event, EventError, Fill, FxRate, Hold, Instrument, InstrumentTerms, Mark, Memory, Model, Money, NewOrder,
+    Event, EventError, Fill, FxRate, Hold, Instrument, InstrumentTerms, Latch, Mark, Memory, Model, Money, NewOrder,
     OrdRejReason, OrdType, Replace, RiskLimit, RiskLimits, Side, Snapshot, TimeInForce, TradingScope, TradingSession,
     TradingState, Unknown,
 };
@@ -15,7 +15,7 @@ type Result<T> = std::result::Result<T, EventError>;
 pub(super) fn event(event: proto::PretradeEvent) -> Result<Event> {
     let decided = event.decided.iter().map(decided).collect();
     Ok(match required("event", "event", event.event)? {
-        Sent::Snapshot(sent) => Event::Snapshot(Box::new(snapshot(sent)?)),
+        Sent::Snapshot(sent) => Event::Snapshot(Box::new(snapshot(sent, event.sequence)?)),
         Sent::Check(sent) => {
             let preview = sent.preview;
             Event::Check(Check { contingency: None, orders: vec![asked(sent)?], decided, preview })
@@ -63,13 +63,31 @@ pub(super) fn alarm(alarm: Alarm) -> proto::PretradeAlarm {
         scope: alarm.scope,
         risk_limit: alarm.risk_limit,
         value: alarm.value,
-        trading_state: match alarm.trading_state {
-            TradingState::Active => proto::TradingState::Active,
-            TradingState::Reducing => proto::TradingState::Reducing,
-            TradingState::CancelOnly => proto::TradingState::CancelOnly,
-            TradingState::Halted => proto::TradingState::Halted,
+        trading_state: trading_state(alarm.trading_state).into(),
+    }
+}
+
+pub(super) fn latches(latches: Vec<Latch>) -> proto::PretradeLatches {
+    let latch = |latch: Latch| {
+        let TradingScope { account, strategy_id, instrument_id, venue } = latch.scope;
+        proto::PretradeLatch {
+            sequence: latch.sequence,
+            ord_rej_reason: ord_rej_reason(latch.ord_rej_reason).into(),
+            scope: Some(proto::TradingScope { account, strategy_id, instrument_id, venue }),
+            risk_limit: latch.risk_limit,
+            value: latch.value,
+            trading_state: trading_state(latch.trading_state).into(),
         }
-        .into(),
+    };
+    proto::PretradeLatches { latches: latches.into_iter().map(latch).collect() }
+}
+
+fn trading_state(state: TradingState) -> proto::TradingState {
+    match state {
+        TradingState::Active => proto::TradingState::Active,
+        TradingState::Reducing => proto::TradingState::Reducing,
+        TradingState::CancelOnly => proto::TradingState::CancelOnly,
+        TradingState::Halted => proto::TradingState::Halted,
     }
 }
 
@@ -128,10 +146,14 @@ fn replace(sent: proto::PretradeReplaceCheck, decided: Option<Decided>) -> Resul
     Ok(Replace { asked, cum_qty: sent.cum_qty, decided })
 }
 
-fn snapshot(sent: proto::PretradeSnapshot) -> Result<Snapshot> {
+fn snapshot(sent: proto::PretradeSnapshot, sequence: u64) -> Result<Snapshot> {
     // A mark whose time is not told is of no known age: the oldest.
     let times = sent.mark_times_ns.into_iter().chain(std::iter::repeat(0));
-    let memory = sent.memory.map(|memory| memory.memory);
+    // A memory of before the snapshot goes with it when there is no newer one; its hash is that of another state.
+    let (memory, state_hash) = match sent.memory {
+        Some(saved) if saved.sequence == sequence => (Some(saved.memory), saved.state_hash),
+        saved => (saved.map(|saved| saved.memory), Vec::new()),
+    };
     Ok(Snapshot {
         instruments: sent.instruments.into_iter().map(instrument).collect::<Result<_>>()?,
         accounts: sent.accounts.into_iter().map(account).collect(),
@@ -145,6 +167,7 @@ fn snapshot(sent: proto::PretradeSnapshot) -> Result<Snapshot> {
         model: sent.pretrade_model.map(model),
         cash: sent.cash.into_iter().map(cash).collect::<Result<_>>()?,
         memory,
+        state_hash,
     })
 }
 

@@ -83,13 +83,13 @@ fn self_trade(facts: &Facts, cell: usize) -> Option<CheckFailure> {
 fn latches(facts: &Facts, cell: usize, failures: &mut Vec<CheckFailure>) {
     let state = facts.state;
     let NewOrder { account, strategy_id, .. } = facts.order();
-    if state.latched.contains(&(state.books[state.cells[cell].book].account, state.cells[cell].strategy)) {
+    if state.latched.contains_key(&(state.books[state.cells[cell].book].account, state.cells[cell].strategy)) {
         let scope = crate::pretrade::scope::name(&[account, strategy_id]);
         failures.push(failure(OrdRejReason::StrategyLatched, scope, "ACTIVE", "latched"));
     }
     for reason in [OrdRejReason::RejectStorm, OrdRejReason::OtrLimit] {
         let latched = facts.scopes().find_map(|(_, scope)| {
-            let (_, limit) = scope.conduct.latched(&scope.limit).find(|(latched, _)| *latched == reason)?;
+            let (.., limit) = scope.conduct.latched(&scope.limit).find(|(latched, ..)| *latched == reason)?;
             Some((scope, limit))
         });
         if let Some((scope, limit)) = latched {

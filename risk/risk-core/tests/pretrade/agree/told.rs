@@ -68,6 +68,7 @@ pub(super) fn told(naive: &Naive, version: u64, memory: Option<Memory>) -> Snaps
         fx_rates: naive.rate.iter().map(|(num, den)| rate(num * 100 / den)).collect(),
         model: naive.model.as_ref().map(model),
         cash: naive.cash.iter().map(cash).collect(),
+        state_hash: memory.as_ref().map(|memory| memory.state_hash.to_vec()).unwrap_or_default(),
         memory: memory.map(|memory| memory.bytes),
     }
 }
