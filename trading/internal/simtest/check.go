@@ -87,7 +87,11 @@ func (r *run) different() string {
 // unsettled finds an order of which something is still to be heard.
 func (r *run) unsettled(e *engine.Engine) (reason string) {
 	working := map[string]bool{}
-	e.Orders(account, 0, func(o *engine.Order) bool {
+	oldest := uint64(0)
+	e.Orders(account, r.oldest, func(o *engine.Order) bool {
+		if o.Open() && oldest == 0 {
+			oldest = o.OrderID
+		}
 		if !o.Open() || o.Held() {
 			return true
 		}
@@ -105,7 +109,9 @@ func (r *run) unsettled(e *engine.Engine) (reason string) {
 			reason = fmt.Sprintf("order %s works at the exchange, and not with us", id)
 		}
 	}
-	if reason == "" && len(theirs) != len(working) {
+	if reason == "" && len(theirs) == len(working) && oldest > 0 {
+		r.oldest = oldest - 1
+	} else if reason == "" && len(theirs) != len(working) {
 		reason = fmt.Sprintf("%d orders work at the exchange, and %d with us", len(theirs), len(working))
 	}
 	return reason
@@ -143,11 +149,33 @@ func (r *run) kept() (err error) {
 				return
 			}
 		}
-		err = r.trading.shadow.same(e)
+		if e.Sequence() >= r.hashed { // It takes as long as there are orders.
+			r.hashed = e.Sequence() + e.Sequence()/4
+			err = r.trading.shadow.same(e)
+		}
 	})
-	r.client.unseen = r.client.unseen[:0]
+	r.forget()
 	return errors.Join(asked, err)
 }
+
+// forget drops what has ended and is as it should be, so that a run can go on for days.
+func (r *run) forget() {
+	r.venue.x.Forget()
+	clear(r.oracle.numbers)
+	for _, o := range r.venue.x.Orders(account, 0, true, 1<<30) {
+		if err := r.oracle.once(o.GetLastReport()); err != nil {
+			r.fail(err)
+		}
+	}
+	r.client.unseen = r.client.unseen[:0]
+	if len(r.client.acked) > namesKept {
+		clear(r.client.acked)
+		r.client.recent = nil
+	}
+}
+
+// namesKept is how many names may be remembered to be sent again.
+const namesKept = 10_000
 
 // finish heals, cancels everything, sees that risk holds nothing any more, and that the journal replays.
 func (r *run) finish() error {

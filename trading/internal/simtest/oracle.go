@@ -29,9 +29,11 @@ func newOracle() *oracle {
 
 // see takes the exchange's reports in its order.
 func (o *oracle) see(r *pb.ExecutionReport) error {
+	known := len(o.numbers)
 	if err := o.once(r); err != nil {
 		return err
 	}
+	o.orders += len(o.numbers) - known
 	buys := r.GetSide() == pb.Side_SIDE_BUY
 	if r.GetExecType() == pb.ExecType_EXEC_TYPE_TRADE {
 		o.fills++
@@ -62,7 +64,6 @@ func (o *oracle) once(r *pb.ExecutionReport) error {
 	number, known := o.numbers[id]
 	if !known {
 		o.numbers[id] = r.GetVenueOrderId()
-		o.orders++
 	} else if number != r.GetVenueOrderId() && r.GetVenueOrderId() != "" {
 		return fmt.Errorf("sent twice: order %d is at the exchange as %s and %s", id, number, r.GetVenueOrderId())
 	}

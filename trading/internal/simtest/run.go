@@ -52,6 +52,8 @@ type run struct {
 	client  *client
 	restart time.Duration // after which the next process starts
 	result  *Result
+	oldest  uint64 // no order up to this one is open
+	hashed  uint64 // the sequence from which states are compared again
 }
 
 // Run does a script, and says what must not be.

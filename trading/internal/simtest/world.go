@@ -15,7 +15,7 @@ type world struct {
 	events eventHeap
 	times  map[int64]struct{} // of the events: no two are at the same
 	timer  *time.Timer
-	last   map[string]int64 // when the newest message of a link arrives
+	links  map[string]*link
 	failed error
 
 	mu   sync.Mutex
@@ -35,7 +35,7 @@ type event struct {
 }
 
 func newWorld(seed uint64) *world {
-	w := &world{seed: seed, times: map[int64]struct{}{}, last: map[string]int64{}, wake: make(chan struct{}, 1)}
+	w := &world{seed: seed, times: map[int64]struct{}{}, links: map[string]*link{}, wake: make(chan struct{}, 1)}
 	w.timer = time.NewTimer(time.Hour)
 	return w
 }
@@ -61,23 +61,42 @@ func (w *world) post(link string, do func()) {
 	}
 }
 
-// at lets something happen at a time, or as soon after as nothing else does.
-func (w *world) at(t int64, do func()) {
+// link carries messages one way, in order. What arrives at the same time arrives together.
+type link struct {
+	wanted, at int64 // when the newest arrive, as asked for and as it will be
+	arriving   *[]func()
+}
+
+// at lets something happen at a time, or as soon after as nothing else does, and says when.
+func (w *world) at(t int64, do func()) int64 {
 	t = max(t, now()+1)
 	for _, taken := w.times[t]; taken; _, taken = w.times[t] {
 		t++
 	}
 	w.times[t] = struct{}{}
 	heap.Push(&w.events, event{t, do})
+	return t
 }
 
 func (w *world) after(d time.Duration, do func()) { w.at(now()+int64(d), do) }
 
 // arrive lets something come over a link, behind what came over it before.
-func (w *world) arrive(link string, latency time.Duration, do func()) {
-	at := max(now()+int64(latency), w.last[link])
-	w.last[link] = at
-	w.at(at, do)
+func (w *world) arrive(over string, latency time.Duration, do func()) {
+	l := w.links[over]
+	if l == nil {
+		l = &link{}
+		w.links[over] = l
+	}
+	if wanted := now() + int64(latency); wanted > l.wanted || l.at <= now() {
+		arriving := &[]func(){}
+		l.wanted, l.arriving = wanted, arriving
+		l.at = w.at(max(wanted, l.at+1), func() {
+			for _, do := range *arriving {
+				do()
+			}
+		})
+	}
+	*l.arriving = append(*l.arriving, do)
 }
 
 // run lets the world go on until a time, or until something failed.
