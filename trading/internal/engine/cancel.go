@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 )
 
@@ -121,7 +120,7 @@ func (m *MassCancelOrders) matches(order *Order) bool {
 // openOrders are those that match, as they came.
 func (e *Engine) openOrders(matches func(*Order) bool) []*Order {
 	var found []*Order
-	for _, order := range e.open {
+	for _, order := range e.open.All() {
 		if matches(order) {
 			found = append(found, order)
 		}
@@ -133,13 +132,13 @@ func (e *Engine) openOrders(matches func(*Order) bool) []*Order {
 func compareOrders(a, b *Order) int { return CompareOrderIDs(a.OrderID, b.OrderID) }
 
 // byID are orders as they came.
-func byID(orders map[uint64]*Order) []*Order {
-	// Ids are sorted, not orders, which are all over the memory.
-	ids := slices.AppendSeq(make([]uint64, 0, len(orders)), maps.Keys(orders))
-	slices.SortFunc(ids, CompareOrderIDs)
-	sorted := make([]*Order, len(ids))
-	for i, id := range ids {
-		sorted[i] = orders[id]
+func byID(orders *OrderMap[Order]) []*Order {
+	sorted, listed := make([]*Order, 0, orders.Len()), false
+	for id, order := range orders.All() {
+		sorted, listed = append(sorted, order), listed || id != SequenceOf(id)
+	}
+	if listed { // Only their ids rise otherwise than they came.
+		slices.SortFunc(sorted, compareOrders)
 	}
 	return sorted
 }

@@ -173,7 +173,7 @@ func (a *account) leftToReduce(instrument *instrument, side Side, waits bool, ex
 	if waits {
 		return left
 	}
-	for _, order := range a.reduceOnly {
+	for _, order := range a.reduceOnly.All() {
 		if order != except && order.instrument == instrument && order.NewOrder.Side == side && !order.held {
 			left -= order.LeavesQty()
 		}
@@ -183,10 +183,10 @@ func (a *account) leftToReduce(instrument *instrument, side Side, waits bool, ex
 
 // positionMoved cuts down the orders that may only reduce a position that has become smaller.
 func (e *Engine) positionMoved(event *Event, account *account, instrument *instrument, effects *Effects) {
-	if len(account.reduceOnly) == 0 {
+	if account.reduceOnly.Len() == 0 {
 		return
 	}
-	for _, order := range byID(account.reduceOnly) {
+	for _, order := range byID(&account.reduceOnly) {
 		if order.instrument != instrument || order.waits || !order.Open() {
 			continue
 		}

@@ -19,7 +19,7 @@ type Engine struct {
 	now         int64
 	instruments map[string]*instrument
 	accounts    map[string]*account
-	orders      map[uint64]*Order
+	orders      OrderMap[Order]
 	execs       map[string]execs // by venue
 	limits      RiskLimits
 	fx          rates
@@ -30,10 +30,10 @@ type Engine struct {
 	forgettable []forgettable        // in the order of their time
 
 	// What follows from the orders.
-	open      map[uint64]*Order // orders that still work
-	held      map[uint64]*Order // those of them that wait with us
-	rewatched []uint64          // ids of orders of which what they wait for has changed, until somebody asks
-	expiries  []expiry          // in the order of their time
+	open      OrderMap[Order] // orders that still work
+	held      OrderMap[Order] // those of them that wait with us
+	rewatched []uint64        // ids of orders of which what they wait for has changed, until somebody asks
+	expiries  []expiry        // in the order of their time
 }
 
 // account holds cash and positions. It exists from the first order that names it, so that refusals
@@ -46,9 +46,9 @@ type account struct {
 	cash         map[string]Amount
 	positions    map[string]*position
 	names        map[string]named
-	orders       []*Order          // as they came
-	forgotten    int               // of those
-	reduceOnly   map[uint64]*Order // that are open
+	orders       []*Order        // as they came
+	forgotten    int             // of those
+	reduceOnly   OrderMap[Order] // that are open
 }
 
 // Effects are what follows from events. Apply appends, so that a caller can use one for a batch.
@@ -90,12 +90,9 @@ func New() *Engine {
 	return &Engine{
 		instruments: map[string]*instrument{},
 		accounts:    map[string]*account{},
-		orders:      map[uint64]*Order{},
 		execs:       map[string]execs{},
 		fx:          rates{},
 		sessions:    map[string]int64{},
-		open:        map[uint64]*Order{},
-		held:        map[uint64]*Order{},
 	}
 }
 
@@ -219,7 +216,7 @@ func (e *Engine) account(name string) *account {
 }
 
 func newAccount() *account {
-	return &account{cash: map[string]Amount{}, positions: map[string]*position{}, names: map[string]named{}, reduceOnly: map[uint64]*Order{}}
+	return &account{cash: map[string]Amount{}, positions: map[string]*position{}, names: map[string]named{}}
 }
 
 func (e *Engine) openAccount(name string) (*account, error) {

@@ -5,7 +5,7 @@ import "fmt"
 // applyInDoubt takes it that the venue may or may not have an order: it was sent, or perhaps sent, and nothing
 // was heard. Its exposure stays held, and a cancel of it is sent on, until the venue says something of it.
 func (e *Engine) applyInDoubt(event *Event, doubt *OrderInDoubt, effects *Effects) error {
-	order := e.orders[doubt.OrderID]
+	order := e.orders.Get(doubt.OrderID)
 	if order == nil {
 		return fmt.Errorf("order_id: %w %d", ErrUnknownOrder, doubt.OrderID)
 	}
@@ -31,7 +31,7 @@ func (o *Order) Unheard() bool { return o.unanswered() && !o.pendingCancel && o.
 // order in which they came.
 func (e *Engine) Unanswered() []uint64 {
 	var ids []uint64
-	for _, order := range byID(e.open) {
+	for _, order := range byID(&e.open) {
 		if order.unanswered() {
 			ids = append(ids, order.OrderID)
 		}

@@ -169,7 +169,7 @@ func (e *Engine) forgetOrders(order *Order) {
 		if p := o.account.positions[o.NewOrder.InstrumentID]; p != nil {
 			p.settle(e.now - correctable)
 		}
-		delete(e.orders, o.OrderID)
+		e.orders.Delete(o.OrderID)
 		o.account.drop(o)
 	}
 }

@@ -188,7 +188,7 @@ func (e *Engine) newOrder(event *Event, id uint64, asked *NewOrder, session stri
 		account: e.account(asked.Account), instrument: e.instruments[asked.InstrumentID],
 	}
 	order.terms = &order.NewOrder
-	e.orders[id] = order
+	e.orders.Put(id, order)
 	order.account.orders = append(order.account.orders, order)
 	// A refused second use of a name leaves the name to its first.
 	if _, taken := order.account.names[asked.ClOrdID]; !taken && ValidClOrdID(asked.ClOrdID) {
@@ -212,13 +212,13 @@ func (e *Engine) admit(event *Event, order *Order, effects *Effects) {
 
 // index adds an open order to what follows from the open orders.
 func (e *Engine) index(order *Order) {
-	e.open[order.OrderID] = order
+	e.open.Put(order.OrderID, order)
 	if order.held {
-		e.held[order.OrderID] = order
+		e.held.Put(order.OrderID, order)
 		e.rewatch(order)
 	}
 	if order.NewOrder.ExecInsts&ReduceOnly != 0 {
-		order.account.reduceOnly[order.OrderID] = order
+		order.account.reduceOnly.Put(order.OrderID, order)
 	}
 	e.expireLater(order)
 }
@@ -227,7 +227,7 @@ func (e *Engine) index(order *Order) {
 func (e *Engine) unhold(order *Order) {
 	if order.held {
 		order.held, order.waits = false, false
-		delete(e.held, order.OrderID)
+		e.held.Delete(order.OrderID)
 		e.rewatch(order)
 	}
 }
@@ -242,13 +242,13 @@ func (e *Engine) refuseOrder(event *Event, order *Order, decision *OrderDecision
 
 // close ends an order. Its report and what follows for others, afterClose, are the caller's.
 func (e *Engine) close(event *Event, order *Order, status OrdStatus) {
-	delete(e.open, order.OrderID)
+	e.open.Delete(order.OrderID)
 	if order.closed, order.closedAt = status, event.TransactTime; status != StatusFilled {
 		order.ended = status
 	}
 	order.wantQty = 0
 	e.unhold(order)
-	delete(order.account.reduceOnly, order.OrderID)
+	order.account.reduceOnly.Delete(order.OrderID)
 	e.forgetLater(forgettable{at: event.TransactTime, order: order})
 }
 

@@ -19,8 +19,8 @@ func (e *Engine) PretradeSnapshot() PretradeSnapshot {
 	for _, name := range sortedKeys(e.accounts) {
 		e.accounts[name].addPretrade(&s)
 	}
-	s.Holds = make([]PretradeHold, 0, len(e.open))
-	for _, order := range byID(e.open) {
+	s.Holds = make([]PretradeHold, 0, e.open.Len())
+	for _, order := range byID(&e.open) {
 		s.Holds = append(s.Holds, order.hold())
 	}
 	return s

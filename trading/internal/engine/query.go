@@ -13,14 +13,14 @@ func (e *Engine) Sequence() uint64 { return e.sequence }
 func (e *Engine) Now() int64 { return e.now }
 
 // OpenOrders is how many orders still work.
-func (e *Engine) OpenOrders() int { return len(e.open) }
+func (e *Engine) OpenOrders() int { return e.open.Len() }
 
 // RiskLimits are the limits in force; not to be changed.
 func (e *Engine) RiskLimits() RiskLimits { return e.limits }
 
 // Order finds an order by our id; nil when there is none. It is the engine's own: read it where the
 // engine may be read, and copy what is to be kept.
-func (e *Engine) Order(orderID uint64) *Order { return e.orders[orderID] }
+func (e *Engine) Order(orderID uint64) *Order { return e.orders.Get(orderID) }
 
 // Orders calls yield with the orders of an account that came after the order of that id, as they came, until
 // it says no.

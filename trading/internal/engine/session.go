@@ -12,7 +12,7 @@ type Session struct {
 // Sessions are those that have begun and are not lost, sorted.
 func (e *Engine) Sessions() []Session {
 	known := map[string]Session{}
-	for _, order := range e.open {
+	for _, order := range e.open.All() {
 		if order.session != "" && order.NewOrder.ExecInsts&CancelOnDisconnect != 0 {
 			known[order.session] = Session{ID: order.session}
 		}

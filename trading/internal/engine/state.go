@@ -53,10 +53,9 @@ func (e *Engine) walk(w walker) {
 	walkOptional(w, &e.model, walkModel)
 	walkMap(w, &e.instruments, walkString, walkInstrument)
 	walkMap(w, &e.accounts, walkString, e.walkAccount)
-	walkMap(w, &e.orders, walkUint, e.walkOrder)
+	e.walkOrders(w)
 	checkKeys(w, e.instruments, func(i *instrument) string { return i.InstrumentID })
 	checkKeys(w, e.accounts, func(a *account) string { return a.name })
-	checkKeys(w, e.orders, func(o *Order) uint64 { return o.OrderID })
 	e.walkLists(w)
 	walkSlice(w, &e.states, walkTradingState)
 	walkSlice(w, &e.kills, walkKillSwitch)
@@ -71,7 +70,7 @@ func (e *Engine) walk(w walker) {
 
 // indexAll fills what follows from orders and names.
 func (e *Engine) indexAll() {
-	for _, order := range byID(e.orders) {
+	for _, order := range byID(&e.orders) {
 		order.account.orders = append(order.account.orders, order)
 		if order.Open() {
 			e.index(order)

@@ -5,11 +5,32 @@ import (
 	"fmt"
 )
 
-func (e *Engine) walkOrder(w walker, value **Order) {
-	if w.reads() {
-		*value = &Order{LastReport: &ExecutionReport{}}
+// walkOrders walks the orders by rising id, as walkMap would.
+func (e *Engine) walkOrders(w walker) {
+	n := uint64(e.orders.Len())
+	walkUint(w, &n)
+	if !w.reads() {
+		for id, order := range e.orders.All() {
+			walkUint(w, &id)
+			e.walkOrder(w, order)
+		}
+		return
 	}
-	o := *value
+	for range n {
+		var id uint64
+		walkUint(w, &id)
+		order := &Order{LastReport: &ExecutionReport{}}
+		if e.walkOrder(w, order); order.OrderID != id {
+			w.fault(fmt.Errorf("%v stands under the key %v", order.OrderID, id))
+		}
+		if failed(w) {
+			return
+		}
+		e.orders.Put(id, order)
+	}
+}
+
+func (e *Engine) walkOrder(w walker, o *Order) {
 	walkUint(w, &o.OrderID)
 	walkNewOrder(w, &o.NewOrder)
 	e.walkTerms(w, o)
@@ -155,7 +176,7 @@ func (e *Engine) walkOrderOf(w walker, order **Order) {
 		id = (*order).OrderID
 	}
 	if walkUint(w, &id); w.reads() && id != 0 {
-		if *order = e.orders[id]; *order == nil {
+		if *order = e.orders.Get(id); *order == nil {
 			w.fault(fmt.Errorf("order_id: unknown order %d", id))
 		}
 	}
@@ -165,7 +186,7 @@ func (e *Engine) walkOrderOf(w walker, order **Order) {
 func (e *Engine) walkLists(w walker) {
 	var lists []*list
 	if !w.reads() {
-		for _, order := range byID(e.orders) {
+		for _, order := range byID(&e.orders) {
 			if l := order.list; l != nil && order == l.first() {
 				lists = append(lists, l)
 			}

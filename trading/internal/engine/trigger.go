@@ -19,7 +19,7 @@ type Watch struct {
 // Watched are the orders that wait for the market, as they came.
 func (e *Engine) Watched() []Watch {
 	var watched []Watch
-	for _, order := range byID(e.held) {
+	for _, order := range byID(&e.held) {
 		if !order.waits {
 			watched = append(watched, order.watch())
 		}
@@ -134,7 +134,7 @@ func (o *Order) stopPx() (int64, bool) {
 // watched finds an order that waits for the market. What is told of any other is no news: it was canceled
 // or triggered in the meantime.
 func (e *Engine) watched(orderID uint64) *Order {
-	order := e.held[orderID]
+	order := e.held.Get(orderID)
 	if order == nil || order.waits {
 		return nil
 	}

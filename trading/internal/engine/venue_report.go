@@ -12,7 +12,7 @@ var ErrUnknownOrder = errors.New("unknown order")
 // applyVenueReport takes what a venue says of an order. Where the order is follows from what was said, and
 // not from when: the reports of an order may come in any order, and more than once.
 func (e *Engine) applyVenueReport(event *Event, report *VenueReport, effects *Effects) error {
-	order := e.orders[report.OrderID]
+	order := e.orders.Get(report.OrderID)
 	if order == nil {
 		return fmt.Errorf("order_id: %w %d", ErrUnknownOrder, report.OrderID)
 	}
