@@ -25,8 +25,8 @@ class Mutant:
     changes: tuple[tuple[str, str], ...]  # what stands there once, and what is there instead
     shows: str  # in what the chaos run says, a regular expression
 
-    def build(self, folder: Path) -> Path:
-        """Build the service with the defect and return the program."""
+    def overlay(self, folder: Path) -> Path:
+        """Write what puts the defect into a build of Go."""
         source = TRADING / self.file
         content = source.read_text()
         for old, new in self.changes:
@@ -36,8 +36,12 @@ class Mutant:
         mutated.write_text(content)
         overlay = folder / f"{self.name}.json"
         overlay.write_text(json.dumps({"Replace": {str(source): str(mutated)}}))
+        return overlay
+
+    def build(self, folder: Path) -> Path:
+        """Build the service with the defect and return the program."""
         program = folder / f"aetherion-trading-{self.name}"
-        command = ["go", "build", "-tags", "failpoints", "-overlay", str(overlay)]
+        command = ["go", "build", "-tags", "failpoints", "-overlay", str(self.overlay(folder))]
         command += ["-o", str(program), "./cmd/aetherion-trading"]
         subprocess.run(command, cwd=TRADING, check=True)
         return program

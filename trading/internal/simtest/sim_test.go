@@ -2,23 +2,29 @@ package simtest
 
 import (
 	"flag"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
 
 var (
-	seed   = flag.Uint64("seed", 1, "of the script, or of the first")
-	seeds  = flag.Uint64("seeds", 20, "how many scripts TestSeeds runs")
-	steps  = flag.Int("steps", 400, "of a script")
-	orders = flag.Int("orders", 10, "commands a message on average")
-	every  = flag.Duration("every", 100*time.Millisecond, "virtual time between steps")
-	bps    = flag.Int64("faults", 600, "steps in 10,000 that are faults")
-	loud   = flag.Bool("loud", false, "let the services log")
-	settle = flag.Int("settle", 1000, "steps between comparisons")
+	seed      = flag.Uint64("seed", 1, "of the script, or of the first")
+	seeds     = flag.Uint64("seeds", 20, "how many scripts TestSeeds runs")
+	steps     = flag.Int("steps", 400, "of a script")
+	orders    = flag.Int("orders", 10, "commands a message on average")
+	every     = flag.Duration("every", 100*time.Millisecond, "virtual time between steps")
+	bps       = flag.Int64("faults", 600, "steps in 10,000 that are faults")
+	keep      = flag.String("keep", "", "numbers of the steps that are done, as a failure names them; empty: all")
+	shrinking = flag.Duration("shrink", 2*time.Minute, "how long to look for the shortest script of a failure")
+	loud      = flag.Bool("loud", false, "let the services log")
+	settle    = flag.Int("settle", 1000, "steps between comparisons")
 )
 
 func script(seed uint64) Script {
@@ -57,24 +63,60 @@ func TestSeed(t *testing.T) {
 	if !*loud {
 		quiet(t)
 	}
-	script := script(*seed)
-	result, err := Run(t, script, Options{Risk: startRisk(t), SettleSteps: *settle})
+	script, options := script(*seed), Options{Risk: startRisk(t), SettleSteps: *settle}
+	if *keep != "" {
+		for number := range strings.SplitSeq(*keep, ",") {
+			n, err := strconv.Atoi(number)
+			if err != nil {
+				t.Fatalf("-keep: must be numbers of steps, got %q", number)
+			}
+			script.Kept = append(script.Kept, n)
+		}
+	}
+	result, err := Run(t, script, options)
 	t.Logf("seed %d: %v", script.Seed, &result)
 	t.Log(result.FaultText())
 	if err != nil {
-		t.Fatalf("%v\n%s", err, script.Text())
+		fail(t, script, options, err)
 	}
+}
+
+// fail says what went wrong, and the shortest script that shows it.
+func fail(t *testing.T, script Script, options Options, err error) {
+	t.Helper()
+	shortest := Shrink(script, func(less Script) bool {
+		_, failed := Run(t, less, options)
+		return failed != nil && kindOf(failed) == kindOf(err)
+	}, *shrinking)
+	_, last := Run(t, shortest, options)
+	t.Fatalf("%v\nshortest script, of %d steps (make sim SEED=%d ARGS=\"-steps %d -faults %d -keep %s\"): %v\n%s",
+		err, len(shortest.Kept), script.Seed, script.Steps, script.FaultBps, join(shortest.Kept), last, shortest.Text())
+}
+
+var where = regexp.MustCompile(`^seed \d+: ((before |after )?step \d+: )?`)
+
+// kindOf is what failed, without what differs from run to run: all up to the first number.
+func kindOf(err error) string {
+	what := where.ReplaceAllString(err.Error(), "")
+	if at := strings.IndexAny(what, "0123456789"); at >= 0 {
+		what = what[:at]
+	}
+	return what
+}
+
+func join(numbers []int) string {
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(numbers), " ", ","), "[]")
 }
 
 // TestSeeds runs many seeds; `make soak-sim` ten thousand of them.
 func TestSeeds(t *testing.T) {
 	quiet(t)
-	risk := startRisk(t)
+	options := Options{Risk: startRisk(t), SettleSteps: *settle}
 	for i := range *seeds {
 		script := script(*seed + i)
-		result, err := Run(t, script, Options{Risk: risk, SettleSteps: *settle})
+		result, err := Run(t, script, options)
 		if err != nil {
-			t.Fatalf("%v\n%s", err, script.Text())
+			fail(t, script, options, err)
 		}
 		if i%100 == 99 || i == *seeds-1 {
 			t.Logf("seed %d: %v", script.Seed, &result)
