@@ -1,6 +1,11 @@
 package engine
 
-import "fmt"
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"unicode"
+)
 
 func (e *Engine) applyLimitChange(event *Event, change *LimitChange, effects *Effects) error {
 	if want := e.limits.Version + 1; change.RiskLimits.Version != want {
@@ -24,29 +29,54 @@ func CheckRiskLimits(limits *RiskLimits) error {
 			return fmt.Errorf("limits[%d]: account %q, strategy_id %q, instrument_id %q stands twice", n, l.Account, l.StrategyID, l.InstrumentID)
 		}
 		seen[scope] = true
-		for _, limit := range l.decimals() {
-			if limit.value != nil && (limit.value.Mantissa < 0 || limit.value.Scale > amountScale) {
+		for _, limit := range l.Values() {
+			if limit.Value.Scale > amountScale || limit.Value.Mantissa < 0 && limit.Name != "static_reference_px" {
 				return fmt.Errorf("limits[%d].%s: must not be negative nor have more than 18 decimal places, got %d * 10^-%d",
-					n, limit.name, limit.value.Mantissa, limit.value.Scale)
+					n, limit.Name, limit.Value.Mantissa, limit.Value.Scale)
 			}
 		}
 	}
 	return nil
 }
 
-type namedDecimal struct {
-	name  string
-	value *Decimal
+// LimitValue is one limit that binds: a number as it is, a flag as 1.
+type LimitValue struct {
+	Name  string // in the contract
+	Value Decimal
 }
 
-// decimals are the limits that are amounts, quantities or ratios; a reference price may be negative.
-func (l *RiskLimit) decimals() []namedDecimal {
-	return []namedDecimal{
-		{"max_order_qty", l.MaxOrderQty}, {"max_order_notional", l.MaxOrderNotional}, {"max_position_qty", l.MaxPositionQty},
-		{"max_long_qty", l.MaxLongQty}, {"max_short_qty", l.MaxShortQty}, {"max_open_notional", l.MaxOpenNotional},
-		{"max_gross_notional", l.MaxGrossNotional}, {"max_net_notional", l.MaxNetNotional}, {"max_leverage", l.MaxLeverage},
-		{"initial_margin_ratio", l.InitialMarginRatio}, {"max_daily_notional", l.MaxDailyNotional}, {"max_daily_qty", l.MaxDailyQty},
-		{"max_daily_loss", l.MaxDailyLoss}, {"max_drawdown", l.MaxDrawdown}, {"max_var", l.MaxVar}, {"adv_qty", l.AdvQty},
-		{"max_batch_notional", l.MaxBatchNotional},
+// Values are all limits that bind at the scope.
+func (l *RiskLimit) Values() []LimitValue {
+	var values []LimitValue
+	fields := reflect.ValueOf(l).Elem()
+	for i := range fields.NumField() {
+		name := ContractName(fields.Type().Field(i).Name)
+		switch value := fields.Field(i).Interface().(type) {
+		case *Decimal:
+			if value != nil {
+				values = append(values, LimitValue{name, *value})
+			}
+		case *uint32:
+			if value != nil {
+				values = append(values, LimitValue{name, Decimal{Mantissa: int64(*value)}})
+			}
+		case bool:
+			if value {
+				values = append(values, LimitValue{name, Decimal{Mantissa: 1}})
+			}
+		}
 	}
+	return values
+}
+
+// ContractName is what the contract calls a field: max_order_qty is MaxOrderQty here, instrument_id InstrumentID.
+func ContractName(field string) string {
+	var name strings.Builder
+	for i, r := range strings.Replace(field, "ID", "Id", 1) {
+		if unicode.IsUpper(r) && i > 0 {
+			name.WriteByte('_')
+		}
+		name.WriteRune(unicode.ToLower(r))
+	}
+	return name.String()
 }

@@ -34,6 +34,13 @@ func decodeBacktestConfig(c *pb.BacktestConfig, dataset *market.Dataset) (simula
 	if config.Queue, err = decodeQueueModel(c.GetQueueModel(), dataset); err != nil {
 		return simulation.Config{}, market.Window{}, invalid(within("config", err))
 	}
+	names := limitNames{accounts: map[string]bool{config.Account: true}, instruments: map[string]bool{}}
+	for i := range dataset.Instruments {
+		names.instruments[dataset.Instruments[i].InstrumentID] = true
+	}
+	if err := checkLimitsBind(&config.RiskLimits, names); err != nil {
+		return simulation.Config{}, market.Window{}, invalid(within("config", within("risk_limits", err)))
+	}
 	config.Instruments, config.Used = dataset.Instruments, used
 	window := market.Window{Instruments: used, StartTime: c.GetStartTimeNs(), EndTime: c.GetEndTimeNs()}
 	return config, window, nil

@@ -13,6 +13,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"google.golang.org/protobuf/proto"
+
 	pb "aetherion/trading/gen/aetherion/v1"
 )
 
@@ -248,6 +250,9 @@ func TestBacktestConfigErrors(t *testing.T) {
 		{"limits", func(c *pb.BacktestConfig) {
 			c.RiskLimits = &pb.RiskLimits{Limits: []*pb.RiskLimit{{MaxOrderQty: &pb.Decimal{Mantissa: -1}}}}
 		}, codes.InvalidArgument, "config.risk_limits.limits[0].max_order_qty: must not be negative"},
+		{"a limit that would not bind", func(c *pb.BacktestConfig) {
+			c.RiskLimits = &pb.RiskLimits{Limits: []*pb.RiskLimit{{Account: "OTHER", OrderBurst: proto.Uint32(1)}}}
+		}, codes.InvalidArgument, `config.risk_limits.limits[0].account: unknown account "OTHER"; limits[0].order_burst: needs order_rate_per_s`},
 		{"share", func(c *pb.BacktestConfig) { c.MaxVolumeShareBps = 0 }, codes.InvalidArgument, "config.max_volume_share_bps: must be 1 to 10,000, got 0"},
 		{"latency", func(c *pb.BacktestConfig) { c.OrderLatencyNs = -1 }, codes.InvalidArgument, "config.order_latency_ns: must be 0 to one day, got -1"},
 		{"rows", func(c *pb.BacktestConfig) { c.MaxBatchRows = 65_537 }, codes.InvalidArgument, "config.max_batch_rows: must be at most 65536, got 65537"},

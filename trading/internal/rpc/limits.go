@@ -53,11 +53,15 @@ func (s adminService) SetLimits(ctx context.Context, r *pb.SetLimitsRequest) (*p
 	if err != nil {
 		return nil, invalid(err)
 	}
+	var inForce engine.RiskLimits
+	var names limitNames
+	if err := s.query(ctx, func(e *engine.Engine) { inForce, names = e.RiskLimits(), namesOf(e) }); err != nil {
+		return nil, err
+	}
+	if err := checkLimitsBind(&change.RiskLimits, names); err != nil {
+		return nil, invalid(within("risk_limits", err))
+	}
 	if s.config.TwoPersonLimits {
-		inForce, err := s.limits(ctx)
-		if err != nil {
-			return nil, err
-		}
 		if loosened := loosened(&inForce, &change.RiskLimits); loosened != "" && inForce.Version == r.GetExpectedVersion() {
 			s.proposal.set(change)
 			return &pb.SetLimitsResponse{RiskLimits: contract.EncodeRiskLimits(&change.RiskLimits), Loosened: loosened}, nil
