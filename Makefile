@@ -120,7 +120,7 @@ test-rust: build ## Rust tests (SEED=N: another seed of the random ones)
 	@cd risk && PROPTEST_RNG_SEED=$(SEED) cargo test --locked --quiet --workspace
 test-python: build ## Python tests
 	@cd orchestrator && $(CURDIR)/$(VENV)/bin/pytest -q tests
-test-cross: build $(BIN)/queue-fills $(BIN)/aetherion-trading-failpoints $(STAMPS)/hftbacktest ## Tests that span services, with real processes
+test-cross: build $(BIN)/queue-fills $(BIN)/pretrade-stdio $(BIN)/aetherion-trading-failpoints $(STAMPS)/hftbacktest ## Tests that span services, with real processes
 	@$(VENV)/bin/pytest -q -c orchestrator/pyproject.toml --rootdir . tests
 
 .PHONY: lint
