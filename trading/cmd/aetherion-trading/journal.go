@@ -35,6 +35,15 @@ func (k *keptJournal) Low() bool {
 	return durable && kept.Low()
 }
 
+// Room is what the journal has of its disk; one in memory has none.
+func (k *keptJournal) Room() (journal.Room, error) {
+	kept, durable := k.Journal.(*journal.File)
+	if !durable {
+		return journal.Room{}, nil
+	}
+	return kept.Room()
+}
+
 // openJournal recovers the journal that the settings name, and says what was found.
 func openJournal(settings config.Config) (*keptJournal, error) {
 	if settings.JournalDir == "" {

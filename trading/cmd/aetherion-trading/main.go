@@ -130,6 +130,7 @@ func run(ctx context.Context, settings config.Config) error {
 		MaxBatchCommands:     settings.MaxBatchCommands,
 		MaxBacktests:         settings.MaxBacktests,
 		TwoPersonLimits:      settings.TwoPersonLimits,
+		JournalRoom:          kept.Room,
 	}, session, catalog, risk)
 	return serve(ctx, session, server, listeners)
 }
@@ -142,6 +143,7 @@ func serve(ctx context.Context, session *live.Session, server *rpc.Server, liste
 	group.Go(func() error {
 		defer stopTrading()
 		awaitRisk(ctx, session)
+		warn(ctx, server)
 		return server.Serve(ctx, listeners...)
 	})
 	for _, listener := range listeners {
@@ -164,6 +166,17 @@ func awaitRisk(ctx context.Context, session *live.Session) {
 	defer stop()
 	if err := session.Gate.Ready(ctx); err != nil {
 		slog.Warn("serving without risk: orders are refused until it is there", "reason", err)
+	}
+}
+
+// warn says at the start what GetStatus says at any time.
+func warn(ctx context.Context, server *rpc.Server) {
+	warnings, err := server.Warnings(ctx)
+	if err != nil {
+		return // It ends before it began.
+	}
+	for _, warning := range warnings {
+		slog.Warn(warning)
 	}
 }
 

@@ -22,6 +22,8 @@ type Disk interface {
 	Reserve(name string, size int64) error
 	Rename(from, to string) error
 	Remove(name string) error
+	// Free is how many bytes files may still take.
+	Free() (int64, error)
 	// SyncNames makes what Create, Rename and Remove did durable.
 	SyncNames() error
 	// Close gives the lock back.
@@ -127,6 +129,8 @@ func (d *directory) Rename(from, to string) error {
 }
 
 func (d *directory) Remove(name string) error { return os.Remove(filepath.Join(d.path, name)) }
+
+func (d *directory) Free() (int64, error) { return freeBytes(d.dir) }
 
 func (d *directory) SyncNames() error { return d.dir.Sync() }
 

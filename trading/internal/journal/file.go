@@ -85,7 +85,7 @@ type File struct {
 	mark      Handle
 	buffer    []byte
 	spare     <-chan error // the next segment, once it is made
-	reserved  bool         // the headroom is there; of who makes or takes the spare
+	reserved  atomic.Bool  // the headroom is there
 	retry     *time.Timer
 	low       atomic.Bool
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"syscall"
 	"time"
 
@@ -22,25 +23,56 @@ const (
 // that can wait. It ends by itself once there is room.
 func (f *File) Low() bool { return f.low.Load() || failpoint.Since("full_disk") }
 
+// Room is what a journal has of its disk.
+type Room struct {
+	Free     int64 // bytes that files may still take
+	Headroom int64 // bytes kept back; 0: none, or they are in use
+	Low      bool
+}
+
+// Room is what there is now.
+func (f *File) Room() (Room, error) {
+	free, err := f.disk.Free()
+	room := Room{Free: free, Low: f.Low()}
+	if f.reserved.Load() {
+		room.Headroom = f.options.Headroom
+	}
+	return room, err
+}
+
+// setLow notes whether the disk was full when it was last asked for room, and tells when that changes.
+func (f *File) setLow(reason error) {
+	low := isFull(reason)
+	if f.low.Swap(low) == low {
+		return
+	}
+	free, _ := f.disk.Free() // the reason matters more
+	if !low {
+		slog.Info("the disk of the journal has room again", "free_bytes", free)
+		return
+	}
+	slog.Error("the disk of the journal is full: only cancels, reductions and kill switches are taken", "reason", reason,
+		"free_bytes", free, "segment_bytes", f.options.SegmentSize, "headroom_bytes", f.options.Headroom)
+}
+
 // isFull says whether a disk has no room, as opposed to a disk that fails.
 func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
 // keepHeadroom reserves the headroom if it is not there.
 func (f *File) keepHeadroom() error {
-	if f.options.Headroom == 0 || f.reserved {
+	if f.options.Headroom == 0 || f.reserved.Load() {
 		return nil
 	}
 	if err := f.disk.Reserve(headroomName, f.options.Headroom); err != nil {
 		return fmt.Errorf("%s: %w", headroomName, err)
 	}
-	f.reserved = true
+	f.reserved.Store(true)
 	return nil
 }
 
 // giveUpHeadroom makes room for one more segment.
 func (f *File) giveUpHeadroom() error {
-	f.low.Store(true)
-	f.reserved = false
+	f.reserved.Store(false)
 	if err := f.disk.Remove(headroomName); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -54,11 +86,11 @@ func (f *File) prepareSpare() {
 	f.spare = spare
 	f.options.Background(func() {
 		err := writeSpare(f.disk, f.options.SegmentSize, func() bool { return f.visible().failed != nil })
-		full := isFull(err)
+		full := err
 		if err == nil {
-			full = isFull(f.keepHeadroom())
+			full = f.keepHeadroom()
 		}
-		if f.low.Store(full); full && f.retry != nil {
+		if f.setLow(full); isFull(full) && f.retry != nil {
 			f.retry.Reset(fullRetry)
 		}
 		spare <- err
@@ -80,6 +112,7 @@ func (f *File) retrySpare() {
 func (f *File) takeSpare(start header) error {
 	if err := <-f.spare; err != nil {
 		if isFull(err) {
+			f.setLow(err)
 			if err := f.giveUpHeadroom(); err != nil {
 				return err
 			}

@@ -61,6 +61,13 @@ func TestLowEndsWithRoom(t *testing.T) {
 	if !f.Low() {
 		t.Fatal("the headroom does not fit, and the journal is not low")
 	}
+	checkRoom := func(want Room) {
+		t.Helper()
+		if got, err := f.Room(); err != nil || got != want {
+			t.Errorf("got %+v, %v, want %+v", got, err, want)
+		}
+	}
+	checkRoom(Room{Free: 3*MinSegmentSize - 2*markSlot, Low: true})
 	disk.mu.Lock()
 	disk.Capacity = 0
 	disk.mu.Unlock()
@@ -68,6 +75,7 @@ func TestLowEndsWithRoom(t *testing.T) {
 	if f.Low() {
 		t.Error("there is room, and the journal is low")
 	}
+	checkRoom(Room{Headroom: options.Headroom})
 	mustClose(t, f)
 }
 

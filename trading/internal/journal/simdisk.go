@@ -203,6 +203,16 @@ func (d *SimDisk) Reserve(name string, size int64) error {
 	return d.change(SimCreate, name, func(names map[string]*simFile) { names[name] = file })
 }
 
+func (d *SimDisk) Free() (int64, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	free := d.Capacity
+	for _, file := range d.files {
+		free -= len(file.data)
+	}
+	return int64(max(free, 0)), nil
+}
+
 // full says whether so much more does not fit.
 func (d *SimDisk) full(more int) bool {
 	used := more

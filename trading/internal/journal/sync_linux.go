@@ -27,3 +27,12 @@ func allocate(file *os.File, size int64) error {
 		return os.NewSyscallError("fallocate", err)
 	}
 }
+
+// freeBytes is what an unprivileged process may still take of the disk of a directory.
+func freeBytes(dir *os.File) (int64, error) {
+	var disk syscall.Statfs_t
+	if err := syscall.Fstatfs(int(dir.Fd()), &disk); err != nil {
+		return 0, os.NewSyscallError("fstatfs", err)
+	}
+	return int64(disk.Bavail) * disk.Bsize, nil
+}

@@ -2,12 +2,14 @@ package rpc
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
 	pb "aetherion/trading/gen/aetherion/v1"
+	"aetherion/trading/internal/journal"
 )
 
 // A limit that would do nothing is refused by field, value and rule, with all others that would not.
@@ -60,4 +62,38 @@ func TestManyFaultsAreCounted(t *testing.T) {
 	}
 	_, err := pb.NewAdminServiceClient(s).SetLimits(t.Context(), &pb.SetLimitsRequest{RiskLimits: limits, ChangedBy: "alice", Reason: "a test"})
 	checkStatus(t, err, codes.InvalidArgument, `limits[19].account: unknown account "a"; and 10 more`)
+}
+
+// A service that nothing limits says so, and so does one whose journal has no room.
+func TestStatusWarns(t *testing.T) {
+	var room atomic.Pointer[journal.Room]
+	room.Store(&journal.Room{Free: 9, Headroom: 4})
+	s := start(t, options{bars: 10, change: func(c *Config) { c.JournalRoom = func() (journal.Room, error) { return *room.Load(), nil } }})
+	admin := pb.NewAdminServiceClient(s)
+	check := func(want *pb.JournalRoom, warnings ...string) {
+		t.Helper()
+		status, err := admin.GetStatus(t.Context(), &pb.GetStatusRequest{})
+		if err != nil || !proto.Equal(status.GetJournalRoom(), want) || len(status.GetWarnings()) != len(warnings) {
+			t.Fatalf("got %v, %v", status, err)
+		}
+		for i, warning := range warnings {
+			if !strings.HasPrefix(status.GetWarnings()[i], warning) {
+				t.Errorf("got %q, want %q", status.GetWarnings()[i], warning)
+			}
+		}
+	}
+	set := func(version uint64, limit *pb.RiskLimit) {
+		t.Helper()
+		if _, err := admin.SetLimits(t.Context(), &pb.SetLimitsRequest{RiskLimits: &pb.RiskLimits{Limits: []*pb.RiskLimit{limit}},
+			ExpectedVersion: version, ChangedBy: "alice", Reason: "a test"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(&pb.JournalRoom{FreeBytes: 9, HeadroomBytes: 4}, "no limits are set: ")
+	set(0, &pb.RiskLimit{Account: account})
+	check(&pb.JournalRoom{FreeBytes: 9, HeadroomBytes: 4}, "no limits are set: ")
+	set(1, &pb.RiskLimit{Account: account, NoShort: true})
+	check(&pb.JournalRoom{FreeBytes: 9, HeadroomBytes: 4})
+	room.Store(&journal.Room{Low: true})
+	check(&pb.JournalRoom{Low: true}, "the disk of the journal is full: ")
 }

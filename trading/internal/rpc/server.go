@@ -19,6 +19,7 @@ import (
 
 	pb "aetherion/trading/gen/aetherion/v1"
 	"aetherion/trading/internal/engine"
+	"aetherion/trading/internal/journal"
 	"aetherion/trading/internal/live"
 	"aetherion/trading/internal/market"
 	"aetherion/trading/internal/sequencer"
@@ -45,6 +46,8 @@ type Config struct {
 	MaxBatchCommands     int
 	MaxBacktests         int
 	TwoPersonLimits      bool // a second person has to approve a looser limit
+	// JournalRoom is what the journal has of its disk; nil: it has none.
+	JournalRoom func() (journal.Room, error)
 }
 
 // Server serves all services of the contract that are the Trading Service's.
