@@ -6,6 +6,7 @@
 //! Sources: Glasserman, *Monte Carlo Methods in Financial Engineering*, 2003, ch. 5 and 9; Owen 1995.
 
 mod book;
+mod critical;
 mod delta_gamma;
 mod draws;
 mod estimate;
@@ -18,6 +19,7 @@ mod revaluation;
 mod student_twist;
 
 pub use book::RepricedBook;
+pub use critical::{CriticalZ2, History, critical_z2};
 pub use delta_gamma::{DeltaGammaSampling, delta_gamma_monte_carlo};
 pub use estimate::MonteCarloLevel;
 pub use linear::{LinearBook, LinearForm, MonteCarloRisk, linear_monte_carlo};

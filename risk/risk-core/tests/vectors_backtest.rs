@@ -8,7 +8,9 @@ use risk_core::backtest::{
     Exceptions, Transitions, Zone, acerbi_szekely, basel_multiplier, basel_plus_factor, christoffersen, kupiec,
     kupiec_acceptance, traffic_light,
 };
-use risk_core::special::{norm_pdf, norm_ppf, t_pdf, t_ppf};
+use risk_core::montecarlo::{History, critical_z2};
+use risk_core::progress::Progress;
+use risk_core::units::{Confidence, DegreesOfFreedom, Distribution};
 use serde_json::Value;
 
 fn u(value: &Value) -> u64 {
@@ -88,43 +90,22 @@ fn check_regions(case: &Value) {
     }
 }
 
-/// A small counter-based generator (splitmix64), enough to draw histories.
-fn uniform(state: &mut u64) -> f64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    (((z ^ (z >> 31)) >> 11) as f64 + 0.5) * (-53.0_f64).exp2()
-}
-
-/// A gain beyond VaR with probability p, else 0.
-fn tail_gain(state: &mut u64, p: f64, tail: &[f64]) -> f64 {
-    let place = uniform(state) / p;
-    if place < 1.0 { tail[(place * tail.len() as f64) as usize] } else { 0.0 }
-}
-
-/// The 5 % quantile of Z2 when VaR and ES are right, from histories of our own, against the reference's.
+/// Critical values of Z2 from histories of our own, against the reference's.
 fn check_critical(case: &Value) {
-    const HISTORIES: usize = 40_000;
-    const CELLS: usize = 8_192;
-    let (p, days) = (f(&case["p"]), u(&case["T"]) as usize);
+    let level = |bp| Confidence::from_bp("test", bp).unwrap();
+    let confidence = level(10_000 - (f(&case["p"]) * 1e4).round() as u32);
     for row in case["expected"]["rows"].as_array().unwrap() {
         let name = row["distribution"].as_str().unwrap();
-        let nu = name.strip_prefix('t').map(|nu| nu.parse::<f64>().unwrap());
-        let quantile = |u: f64| nu.map_or_else(|| norm_ppf(u), |nu| t_ppf(u, nu));
-        let var = -quantile(p);
-        let es = nu.map_or_else(|| norm_pdf(var) / p, |nu| (nu + var * var) / (nu - 1.0) * t_pdf(var, nu) / p);
-        let (vars, ess) = (vec![var; days], vec![es; days]);
-        // Quantiles of the tail at the middle of equal cells: gains short of VaR need not be drawn.
-        let tail: Vec<f64> = (0..CELLS).map(|i| quantile(p * (i as f64 + 0.5) / CELLS as f64)).collect();
-        let mut state = 20_140_101;
-        let mut history = || (0..days).map(|_| tail_gain(&mut state, p, &tail)).collect::<Vec<f64>>();
-        let z2 = |pnl: Vec<f64>| acerbi_szekely(&pnl, &vars, &ess, p).unwrap().z2;
-        let mut z2s: Vec<f64> = (0..HISTORIES).map(|_| z2(history())).collect();
-        z2s.sort_unstable_by(f64::total_cmp);
-        let critical = z2s[HISTORIES / 20];
-        let se = f(&row["se_0.05"]) * (1.0 + f(&row["n_sim"]) / HISTORIES as f64).sqrt();
-        close(&format!("critical Z2 of {name}"), critical, f(&row["z2_crit_0.05"]), 0.0, 4.0 * se);
+        let distribution = name.strip_prefix('t').map_or(Distribution::Normal, |nu| {
+            Distribution::StudentT(DegreesOfFreedom::new("test", nu.parse().unwrap()).unwrap())
+        });
+        let history = History { days: u(&case["T"]) as u32, confidence, distribution };
+        let critical = critical_z2(&history, 100_000, 1, &[level(9_500), level(9_999)], &Progress::new()).unwrap();
+        for (got, below) in critical.iter().zip(["0.05", "0.0001"]) {
+            let allowed = 4.0 * got.standard_error.hypot(f(&row[format!("se_{below}")]));
+            let wanted = f(&row[format!("z2_crit_{below}")]);
+            close(&format!("critical Z2 of {name}, {below}"), got.z2, wanted, 0.0, allowed);
+        }
     }
 }
 

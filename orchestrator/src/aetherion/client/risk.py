@@ -42,6 +42,8 @@ from aetherion.client.risk_capital import (
     account_of,
     assessments_of,
     calibration_message,
+    critical_message,
+    critical_of,
     floors_of,
     forecast_message,
     forecast_of,
@@ -76,6 +78,7 @@ from aetherion.risk.analysis import (
 )
 from aetherion.risk.basel import BaselShortfall
 from aetherion.risk.book import OptionType
+from aetherion.risk.critical import CriticalValue
 from aetherion.risk.errors import RiskInputError
 from aetherion.risk.figures import CalculationProgress, RiskAnswer, RiskFigures, ScenarioAnswer
 from aetherion.risk.margin import (
@@ -285,6 +288,21 @@ class RiskClient(Channel):
         return verdict_of(
             await self.answer(self._risk.BacktestVar(request, timeout=self.timeout_s))
         )
+
+    async def critical_z2(
+        self,
+        n_days: int,
+        confidence_bp: int,
+        test_confidence_bp: Sequence[int],
+        *,
+        nu: float | None = None,
+        n_scenarios: int = 400_000,
+        seed: int = 1,
+    ) -> tuple[CriticalValue, ...]:
+        """Return how low Z2 falls when forecasts are right, one value a level of the test."""
+        request = critical_message(n_days, confidence_bp, test_confidence_bp, nu, n_scenarios, seed)
+        call = self._risk.SimulateCriticalValues(request, timeout=self.timeout_s)
+        return critical_of(await self.answer(call), test_confidence_bp)
 
     async def estimate_covariance(
         self,

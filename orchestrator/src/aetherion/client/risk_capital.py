@@ -1,4 +1,4 @@
-"""Margin, Basel's shortfall, trades, volatility, functions and numbers: messages both ways."""
+"""Margin, Basel's ES, trades, volatility, functions, numbers, critical values: both ways."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from aetherion.client.risk_messages import (
     model_message,
 )
 from aetherion.risk.basel import BaselShortfall
+from aetherion.risk.critical import CriticalValue
 from aetherion.risk.margin import (
     AccountMargin,
     MarginFloors,
@@ -253,3 +254,34 @@ def philox_message(
 def words_of(m: risk_reference_pb2.DrawNumbersResponse) -> NDArray[np.uint64]:
     """Return Philox words, one block a row."""
     return np.array(m.words, np.uint64).reshape(-1, 4)
+
+
+def critical_message(
+    n_days: int,
+    confidence_bp: int,
+    test_confidence_bp: Sequence[int],
+    nu: float | None,
+    n_scenarios: int,
+    seed: int,
+) -> risk_reference_pb2.SimulateCriticalValuesRequest:
+    """Return the request for critical values."""
+    message = risk_reference_pb2.SimulateCriticalValuesRequest(
+        n_days=n_days,
+        confidence_bp=confidence_bp,
+        test_confidence_bp=test_confidence_bp,
+        n_scenarios=n_scenarios,
+        seed=seed,
+    )
+    if nu is None:
+        message.normal.SetInParent()
+    else:
+        message.student_t.nu = nu
+    return message
+
+
+def critical_of(
+    m: risk_reference_pb2.SimulateCriticalValuesResponse, test_confidence_bp: Sequence[int]
+) -> tuple[CriticalValue, ...]:
+    """Return critical values with the levels that they were asked for."""
+    values = zip(test_confidence_bp, m.critical_values, strict=True)
+    return tuple(CriticalValue(level, it.value, it.standard_error) for level, it in values)

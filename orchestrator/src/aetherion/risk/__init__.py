@@ -35,6 +35,7 @@ from aetherion.risk.book import (
     Shock,
     StressScenario,
 )
+from aetherion.risk.critical import CriticalValue, CriticalValues, critical_z2
 from aetherion.risk.desk import connect
 from aetherion.risk.errors import RiskInputError
 from aetherion.risk.figures import (
@@ -116,6 +117,8 @@ __all__ = [
     "CornishFisher",
     "CovarianceEstimate",
     "CovarianceResult",
+    "CriticalValue",
+    "CriticalValues",
     "DeltaGammaBook",
     "DistributionFunction",
     "EuropeanOption",
@@ -189,6 +192,7 @@ __all__ = [
     "combine_horizons",
     "connect",
     "covariance",
+    "critical_z2",
     "distribution",
     "es",
     "future_position",

@@ -1,19 +1,22 @@
-//! `BacktestVar`: forecasts held against what came.
+//! `BacktestVar`: forecasts held against what came; `SimulateCriticalValues`: what the verdict on ES is held against.
 
 use risk_core::backtest::{
     Exceptions, ForecastMethod, Transitions, Zone, acerbi_szekely, basel_multiplier, christoffersen, exceptions,
     kupiec, rolling_forecast, traffic_light,
 };
+use risk_core::montecarlo::{CriticalZ2, History, critical_z2};
 use risk_core::progress::Progress;
-use risk_core::units::{Confidence, Decay};
+use risk_core::units::{Confidence, Decay, DegreesOfFreedom, Distribution};
 use risk_core::volatility::{Garch11, VolatilityModel};
 use risk_core::{Result, RiskError};
 
-use super::model::{not_set, quantile_rule};
+use super::model::{confidences, not_set, quantile_rule};
 use crate::proto::backtest_var_request::Source;
 use crate::proto::rolling_forecasts::Method;
+use crate::proto::simulate_critical_values_request;
 use crate::proto::{
-    BacktestVarRequest, BacktestVarResponse, BaselZone, GarchVolatility, RollingForecasts, TestStatistic, VarForecasts,
+    BacktestVarRequest, BacktestVarResponse, BaselZone, CriticalValue, GarchVolatility, RollingForecasts,
+    SimulateCriticalValuesRequest, SimulateCriticalValuesResponse, TestStatistic, VarForecasts,
 };
 
 const NAME: &str = "backtest_var";
@@ -89,4 +92,23 @@ fn judge(pnl: &[f64], forecasts: &VarForecasts, confidence: Confidence, level: u
         response.acerbi_szekely_z2 = Some(tests.z2);
     }
     Ok(response)
+}
+
+/// What Z2 of right forecasts falls below as seldom as asked.
+pub(crate) fn simulate_critical_values(
+    request: &SimulateCriticalValuesRequest,
+    progress: &Progress,
+) -> Result<SimulateCriticalValuesResponse> {
+    const NAME: &str = "critical_z2";
+    use simulate_critical_values_request::Distribution as Sent;
+    let distribution = match request.distribution.as_ref().ok_or_else(|| not_set(NAME, "distribution"))? {
+        Sent::Normal(_) => Distribution::Normal,
+        Sent::StudentT(student_t) => Distribution::StudentT(DegreesOfFreedom::new(NAME, student_t.nu)?),
+    };
+    let confidence = Confidence::from_bp(NAME, request.confidence_bp)?;
+    let history = History { days: request.n_days, confidence, distribution };
+    let levels = confidences(NAME, &request.test_confidence_bp)?;
+    let found = critical_z2(&history, request.n_scenarios, request.seed, &levels, progress)?;
+    let sent = |&CriticalZ2 { z2, standard_error }: &CriticalZ2| CriticalValue { value: z2, standard_error };
+    Ok(SimulateCriticalValuesResponse { critical_values: found.iter().map(sent).collect() })
 }

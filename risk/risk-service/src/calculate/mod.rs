@@ -34,8 +34,9 @@ use crate::proto::{
     CalculateRiskResponse, DrawNumbersRequest, DrawNumbersResponse, EstimateCovarianceRequest,
     EstimateCovarianceResponse, EvaluateFunctionRequest, EvaluateFunctionResponse, ForecastVolatilityRequest,
     ForecastVolatilityResponse, ImpliedVolatilityRequest, ImpliedVolatilityResponse, PriceOptionsRequest,
-    PriceOptionsResponse, SimulateScenariosRequest, SimulateScenariosResponse, StreamCalculationRequest,
-    StreamCalculationResponse, StreamRiskRequest, StreamRiskResponse, StressTestRequest, StressTestResponse,
+    PriceOptionsResponse, SimulateCriticalValuesRequest, SimulateCriticalValuesResponse, SimulateScenariosRequest,
+    SimulateScenariosResponse, StreamCalculationRequest, StreamCalculationResponse, StreamRiskRequest,
+    StreamRiskResponse, StressTestRequest, StressTestResponse,
 };
 use crate::watch::{Boards, Watchers, stream_risk};
 
@@ -180,6 +181,13 @@ impl RiskService for Calculate {
         request: Request<DrawNumbersRequest>,
     ) -> Result<Response<DrawNumbersResponse>, Status> {
         self.answer(request, |request, _| reference::draw_numbers(request)).await
+    }
+
+    async fn simulate_critical_values(
+        &self,
+        request: Request<SimulateCriticalValuesRequest>,
+    ) -> Result<Response<SimulateCriticalValuesResponse>, Status> {
+        self.answer(request, backtest::simulate_critical_values).await
     }
 }
 

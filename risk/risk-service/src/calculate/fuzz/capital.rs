@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use risk_core::progress::Progress;
 
-use super::super::{basel, margin, reference, trades, volatility};
+use super::super::{backtest, basel, margin, reference, trades, volatility};
 use super::{all_finite, any_model, any_number, any_price, any_risk_request, any_series, any_volatility, any_years};
 use crate::fuzz::any_value;
 use crate::proto::basel_shortfall_request::Step;
@@ -12,6 +12,7 @@ use crate::proto::calculate_margin_response::Margin;
 use crate::proto::draw_numbers_request::Generator;
 use crate::proto::filtered_method::Volatility as Filter;
 use crate::proto::forecast_volatility_request::Volatility;
+use crate::proto::simulate_critical_values_request::Distribution;
 use crate::proto::*;
 
 fn any_decimal() -> impl Strategy<Value = Option<Decimal>> {
@@ -141,6 +142,29 @@ fn any_draw() -> impl Strategy<Value = DrawNumbersRequest> {
     prop::option::weighted(0.98, prop_oneof![sobol, philox]).prop_map(|generator| DrawNumbersRequest { generator })
 }
 
+fn any_critical() -> impl Strategy<Value = SimulateCriticalValuesRequest> {
+    let days = prop_oneof![9 => 0u32..4, 1 => any::<u32>()];
+    let count = prop_oneof![4 => 900u32..2_100, 1 => any::<u32>()];
+    let levels = prop::collection::vec(5_000u32..10_001, 0..3);
+    let distribution = prop::option::weighted(
+        0.98,
+        prop_oneof![
+            Just(Distribution::Normal(Normal {})),
+            any_number().prop_map(|nu| Distribution::StudentT(StudentT { nu })),
+        ],
+    );
+    (days, count, levels, 5_000u32..10_001, distribution).prop_map(
+        |(n_days, n_scenarios, test_confidence_bp, confidence_bp, distribution)| SimulateCriticalValuesRequest {
+            n_days,
+            confidence_bp,
+            test_confidence_bp,
+            n_scenarios,
+            seed: 1,
+            distribution,
+        },
+    )
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(crate::fuzz_cases()))]
 
@@ -199,6 +223,14 @@ proptest! {
                 None => 0,
             };
             prop_assert_eq!((r.points.len() + r.words.len()) as u64, asked);
+        }
+    }
+
+    #[test]
+    fn every_critical_value_is_finite_or_refused(request in any_critical()) {
+        if let Ok(r) = backtest::simulate_critical_values(&request, &Progress::new()) {
+            let numbers = r.critical_values.iter().flat_map(|c| [c.value, c.standard_error]);
+            prop_assert!(numbers.into_iter().all(f64::is_finite), "{request:?} {r:?}");
         }
     }
 }
