@@ -9,7 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aetherion.client import RiskClient
-from aetherion.risk import Book, BookPosition, EuropeanOption, OptionType, SpotShock
+from aetherion.risk import (
+    Book,
+    BookPosition,
+    EuropeanOption,
+    OptionType,
+    Parametric,
+    ReturnModel,
+    SpotShock,
+)
 from processes import free_port, risk_service
 
 POSITIONS = 10_000
@@ -73,3 +81,17 @@ async def test_a_book_of_ten_thousand_options_is_revalued(client: RiskClient) ->
     assert len(answer.pnl) == 200
     assert abs(answer.pnl[0]) < 1e-6, "no shock, no gain"
     assert answer.figures[0].es >= answer.figures[0].var > 0
+
+
+async def test_parametric_parts_of_ten_thousand_names(client: RiskClient) -> None:
+    """Past returns alone: a covariance of so many names would take 800 MB."""
+    rng = np.random.default_rng(4)
+    returns, exposures = rng.normal(0, 0.01, (250, POSITIONS)), rng.normal(0, 1e4, POSITIONS)
+    answer = await client.calculate_risk(exposures, [9900], Parametric(ReturnModel(returns)))
+    sigma = float((returns @ exposures).std(ddof=1))
+    assert answer.sigma_1d is not None
+    assert abs(answer.sigma_1d / sigma - 1) < 1e-12
+    figures = answer.figures[0]
+    assert abs(figures.component_var.sum() / figures.var - 1) < 1e-12
+    standalone = 2.3263478740408408 * np.abs(exposures) * returns.std(axis=0, ddof=1)
+    assert np.abs(figures.standalone_var / standalone - 1).max() < 1e-10

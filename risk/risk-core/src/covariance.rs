@@ -4,10 +4,11 @@ mod estimators;
 mod factor;
 mod repair;
 
+pub(crate) use estimators::require_rows;
 pub use estimators::{
     Centering, LedoitWolf, SampleCovariance, correlation, ewma_covariance, ledoit_wolf, mean, sample_covariance,
 };
-pub use factor::{Eigen, cholesky, symmetric_eigen};
+pub use factor::{Eigen, cholesky, smallest_eigenvalue, symmetric_eigen};
 pub use repair::{Repaired, repair_correlation, repair_covariance};
 
 use crate::error::{Result, RiskError};
@@ -95,7 +96,7 @@ impl<'a> Covariance<'a> {
             return Ok(());
         }
         progress.check(computation)?;
-        let smallest = symmetric_eigen(computation, "covariance", self.0)?.values.first().copied().unwrap_or(0.0);
+        let smallest = smallest_eigenvalue(computation, "covariance", self.0)?;
         if smallest >= -slack {
             return Ok(());
         }

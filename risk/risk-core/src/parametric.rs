@@ -3,7 +3,12 @@
 //! Sources: RiskMetrics Technical Document 1996; Jorion, *Value at Risk*, 2007, ch. 5-7; McNeil, Frey & Embrechts,
 //! *Quantitative Risk Management*, 2015, §2.2 and §8.5.
 
-use crate::covariance::Covariance;
+mod moments;
+
+pub use moments::Moments;
+
+use moments::Spread;
+
 use crate::error::{Result, RiskError, require_finite, require_len};
 use crate::matrix::dot;
 use crate::progress::Progress;
@@ -69,25 +74,27 @@ pub struct ParametricRisk {
     pub incremental_var: Vec<f64>,
 }
 
-/// VaR and ES with marginal, component, standalone and incremental parts, O(K²).
+/// VaR and ES with marginal, component, standalone and incremental parts, O(K²); of n past returns O(n K).
 ///
 /// Formula: `VaR = -x·μ h + k s √h`, `ES = -x·μ h + e s √h`, `s² = x' Σ x`; with `g = Σ x`, marginal
 /// `-μ_i h + k √h g_i / s` (`-μ_i h` where s = 0); standalone `-x_i μ_i h + k √h |x_i| σ_i`; incremental
 /// `VaR(x) - VaR(x without i)` in full.
-/// Units: `exposures` money per unit return, short negative; `mean` and `cov` of one-day returns, an empty `mean` is
+/// Units: `exposures` money per unit return, short negative; `mean` and `moments` of one-day returns, an empty `mean` is
 /// zero; `multipliers` from [`Multipliers::of`].
 /// Source: RiskMetrics 1996; Jorion 2007 ch. 7.
-pub fn parametric_risk(
-    exposures: &[f64],
+pub fn parametric_risk<'a>(
+    exposures: &'a [f64],
     mean: &[f64],
-    cov: &Covariance<'_>,
+    moments: impl Into<Moments<'a>>,
     multipliers: Multipliers,
     horizon: HorizonDays,
     progress: &Progress,
 ) -> Result<ParametricRisk> {
-    check(exposures, mean, cov, multipliers)?;
+    check(exposures, mean, multipliers)?;
     let zeros = vec![0.0; if mean.is_empty() { exposures.len() } else { 0 }];
-    let model = Model { x: exposures, mean: if mean.is_empty() { &zeros } else { mean }, cov, multipliers, horizon };
+    let mean = if mean.is_empty() { &zeros } else { mean };
+    let spread = Spread::new(exposures, moments.into())?;
+    let model = Model { x: exposures, mean, spread, multipliers, horizon };
     let risk = model.risk(progress)?;
     for (what, values) in [
         ("var", std::slice::from_ref(&risk.var)),
@@ -105,9 +112,8 @@ pub fn parametric_risk(
     Ok(risk)
 }
 
-fn check(x: &[f64], mean: &[f64], cov: &Covariance<'_>, multipliers: Multipliers) -> Result<()> {
+fn check(x: &[f64], mean: &[f64], multipliers: Multipliers) -> Result<()> {
     require_finite(NAME, "exposures", x)?;
-    cov.require_dimension(NAME, x.len())?;
     if !mean.is_empty() {
         require_len(NAME, "mean", mean, x.len(), "the exposures")?;
         require_finite(NAME, "mean", mean)?;
@@ -121,21 +127,20 @@ fn check(x: &[f64], mean: &[f64], cov: &Covariance<'_>, multipliers: Multipliers
 struct Model<'a> {
     x: &'a [f64],
     mean: &'a [f64],
-    cov: &'a Covariance<'a>,
+    spread: Spread<'a>,
     multipliers: Multipliers,
     horizon: HorizonDays,
 }
 
 impl Model<'_> {
     fn risk(&self, progress: &Progress) -> Result<ParametricRisk> {
-        let g = self.cov.matrix().mul_vec(self.x);
-        let variance = self.cov.quadratic_form(self.x, &g);
+        let Spread { gradient: g, variance, .. } = &self.spread;
         let sigma = variance.sqrt();
         let expected_loss = -dot(self.x, self.mean);
         let Multipliers { var: k, es: e } = self.multipliers;
         let var = self.loss(expected_loss, k, sigma);
-        let marginal_var = self.marginal(&g, sigma, k);
-        let marginal_es = self.marginal(&g, sigma, e);
+        let marginal_var = self.marginal(g, sigma, k);
+        let marginal_es = self.marginal(g, sigma, e);
         Ok(ParametricRisk {
             sigma_1d: sigma,
             var,
@@ -145,7 +150,7 @@ impl Model<'_> {
             marginal_var,
             marginal_es,
             standalone_var: self.standalone(),
-            incremental_var: self.incremental(&g, (variance, expected_loss, var), progress)?,
+            incremental_var: self.incremental(expected_loss, var, progress)?,
         })
     }
 
@@ -165,37 +170,23 @@ impl Model<'_> {
     }
 
     fn standalone(&self) -> Vec<f64> {
-        let variances = self.cov.matrix().diagonal();
-        let alone = |((x, mean), variance): ((&f64, &f64), f64)| {
+        let alone = |((x, mean), variance): ((&f64, &f64), &f64)| {
             self.loss(-x * mean, self.multipliers.var, x.abs() * variance.max(0.0).sqrt())
         };
-        self.x.iter().zip(self.mean).zip(variances).map(alone).collect()
+        self.x.iter().zip(self.mean).zip(&self.spread.variances).map(alone).collect()
     }
 
     /// Without exposure i the variance is `v - 2 x_i g_i + x_i² Σ_ii`; rebuilt from scratch where that cancels.
-    fn incremental(
-        &self,
-        g: &[f64],
-        (variance, expected_loss, var): (f64, f64, f64),
-        progress: &Progress,
-    ) -> Result<Vec<f64>> {
-        let mut rest = self.x.to_vec();
-        let mut out = Vec::with_capacity(rest.len());
-        for (i, own) in self.cov.matrix().diagonal().into_iter().enumerate() {
-            let (Some(x), Some(mean), Some(g)) = (self.x.get(i), self.mean.get(i), g.get(i)) else { continue };
+    fn incremental(&self, expected_loss: f64, var: f64, progress: &Progress) -> Result<Vec<f64>> {
+        let Spread { gradient, variance, variances, .. } = &self.spread;
+        let mut out = Vec::with_capacity(self.x.len());
+        for (i, (((x, mean), g), own)) in self.x.iter().zip(self.mean).zip(gradient).zip(variances).enumerate() {
             let without = variance - 2.0 * x * g + x * x * own;
             let variance_without = if without > 1e-3 * (variance + x * x * own) {
                 without
             } else {
                 progress.check(NAME)?;
-                if let Some(slot) = rest.get_mut(i) {
-                    *slot = 0.0;
-                }
-                let square = self.cov.quadratic_form(&rest, &self.cov.matrix().mul_vec(&rest));
-                if let Some(slot) = rest.get_mut(i) {
-                    *slot = *x;
-                }
-                square
+                self.spread.variance_without(i)
             };
             let loss = self.loss(expected_loss + x * mean, self.multipliers.var, variance_without.sqrt());
             out.push(var - loss);

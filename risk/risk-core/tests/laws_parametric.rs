@@ -7,7 +7,7 @@ use risk_core::covariance::{
     sample_covariance, symmetric_eigen,
 };
 use risk_core::matrix::{Matrix, MatrixRef};
-use risk_core::parametric::{Multipliers, ParametricRisk, parametric_risk};
+use risk_core::parametric::{Moments, Multipliers, ParametricRisk, parametric_risk};
 use risk_core::progress::Progress;
 use risk_core::units::{Confidence, Decay, DegreesOfFreedom, Distribution, HorizonDays};
 
@@ -113,13 +113,13 @@ proptest! {
     ) {
         let finite = |values: &[f64]| values.iter().all(|v| v.is_finite());
         let Ok(m) = MatrixRef::new("t", "m", rows, cols, &values) else { return Ok(()) };
-        prop_assert!(sample_covariance(m).map_or(true, |c| finite(c.values())));
-        prop_assert!(ewma_covariance(m, Decay::DAILY).map_or(true, |c| finite(c.values())));
-        prop_assert!(ledoit_wolf(m, Centering::Sample).map_or(true, |c| finite(c.covariance.values())));
-        prop_assert!(cholesky(m).map_or(true, |c| finite(c.values())));
+        prop_assert!(sample_covariance(m, &Progress::new()).map_or(true, |c| finite(c.values())));
+        prop_assert!(ewma_covariance(m, Decay::DAILY, &Progress::new()).map_or(true, |c| finite(c.values())));
+        prop_assert!(ledoit_wolf(m, Centering::Sample, &Progress::new()).map_or(true, |c| finite(c.covariance.values())));
+        prop_assert!(cholesky(m, &Progress::new()).map_or(true, |c| finite(c.values())));
         prop_assert!(symmetric_eigen("t", "m", m).map_or(true, |e| finite(&e.values)));
-        prop_assert!(repair_correlation(m).map_or(true, |c| finite(c.matrix.values())));
-        prop_assert!(repair_covariance(m).map_or(true, |c| finite(c.matrix.values())));
+        prop_assert!(repair_correlation(m, &Progress::new()).map_or(true, |c| finite(c.matrix.values())));
+        prop_assert!(repair_covariance(m, &Progress::new()).map_or(true, |c| finite(c.matrix.values())));
         if rows == cols {
             prop_assert!(correlation(m).into_iter().flatten().all(f64::is_finite));
         }
@@ -146,6 +146,58 @@ proptest! {
     }
 }
 
+/// Returns of one common factor and of each name its own, and exposures long and short.
+fn past(rows: usize, names: usize) -> (Matrix, Vec<f64>) {
+    let wave = |i: usize| (i as f64 * 0.618_033_988_749_894_8).fract() - 0.5;
+    let returns = Matrix::from_fn(rows, names, |t, j| {
+        2e-4 + 0.01 * wave(7 * t + 1) * (1.0 + wave(j + 3)) + 0.02 * wave(t * names + j + 11 * (t * j % 13))
+    });
+    (returns, (0..names).map(|j| 1e5 * (0.3 + wave(5 * j + 2))).collect())
+}
+
+fn normal_risk<'a>(x: &'a [f64], moments: impl Into<Moments<'a>>) -> ParametricRisk {
+    let multipliers = Multipliers::of(Distribution::Normal, Confidence::from_bp("t", 9_900).unwrap().tail());
+    let mean = vec![1e-4; x.len()];
+    parametric_risk(x, &mean, moments, multipliers, HorizonDays::new("t", 2).unwrap(), &Progress::new()).unwrap()
+}
+
+#[test]
+fn past_returns_give_the_figures_of_their_sample_covariance() {
+    for (rows, names) in [(2, 1), (40, 3), (250, 500)] {
+        let (returns, mut x) = past(rows, names);
+        // One that is nearly all of the variance: without it, it is computed anew.
+        x[names / 2] *= 1e4;
+        let cov = sample_covariance(returns.as_ref(), &Progress::new()).unwrap();
+        let cov = Covariance::new("t", names, cov.as_ref()).unwrap();
+        let (direct, through) = (normal_risk(&x, Moments::Returns(returns.as_ref())), normal_risk(&x, &cov));
+        let near = |what: &str, got: &[f64], want: &[f64]| {
+            let scale = want.iter().fold(0.0_f64, |max, v| max.max(v.abs()));
+            for (i, (got, want)) in got.iter().zip(want).enumerate() {
+                assert!((got - want).abs() <= 1e-12 * scale, "{what}[{i}] of {rows} x {names}: {got} {want}");
+            }
+            assert_eq!(got.len(), want.len(), "{what}");
+        };
+        near("sigma", &[direct.sigma_1d, direct.var, direct.es], &[through.sigma_1d, through.var, through.es]);
+        near("marginal_var", &direct.marginal_var, &through.marginal_var);
+        near("component_var", &direct.component_var, &through.component_var);
+        near("component_es", &direct.component_es, &through.component_es);
+        near("standalone_var", &direct.standalone_var, &through.standalone_var);
+        near("incremental_var", &direct.incremental_var, &through.incremental_var);
+    }
+}
+
+#[test]
+fn ten_thousand_names_need_no_covariance() {
+    let (returns, x) = past(250, 10_000);
+    let risk = normal_risk(&x, Moments::Returns(returns.as_ref()));
+    let pnl = returns.as_ref().mul_vec(&x);
+    let mean = pnl.iter().sum::<f64>() / pnl.len() as f64;
+    let variance = pnl.iter().map(|p| (p - mean).powi(2)).sum::<f64>() / (pnl.len() - 1) as f64;
+    assert!((risk.sigma_1d / variance.sqrt() - 1.0).abs() < 1e-12, "{} {}", risk.sigma_1d, variance.sqrt());
+    assert!((risk.component_var.iter().sum::<f64>() / risk.var - 1.0).abs() < 1e-12);
+    assert!((risk.component_es.iter().sum::<f64>() / risk.es - 1.0).abs() < 1e-12);
+}
+
 #[test]
 fn refusals_name_the_input() {
     let values = [4e-4, 1e-4, 1e-4, 9e-4];
@@ -161,7 +213,7 @@ fn refusals_name_the_input() {
         "parametric_var: covariance must be symmetric, got difference 2.5e-1 at [1][0]"
     );
     assert_eq!(
-        cholesky(m(2, 2, &[1.0, 1.0, 1.0, 1.0])).unwrap_err().to_string(),
+        cholesky(m(2, 2, &[1.0, 1.0, 1.0, 1.0]), &Progress::new()).unwrap_err().to_string(),
         "cholesky: matrix must be positive definite, got pivot 0 at row 1"
     );
 }

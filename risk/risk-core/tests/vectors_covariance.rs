@@ -9,6 +9,7 @@ use risk_core::covariance::{
     sample_covariance,
 };
 use risk_core::matrix::{Matrix, MatrixRef};
+use risk_core::progress::Progress;
 use risk_core::units::Decay;
 use serde_json::Value;
 
@@ -26,7 +27,7 @@ fn check_estimators(case: &Value) {
     let (n, p, values) = matrix_f(&case["X"]);
     let x = MatrixRef::new("t", "X", n, p, &values).unwrap();
     let expected = case["expected"].as_object().unwrap();
-    let sample = sample_covariance(x).unwrap();
+    let sample = sample_covariance(x, &Progress::new()).unwrap();
     for (name, value) in expected {
         match name.as_str() {
             "mean" => all_close(id, &mean(x), &vec_f(value), 1e-12, 1e-18),
@@ -35,14 +36,23 @@ fn check_estimators(case: &Value) {
                 let got: Vec<f64> = correlation(sample.as_ref()).into_iter().map(Option::unwrap).collect();
                 all_close(id, &got, &matrix_f(value).2, 0.0, 1e-12);
             }
-            "cholesky_of_sample" => close_matrix(id, &cholesky(sample.as_ref()).unwrap(), value, 1e-10),
-            "ledoit_wolf" => check_ledoit_wolf(id, &ledoit_wolf(x, Centering::Sample).unwrap(), value),
+            "cholesky_of_sample" => {
+                close_matrix(id, &cholesky(sample.as_ref(), &Progress::new()).unwrap(), value, 1e-10)
+            }
+            "ledoit_wolf" => {
+                check_ledoit_wolf(id, &ledoit_wolf(x, Centering::Sample, &Progress::new()).unwrap(), value)
+            }
             "ledoit_wolf_assume_centered" => {
-                check_ledoit_wolf(id, &ledoit_wolf(x, Centering::AssumeCentered).unwrap(), value);
+                check_ledoit_wolf(id, &ledoit_wolf(x, Centering::AssumeCentered, &Progress::new()).unwrap(), value);
             }
             _ => {
                 let lambda = name.strip_prefix("ewma_").unwrap().parse().unwrap();
-                close_matrix(id, &ewma_covariance(x, Decay::new("t", lambda).unwrap()).unwrap(), value, 1e-12);
+                close_matrix(
+                    id,
+                    &ewma_covariance(x, Decay::new("t", lambda).unwrap(), &Progress::new()).unwrap(),
+                    value,
+                    1e-12,
+                );
             }
         }
     }
@@ -57,7 +67,7 @@ fn check_ledoit_wolf(id: &str, got: &LedoitWolf, expected: &Value) {
 fn check_repair(case: &Value) {
     let id = case["id"].as_str().unwrap();
     let (n, p, values) = matrix_f(&case["corr_in"]);
-    let repaired = repair_correlation(MatrixRef::new("t", "C", n, p, &values).unwrap()).unwrap();
+    let repaired = repair_correlation(MatrixRef::new("t", "C", n, p, &values).unwrap(), &Progress::new()).unwrap();
     close(id, repaired.smallest_eigenvalue_before, f(&case["expected"]["min_eig_in"]), 0.0, 1e-12);
     close_matrix(id, &repaired.matrix, &case["expected"]["clipped_corr"], 1e-12);
 }

@@ -232,7 +232,7 @@ fn check_last_day(expected: &Value, prices: &Prices, weights: &[f64], backtest: 
     let trace = |cov: MatrixRef<'_>| cov.diagonal().iter().sum::<f64>();
     let check = |name: &str, got: f64, expected: &Value| close(name, got, f(expected), 1e-9, 0.0);
 
-    let ewma = ewma_covariance(all.as_ref(), backtest.lambda).unwrap();
+    let ewma = ewma_covariance(all.as_ref(), backtest.lambda, &Progress::new()).unwrap();
     let (sigma_p, z) = (sigma(ewma.as_ref()), -norm_ppf(backtest.p));
     check("ewma_cov_trace", trace(ewma.as_ref()), &expected["ewma_cov_trace"]);
     check("sigma_p", sigma_p, &expected["sigma_p"]);
@@ -244,11 +244,11 @@ fn check_last_day(expected: &Value, prices: &Prices, weights: &[f64], backtest: 
     check("portfolio sigma", path.next_variance.sqrt(), &expected["sigma_from_portfolio_series"]);
 
     let last = Matrix::from_fn(backtest.window, cols, |i, j| columns[j][rows - backtest.window + i]);
-    let shrunk = ledoit_wolf(last.as_ref(), Centering::Sample).unwrap();
+    let shrunk = ledoit_wolf(last.as_ref(), Centering::Sample, &Progress::new()).unwrap();
     let wanted = &expected["ledoit_wolf_last_window"];
     check("shrinkage", shrunk.shrinkage, &wanted["shrinkage"]);
     check("shrunk sigma", sigma(shrunk.covariance.as_ref()), &wanted["sigma_p"]);
     check("shrunk trace", trace(shrunk.covariance.as_ref()), &wanted["trace"]);
-    let sample = sample_covariance(last.as_ref()).unwrap();
+    let sample = sample_covariance(last.as_ref(), &Progress::new()).unwrap();
     check("sample sigma", sigma(sample.as_ref()), &expected["sample_last_window_sigma_p"]);
 }

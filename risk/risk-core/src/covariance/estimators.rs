@@ -32,8 +32,8 @@ pub fn mean(x: MatrixRef<'_>) -> Vec<f64> {
 ///
 /// Formula: `Σ (x_i - x̄)(x_i - x̄)' / (n-1)`. Units: returns squared per row's period.
 /// Errors: `TooFewObservations` below 2 rows. Source: McNeil, Frey & Embrechts 2015 §6.1.2.
-pub fn sample_covariance(x: MatrixRef<'_>) -> Result<Matrix> {
-    SampleCovariance::of(x, &Progress::new()).map(|sample| sample.0)
+pub fn sample_covariance(x: MatrixRef<'_>, progress: &Progress) -> Result<Matrix> {
+    SampleCovariance::of(x, progress).map(|sample| sample.0)
 }
 
 /// A [`sample_covariance`]: semidefinite by construction, which nobody need prove again.
@@ -59,7 +59,7 @@ impl SampleCovariance {
 /// Exponentially weighted covariance of RiskMetrics: zero mean, weights that add up to 1.
 ///
 /// Formula: `Σ w_i x_i x_i'`, `w_i = (1-λ) λ^(n-1-i) / (1-λⁿ)`. Source: RiskMetrics 1996 §5.
-pub fn ewma_covariance(x: MatrixRef<'_>, lambda: Decay) -> Result<Matrix> {
+pub fn ewma_covariance(x: MatrixRef<'_>, lambda: Decay, progress: &Progress) -> Result<Matrix> {
     const NAME: &str = "ewma_covariance";
     require_rows(NAME, x, 1)?;
     let n = x.rows();
@@ -67,7 +67,7 @@ pub fn ewma_covariance(x: MatrixRef<'_>, lambda: Decay) -> Result<Matrix> {
     let scale = (1.0 - lambda.get()) / -(n as f64 * log_lambda).exp_m1();
     let zero = vec![0.0; x.cols()];
     let weight = |i| scale * ((n - 1 - i) as f64 * log_lambda).exp();
-    checked(NAME, weighted_products(NAME, x, &zero, weight, &Progress::new())?)
+    checked(NAME, weighted_products(NAME, x, &zero, weight, progress)?)
 }
 
 /// A shrunk covariance and by how much it was shrunk.
@@ -86,12 +86,12 @@ pub struct LedoitWolf {
 /// Formula: `d² = ‖S - μI‖²`, `b² = min(d², Σ ‖y y' - S‖² / n²)`, `ρ = b²/d²` (0 where d² = 0). The sum is
 /// `Σ ‖y‖⁴ - n ‖S‖²`, for `Σ y' S y = n ‖S‖²`.
 /// Source: Ledoit & Wolf, *A well-conditioned estimator*, J. Multivariate Analysis 88, 2004.
-pub fn ledoit_wolf(x: MatrixRef<'_>, centering: Centering) -> Result<LedoitWolf> {
+pub fn ledoit_wolf(x: MatrixRef<'_>, centering: Centering, progress: &Progress) -> Result<LedoitWolf> {
     const NAME: &str = "ledoit_wolf";
     require_rows(NAME, x, if centering == Centering::Sample { 2 } else { 1 })?;
     let (n, p) = (x.rows() as f64, x.cols());
     let center = if centering == Centering::Sample { mean(x) } else { vec![0.0; p] };
-    let s = weighted_products(NAME, x, &center, |_| 1.0 / n, &Progress::new())?;
+    let s = weighted_products(NAME, x, &center, |_| 1.0 / n, progress)?;
     let mu = s.as_ref().diagonal().iter().sum::<f64>() / p as f64;
     let square = |shift: f64| -> f64 {
         let entry = |i: usize, j: usize| s.at(i, j) - if i == j { shift } else { 0.0 };
@@ -158,7 +158,8 @@ fn weighted_products(
     Ok(out)
 }
 
-fn require_rows(computation: &'static str, x: MatrixRef<'_>, least: usize) -> Result<()> {
+/// Refuses returns without columns, or of fewer rows than that.
+pub(crate) fn require_rows(computation: &'static str, x: MatrixRef<'_>, least: usize) -> Result<()> {
     if x.cols() == 0 {
         return Err(RiskError::shape(computation, "returns", "must have at least 1 column", 0));
     }

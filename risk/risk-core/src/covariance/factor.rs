@@ -11,19 +11,20 @@ const NEGLIGIBLE_PIVOT: f64 = 1e-12;
 
 /// Lower Cholesky factor L of a positive definite matrix, `L L' = A`; reads the lower triangle.
 ///
-/// Errors: `NotPositiveDefinite` with the pivot and its row.
+/// Errors: `NotPositiveDefinite` with the pivot and its row; `Canceled`.
 /// Source: Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, §10.1.
-pub fn cholesky(a: MatrixRef<'_>) -> Result<Matrix> {
+pub fn cholesky(a: MatrixRef<'_>, progress: &Progress) -> Result<Matrix> {
     const NAME: &str = "cholesky";
     super::check_symmetric(NAME, "matrix", a)?;
     let mut pivot_error = None;
     let factor = decompose(a, 0.0, unlimited, |i, pivot, _| {
         if pivot > 0.0 {
-            return Some(pivot.sqrt());
+            return (!progress.is_canceled()).then(|| pivot.sqrt());
         }
         pivot_error = Some(format!("pivot {pivot} at row {i}"));
         None
     });
+    progress.check(NAME)?;
     match pivot_error {
         None => Ok(factor),
         Some(got) => Err(RiskError::not_pd(NAME, "matrix", "must be positive definite", got)),
@@ -93,14 +94,11 @@ pub struct Eigen {
 pub fn symmetric_eigen(computation: &'static str, what: &str, a: MatrixRef<'_>) -> Result<Eigen> {
     super::check_symmetric(computation, what, a)?;
     let n = a.rows();
-    // Scaled to entries of at most 1, so that no square overflows or vanishes.
-    let largest = a.values().iter().fold(0.0_f64, |max, v| max.max(v.abs()));
-    if n == 0 || largest == 0.0 {
+    let Some((largest, scaled)) = scaled(a) else {
         let vectors = Matrix::from_fn(n, n, |i, j| f64::from(u8::from(i == j)));
         return Ok(Eigen { values: vec![0.0; n], vectors });
-    }
-    let scaled: Vec<f64> = a.values().iter().map(|v| v / largest).collect();
-    let failed = || RiskError::did_not_converge(computation, what, "eigenvalues did not converge", "no answer");
+    };
+    let failed = || no_eigenvalues(computation, what);
     let eigen = MatRef::from_row_major_slice(&scaled, n, n).self_adjoint_eigen(Side::Lower).map_err(|_| failed())?;
     let diagonal = eigen.S().column_vector();
     let values: Vec<f64> = (0..n).map(|i| diagonal[i] * largest).collect();
@@ -110,6 +108,26 @@ pub fn symmetric_eigen(computation: &'static str, what: &str, a: MatrixRef<'_>) 
     } else {
         Err(failed())
     }
+}
+
+/// The smallest eigenvalue of a symmetric matrix, at a fraction of the cost of all vectors; 0 of none.
+pub fn smallest_eigenvalue(computation: &'static str, what: &str, a: MatrixRef<'_>) -> Result<f64> {
+    super::check_symmetric(computation, what, a)?;
+    let Some((largest, scaled)) = scaled(a) else { return Ok(0.0) };
+    let matrix = MatRef::from_row_major_slice(&scaled, a.rows(), a.rows());
+    let values = matrix.self_adjoint_eigenvalues(Side::Lower).map_err(|_| no_eigenvalues(computation, what))?;
+    let smallest = values.first().map_or(0.0, |value| value * largest);
+    if smallest.is_finite() { Ok(smallest) } else { Err(no_eigenvalues(computation, what)) }
+}
+
+/// The largest entry, and all of them relative to it, so that no square overflows or vanishes; nothing of a zero matrix.
+fn scaled(a: MatrixRef<'_>) -> Option<(f64, Vec<f64>)> {
+    let largest = a.values().iter().fold(0.0_f64, |max, v| max.max(v.abs()));
+    (largest > 0.0).then(|| (largest, a.values().iter().map(|v| v / largest).collect()))
+}
+
+fn no_eigenvalues(computation: &'static str, what: &str) -> RiskError {
+    RiskError::did_not_converge(computation, what, "eigenvalues did not converge", "no answer")
 }
 
 #[cfg(test)]

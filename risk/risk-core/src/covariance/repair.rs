@@ -3,6 +3,7 @@
 use super::{check_symmetric, symmetric_eigen};
 use crate::error::{Result, RiskError};
 use crate::matrix::{Matrix, MatrixRef};
+use crate::progress::Progress;
 
 /// A repaired matrix.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,7 +17,7 @@ pub struct Repaired {
 /// Clips the negative eigenvalues of a correlation at 0 and rescales to a unit diagonal.
 ///
 /// Formula: `C⁺ = V max(Λ, 0) V'`, `C⁺_ij / √(C⁺_ii C⁺_jj)`. Source: Rebonato & Jäckel 1999; Higham 2002.
-pub fn repair_correlation(correlation: MatrixRef<'_>) -> Result<Repaired> {
+pub fn repair_correlation(correlation: MatrixRef<'_>, progress: &Progress) -> Result<Repaired> {
     const NAME: &str = "repair_correlation";
     check_symmetric(NAME, "correlation", correlation)?;
     for (i, entry) in correlation.diagonal().into_iter().enumerate() {
@@ -25,21 +26,26 @@ pub fn repair_correlation(correlation: MatrixRef<'_>) -> Result<Repaired> {
         }
     }
     let eigen = symmetric_eigen(NAME, "correlation", correlation)?;
+    progress.check(NAME)?;
     let n = correlation.rows();
     let smallest = eigen.values.first().copied().unwrap_or(0.0);
     let clipped: Vec<f64> = eigen.values.iter().map(|v| v.max(0.0)).collect();
     let entry = |i: usize, j: usize| -> f64 {
+        if progress.is_canceled() {
+            return 0.0;
+        }
         clipped.iter().enumerate().map(|(k, v)| v * (eigen.vectors.at(i, k) * eigen.vectors.at(j, k))).sum()
     };
     // Clipping only adds to the diagonal, so it stays at 1 or above.
     let scale: Vec<f64> = (0..n).map(|i| entry(i, i).sqrt()).collect();
     let matrix =
         Matrix::from_fn(n, n, |i, j| if i == j { 1.0 } else { entry(i.max(j), i.min(j)) / (scale[i] * scale[j]) });
+    progress.check(NAME)?;
     Ok(Repaired { matrix, smallest_eigenvalue_before: smallest })
 }
 
 /// Repairs the correlation of a covariance and keeps its variances. A factor of zero variance keeps none.
-pub fn repair_covariance(cov: MatrixRef<'_>) -> Result<Repaired> {
+pub fn repair_covariance(cov: MatrixRef<'_>, progress: &Progress) -> Result<Repaired> {
     const NAME: &str = "repair_covariance";
     check_symmetric(NAME, "covariance", cov)?;
     let variances = cov.diagonal();
@@ -57,7 +63,7 @@ pub fn repair_covariance(cov: MatrixRef<'_>) -> Result<Repaired> {
         }
     });
     crate::error::require_finite(NAME, "correlation", correlation.values())?;
-    let repaired = repair_correlation(correlation.as_ref())?;
+    let repaired = repair_correlation(correlation.as_ref(), progress)?;
     let matrix =
         Matrix::from_fn(
             n,

@@ -2,9 +2,10 @@
 
 use risk_core::covariance::{
     Centering, cholesky, correlation, ewma_covariance, ledoit_wolf, mean, repair_covariance, sample_covariance,
-    symmetric_eigen,
+    smallest_eigenvalue,
 };
 use risk_core::matrix::{Matrix, MatrixRef};
+use risk_core::progress::Progress;
 use risk_core::units::Decay;
 use risk_core::{Result, RiskError};
 
@@ -16,7 +17,10 @@ use crate::proto::{EstimateCovarianceRequest, EstimateCovarianceResponse};
 const NAME: &str = "estimate_covariance";
 
 /// Answers a request, or says what is wrong with it.
-pub(crate) fn estimate_covariance(request: &EstimateCovarianceRequest) -> Result<EstimateCovarianceResponse> {
+pub(crate) fn estimate_covariance(
+    request: &EstimateCovarianceRequest,
+    progress: &Progress,
+) -> Result<EstimateCovarianceResponse> {
     let returns = matrix(NAME, "returns", request.returns.as_ref())?;
     if !(1..=MAX_FACTORS).contains(&returns.cols()) {
         let why = format!("must have 1 to {MAX_FACTORS} columns");
@@ -26,22 +30,22 @@ pub(crate) fn estimate_covariance(request: &EstimateCovarianceRequest) -> Result
     let estimate = match request.estimator.as_ref().ok_or_else(|| not_set(NAME, "estimator"))? {
         Estimator::Sample(_) => {
             means = mean(returns);
-            sample_covariance(returns)?
+            sample_covariance(returns, progress)?
         }
-        Estimator::Ewma(ewma) => ewma_covariance(returns, Decay::new(NAME, ewma.lambda)?)?,
+        Estimator::Ewma(ewma) => ewma_covariance(returns, Decay::new(NAME, ewma.lambda)?, progress)?,
         Estimator::LedoitWolf(sent) => {
             let centering = if sent.assume_centered { Centering::AssumeCentered } else { Centering::Sample };
-            let shrunk = ledoit_wolf(returns, centering)?;
+            let shrunk = ledoit_wolf(returns, centering, progress)?;
             shrinkage = Some(shrunk.shrinkage);
             shrunk.covariance
         }
         Estimator::Given(_) => Matrix::from_fn(returns.rows(), returns.cols(), |i, j| returns.at(i, j)),
     };
-    let eigen = symmetric_eigen(NAME, "covariance", estimate.as_ref())?;
-    let smallest_eigenvalue = eigen.values.first().copied().unwrap_or(0.0);
+    let smallest_eigenvalue = smallest_eigenvalue(NAME, "covariance", estimate.as_ref())?;
+    progress.check(NAME)?;
     let repaired = request.repair && smallest_eigenvalue < 0.0;
-    let covariance = if repaired { repair_covariance(estimate.as_ref())?.matrix } else { estimate };
-    let factor = request.factor.then(|| cholesky(covariance.as_ref())).transpose()?;
+    let covariance = if repaired { repair_covariance(estimate.as_ref(), progress)?.matrix } else { estimate };
+    let factor = request.factor.then(|| cholesky(covariance.as_ref(), progress)).transpose()?;
     Ok(EstimateCovarianceResponse {
         correlation: correlations(covariance.as_ref()),
         covariance: Some(sent(&covariance)),

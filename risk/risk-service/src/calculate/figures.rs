@@ -11,7 +11,7 @@ use risk_core::units::{Confidence, Decay, Distribution};
 use risk_core::volatility::{Garch11, VolatilityModel, fit_garch11};
 use risk_core::{Result, RiskError};
 
-use super::model::{Model, horizon, levels, matrix, not_set, quantile_rule, require_one_day};
+use super::model::{Model, SentModel, horizon, levels, matrix, not_set, quantile_rule, require_one_day};
 use super::portfolio::{Portfolio, quadratic_form};
 use super::simulation::monte_carlo;
 use crate::proto::calculate_risk_request::Method;
@@ -20,6 +20,9 @@ use crate::proto::{
     AgeWeightedMethod, CalculateRiskRequest, CalculateRiskResponse, ConfidenceInterval, FilteredMethod,
     GarchVolatility, HistoricalMethod, ParametricMethod, ReturnModel, RiskFigures, RiskWarning,
 };
+
+/// Names times levels of a parametric answer: six parts of each are 192 MB.
+const MAX_PARTS: usize = 4_000_000;
 
 /// Answers a request, or says what is wrong with it.
 pub(crate) fn calculate(request: &CalculateRiskRequest, progress: &Progress) -> Result<CalculateRiskResponse> {
@@ -47,13 +50,18 @@ fn parametric(
     const NAME: &str = "parametric_var";
     let (levels, x) = (levels(NAME, request)?, Portfolio::linear(NAME, request)?);
     let horizon = horizon(NAME, request)?;
+    let parts = x.len().saturating_mul(levels.len());
+    if parts > MAX_PARTS {
+        let why = format!("must be at most {MAX_PARTS}");
+        return Err(RiskError::invalid(NAME, "exposures times levels", why, parts));
+    }
     progress.begin(1);
-    let model = Model::new(NAME, x.len(), method.model.as_ref(), progress)?;
-    let covariance = model.covariance(NAME, x.len(), progress)?;
+    let model = SentModel::read(NAME, x.len(), method.model.as_ref())?;
+    let moments = model.moments(NAME, x.len(), progress)?;
     let mut response = CalculateRiskResponse { n_scenarios: count(model.n_returns()), ..Default::default() };
     for level in levels {
         let multipliers = Multipliers::of(model.distribution, level.tail());
-        let risk = parametric_risk(x, model.mean, &covariance, multipliers, horizon, progress)?;
+        let risk = parametric_risk(x, model.mean, moments, multipliers, horizon, progress)?;
         response.sigma_1d = Some(risk.sigma_1d);
         response.figures.push(parametric_figures(level, risk));
     }

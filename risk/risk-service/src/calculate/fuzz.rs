@@ -355,7 +355,7 @@ proptest! {
 
     #[test]
     fn every_estimate_is_finite_or_refused(request in any_estimate()) {
-        if let Ok(r) = covariance::estimate_covariance(&request) {
+        if let Ok(r) = covariance::estimate_covariance(&request, &Progress::new()) {
             let matrices = [&r.covariance, &r.correlation].into_iter().flatten().flat_map(|m| &m.values);
             prop_assert!(all_finite(matrices.chain([&r.smallest_eigenvalue]).chain(&r.shrinkage)), "{request:?} {r:?}");
         }

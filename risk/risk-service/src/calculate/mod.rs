@@ -138,7 +138,7 @@ impl RiskService for Calculate {
         &self,
         request: Request<EstimateCovarianceRequest>,
     ) -> Result<Response<EstimateCovarianceResponse>, Status> {
-        self.answer(request, |request, _| covariance::estimate_covariance(request)).await
+        self.answer(request, covariance::estimate_covariance).await
     }
 
     async fn forecast_volatility(

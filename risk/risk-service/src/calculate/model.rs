@@ -2,6 +2,7 @@
 
 use risk_core::covariance::{Covariance, SampleCovariance};
 use risk_core::matrix::MatrixRef;
+use risk_core::parametric::Moments;
 use risk_core::progress::Progress;
 use risk_core::quantile::QuantileRule;
 use risk_core::units::{Confidence, DegreesOfFreedom, Distribution, HorizonDays};
@@ -75,6 +76,57 @@ pub(crate) fn not_set(name: &'static str, what: &'static str) -> RiskError {
     RiskError::invalid(name, what, "must be set", "nothing")
 }
 
+/// Mean, distribution, and covariance or past returns, as they were sent.
+pub(super) struct SentModel<'a> {
+    pub(super) mean: &'a [f64],
+    pub(super) distribution: Distribution,
+    source: SentSource<'a>,
+}
+
+enum SentSource<'a> {
+    Covariance(MatrixRef<'a>),
+    Returns(MatrixRef<'a>),
+}
+
+impl<'a> SentModel<'a> {
+    /// Reads the model of a portfolio of `dimension` exposures. Past returns may be of any number of factors.
+    pub(super) fn read(name: &'static str, dimension: usize, sent: Option<&'a proto::ReturnModel>) -> Result<Self> {
+        let sent = sent.ok_or_else(|| not_set(name, "model"))?;
+        let source = match sent.source.as_ref().ok_or_else(|| not_set(name, "covariance or returns"))? {
+            Source::Covariance(covariance) => {
+                require_factors(name, dimension)?;
+                SentSource::Covariance(matrix(name, "covariance", Some(covariance))?)
+            }
+            Source::Returns(returns) => SentSource::Returns(returns_of(name, dimension, returns)?),
+        };
+        let distribution = match sent.distribution.as_ref().ok_or_else(|| not_set(name, "distribution"))? {
+            return_model::Distribution::Normal(_) => Distribution::Normal,
+            return_model::Distribution::StudentT(student_t) => {
+                Distribution::StudentT(DegreesOfFreedom::new(name, student_t.nu)?)
+            }
+        };
+        Ok(Self { mean: &sent.mean, distribution, source })
+    }
+
+    /// What closed forms are made from: a covariance that was checked, or past returns as they are.
+    pub(super) fn moments(&self, name: &'static str, dimension: usize, progress: &Progress) -> Result<Moments<'a>> {
+        match self.source {
+            SentSource::Covariance(matrix) => {
+                Covariance::checked(name, dimension, matrix, progress).map(Moments::Covariance)
+            }
+            SentSource::Returns(returns) => Ok(Moments::Returns(returns)),
+        }
+    }
+
+    /// How many past returns there are; none where a covariance was given.
+    pub(super) fn n_returns(&self) -> usize {
+        match self.source {
+            SentSource::Covariance(_) => 0,
+            SentSource::Returns(returns) => returns.rows(),
+        }
+    }
+}
+
 /// Mean, covariance and distribution of one-day returns.
 pub(crate) struct Model<'a> {
     pub(crate) mean: &'a [f64],
@@ -85,7 +137,7 @@ pub(crate) struct Model<'a> {
 /// Where the covariance comes from.
 enum Estimate<'a> {
     Given(MatrixRef<'a>),
-    Sampled { covariance: SampleCovariance, n_returns: usize },
+    Sampled(SampleCovariance),
 }
 
 impl<'a> Model<'a> {
@@ -96,19 +148,13 @@ impl<'a> Model<'a> {
         sent: Option<&'a proto::ReturnModel>,
         progress: &Progress,
     ) -> Result<Self> {
-        let sent = sent.ok_or_else(|| not_set(name, "model"))?;
         require_factors(name, dimension)?;
-        let estimate = match sent.source.as_ref().ok_or_else(|| not_set(name, "covariance or returns"))? {
-            Source::Covariance(covariance) => Estimate::Given(matrix(name, "covariance", Some(covariance))?),
-            Source::Returns(returns) => sample(name, dimension, matrix(name, "returns", Some(returns))?, progress)?,
+        let SentModel { mean, distribution, source } = SentModel::read(name, dimension, sent)?;
+        let estimate = match source {
+            SentSource::Covariance(covariance) => Estimate::Given(covariance),
+            SentSource::Returns(returns) => Estimate::Sampled(SampleCovariance::of(returns, progress)?),
         };
-        let distribution = match sent.distribution.as_ref().ok_or_else(|| not_set(name, "distribution"))? {
-            return_model::Distribution::Normal(_) => Distribution::Normal,
-            return_model::Distribution::StudentT(student_t) => {
-                Distribution::StudentT(DegreesOfFreedom::new(name, student_t.nu)?)
-            }
-        };
-        Ok(Self { mean: &sent.mean, distribution, estimate })
+        Ok(Self { mean, distribution, estimate })
     }
 
     /// The covariance, checked to be one of `dimension` factors.
@@ -120,7 +166,7 @@ impl<'a> Model<'a> {
     ) -> Result<Covariance<'_>> {
         match &self.estimate {
             Estimate::Given(matrix) => Covariance::checked(name, dimension, *matrix, progress),
-            Estimate::Sampled { covariance, .. } => Ok(covariance.covariance()),
+            Estimate::Sampled(sample) => Ok(sample.covariance()),
         }
     }
 
@@ -132,14 +178,6 @@ impl<'a> Model<'a> {
         let got = format!("{} values", self.mean.len());
         Err(RiskError::invalid(name, "mean", "must be empty but for linear exposures", got))
     }
-
-    /// How many past returns it was estimated from; none when the covariance was given.
-    pub(super) fn n_returns(&self) -> usize {
-        match &self.estimate {
-            Estimate::Given(_) => 0,
-            Estimate::Sampled { n_returns, .. } => *n_returns,
-        }
-    }
 }
 
 /// Refuses more factors than a covariance may have.
@@ -150,15 +188,11 @@ pub(crate) fn require_factors(name: &'static str, count: usize) -> Result<()> {
     Err(RiskError::invalid(name, "factors", format!("must be 1 to {MAX_FACTORS}"), count))
 }
 
-fn sample<'a>(
-    name: &'static str,
-    dimension: usize,
-    returns: MatrixRef<'_>,
-    progress: &Progress,
-) -> Result<Estimate<'a>> {
-    if returns.cols() != dimension {
-        let why = format!("must have {dimension} columns to match the factors");
-        return Err(RiskError::shape(name, "returns", why, returns.cols()));
+fn returns_of<'a>(name: &'static str, dimension: usize, sent: &'a proto::Matrix) -> Result<MatrixRef<'a>> {
+    let returns = matrix(name, "returns", Some(sent))?;
+    if returns.cols() == dimension {
+        return Ok(returns);
     }
-    Ok(Estimate::Sampled { covariance: SampleCovariance::of(returns, progress)?, n_returns: returns.rows() })
+    let why = format!("must have {dimension} columns to match the factors");
+    Err(RiskError::shape(name, "returns", why, returns.cols()))
 }

@@ -100,7 +100,7 @@ async fn what_is_wrong_with_a_model_is_named() {
     expect(|it| it.source = Some(Source::Covariance(matrix(u32::MAX, 0, &[]))), rule).await;
     let rule = "parametric_var: returns must have 2 columns to match the factors, got 3";
     expect(|it| it.source = Some(Source::Returns(matrix(2, 3, &[0.0; 6]))), rule).await;
-    let rule = "sample_covariance: needs at least 2 rows, got 1";
+    let rule = "parametric_var: needs at least 2 rows, got 1";
     expect(|it| it.source = Some(Source::Returns(matrix(1, 2, &[0.0; 2]))), rule).await;
 }
 
