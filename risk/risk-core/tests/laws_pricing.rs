@@ -157,6 +157,9 @@ proptest! {
             near("vega", batch.vega[i], alone.greeks.vega, 1e-11)?;
             near("theta", batch.theta[i], alone.greeks.theta, 1e-11)?;
             near("rho", batch.rho[i], alone.greeks.rho, 1e-11)?;
+            near("rho_q", batch.rho_q[i], alone.greeks.rho_q, 1e-11)?;
+            near("vanna", batch.vanna[i], alone.greeks.vanna, 1e-11)?;
+            near("volga", batch.volga[i], alone.greeks.volga, 1e-10)?;
         }
     }
 
@@ -199,7 +202,7 @@ fn refusals_name_field_and_row() {
         vol: &[0.2, -0.2],
     };
     let error = bsm_batch(&columns).unwrap_err();
-    assert_eq!(error.to_string(), "bsm_batch: volatility[1] must be finite and at least 0, got -0.2");
+    assert_eq!(error.to_string(), "bsm: row 1: volatility must be finite and at least 0, got -0.2");
     let error = bsm_batch(&BsmColumns { spot: &[], ..columns }).unwrap_err();
     assert_eq!(error.to_string(), "bsm_batch: spot must have 2 values to match kind, got 0");
 }

@@ -115,6 +115,9 @@ fn options_in_a_batch() {
             ("vega", batch.vega[i]),
             ("theta", batch.theta[i]),
             ("rho", batch.rho[i]),
+            ("rho_q", batch.rho_q[i]),
+            ("vanna", batch.vanna[i]),
+            ("volga", batch.volga[i]),
         ];
         for (name, got) in rows {
             if case["expected"].get(name).is_none() {

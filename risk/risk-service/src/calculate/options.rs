@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use rayon::prelude::*;
 use risk_core::pricing::{
-    Bachelier, Black76, Bsm, Exercise, Greeks, OptionKind, TreeOption, UndiscountedOption, Valuation, bachelier,
-    black76, bsm, implied_vol, leisen_reimer,
+    Bachelier, Black76, Bsm, BsmBatch, BsmColumns, Exercise, Greeks, OptionKind, TreeOption, UndiscountedOption,
+    Valuation, bachelier, black76, bsm_batch, implied_vol, leisen_reimer,
 };
 use risk_core::progress::Progress;
 use risk_core::{Result, RiskError};
@@ -59,9 +59,9 @@ pub(crate) fn price_options(request: &PriceOptionsRequest, progress: &Progress) 
     let sent_yields = if request.dividend_yields.is_empty() { &no_yield[..] } else { &request.dividend_yields };
     let yields = column("dividend_yields", sent_yields, n, true)?;
     match model {
-        PricingModel::BlackScholesMerton => greeks(n, true, progress, |i| bsm(&columns.spot_option(i, &yields))),
-        PricingModel::Black76 => greeks(n, false, progress, |i| black76(&columns.black76(i))),
-        PricingModel::Bachelier => greeks(n, false, progress, |i| bachelier(&columns.bachelier(i))),
+        PricingModel::BlackScholesMerton => columns.black_scholes_merton(&yields),
+        PricingModel::Black76 => greeks(n, progress, |i| black76(&columns.black76(i))),
+        PricingModel::Bachelier => greeks(n, progress, |i| bachelier(&columns.bachelier(i))),
         PricingModel::LeisenReimer | PricingModel::LeisenReimerEuropean => {
             let steps = if request.steps == 0 { DEFAULT_STEPS } else { request.steps };
             let is_american = model == PricingModel::LeisenReimer;
@@ -84,6 +84,30 @@ struct Columns<'a> {
 }
 
 impl Columns<'_> {
+    /// All rows at once: the most that a request may have take some milliseconds, too few to share or to cancel.
+    fn black_scholes_merton(&self, yields: &[f64]) -> Result<PriceOptionsResponse> {
+        let BsmBatch { price, delta, gamma, vega, theta, rho, rho_q, vanna, volga } = bsm_batch(&BsmColumns {
+            kind: self.kinds,
+            spot: &self.underlying,
+            strike: &self.strike,
+            years: &self.years,
+            rate: &self.rate,
+            dividend_yield: yields,
+            vol: &self.vol,
+        })?;
+        Ok(PriceOptionsResponse {
+            prices: price,
+            deltas: delta,
+            gammas: gamma,
+            vegas: vega,
+            thetas: theta,
+            rhos: rho,
+            rho_qs: rho_q,
+            vannas: vanna,
+            volgas: volga,
+        })
+    }
+
     fn spot_option(&self, i: usize, yields: &[f64]) -> Bsm {
         Bsm {
             kind: self.kinds[i],
@@ -156,9 +180,9 @@ fn of_row(error: RiskError, row: usize) -> RiskError {
     RiskError::invalid(fault.computation, format!("row {row}: {}", fault.what), fault.why, fault.got)
 }
 
+/// Options on a forward: no dividend yield, no Greek of it.
 fn greeks(
     n: usize,
-    on_spot: bool,
     progress: &Progress,
     value: impl Fn(usize) -> Result<Valuation> + Sync,
 ) -> Result<PriceOptionsResponse> {
@@ -171,7 +195,7 @@ fn greeks(
         vegas: column(|g| g.vega),
         thetas: column(|g| g.theta),
         rhos: column(|g| g.rho),
-        rho_qs: if on_spot { column(|g| g.rho_q) } else { Vec::new() },
+        rho_qs: Vec::new(),
         vannas: column(|g| g.vanna),
         volgas: column(|g| g.volga),
     })
