@@ -37,6 +37,12 @@ func (r *run) healed() error {
 		return errors.New(reason)
 	}
 	r.venue.closed = false
+	if r.client.latched > 0 {
+		r.client.send(func() []engine.Input {
+			return []engine.Input{&engine.TradingStateChange{Scope: engine.TradingScope{Account: account}, TradingState: engine.Active,
+				ChangedBy: "simulation", Reason: "the loss was looked at"}}
+		})
+	}
 	return r.kept()
 }
 
@@ -217,6 +223,9 @@ func (r *run) unheld() error {
 		})
 		if err := r.healed(); err != nil {
 			return err
+		}
+		if r.client.latched > 0 {
+			return nil // It is refused for another reason.
 		}
 		if ack := r.client.acked[probe.name]; ack.rejected != probe.rejected {
 			return fmt.Errorf("holds are not as they should be: with no order open and position %d, an order of %d was %v, limit %d",

@@ -21,7 +21,10 @@ type client struct {
 	unseen  []string // names acknowledged since the last check
 	cursor  live.Cursor
 	newest  uint64 // sequence of the newest report heard
+	latched uint64 // sequence of the first order refused for a loss; 0: none
+	armed   uint64 // sequence since which that counts
 	reports int
+	met     map[string]int
 	answers int
 	trace   hash.Hash
 }
@@ -41,9 +44,21 @@ type outcome struct {
 
 const recentMessages = 20
 
-func newClient(t *trading) *client {
-	return &client{trading: t, acked: map[string]outcome{}, trace: sha256.New()}
+func newClient(t *trading, met map[string]int) *client {
+	return &client{trading: t, met: met, acked: map[string]outcome{}, trace: sha256.New()}
 }
+
+// What is counted when it is met, besides faults.
+var (
+	refusals = map[engine.OrdRejReason]string{
+		engine.RejPositionLimit: "refused for a limit", engine.RejLossLimit: "refused for a loss", engine.RejJournalFull: "refused on a full disk",
+		engine.RejRiskUnavailable: "refused without risk",
+	}
+	reported = map[engine.ExecType]string{
+		engine.ExecInDoubt: "in doubt", engine.ExecReplaced: "replaced", engine.ExecExpired: "expired", engine.ExecTriggered: "triggered",
+		engine.ExecCancelRejected: "cancel rejected",
+	}
+)
 
 func (c *client) send(inputs func() []engine.Input) {
 	s := &sent{make: inputs}
@@ -104,19 +119,48 @@ func (c *client) take(inputs []engine.Input, results []sequencer.Result) {
 		ack := &results[i].Ack
 		c.answers++
 		fmt.Fprintln(c.trace, ack.ClOrdID, ack.Sequence, ack.OrderID, ack.OrdStatus, ack.OrdRejReason, ack.CxlRejReason)
-		order, isNew := input.(*engine.OrderDecision)
-		if !isNew || ack.OrdRejReason == engine.RejJournalFull {
-			continue
+		if what := refusals[ack.OrdRejReason]; what != "" {
+			c.met[what]++
 		}
-		got := outcome{ack.OrderID, ack.ExecType == engine.ExecRejected}
-		name := order.NewOrder.ClOrdID
-		before, known := c.acked[name]
-		if !known {
-			c.acked[name] = got
-			c.unseen = append(c.unseen, name)
-		} else if before != got {
-			c.fail(fmt.Errorf("order %s was acknowledged as %+v, and when it was sent again as %+v", name, before, got))
+		switch input := input.(type) {
+		case *engine.OrderDecision:
+			c.acknowledged(ack)
+			if input.NewOrder.Side == engine.Buy {
+				c.watch(ack)
+			}
+		case *engine.OrderListDecision:
+			for n := range ack.ListAcks {
+				c.acknowledged(&ack.ListAcks[n])
+			}
+		case *engine.TradingStateChange:
+			c.latched, c.armed = 0, results[i].Sequence
 		}
+	}
+}
+
+// acknowledged remembers what an order was acknowledged with: it must stay so.
+func (c *client) acknowledged(ack *engine.CommandAck) {
+	if ack.OrdRejReason == engine.RejJournalFull {
+		return // It left no event, and may be sent again.
+	}
+	got := outcome{ack.OrderID, ack.ExecType == engine.ExecRejected}
+	before, known := c.acked[ack.ClOrdID]
+	if !known {
+		c.acked[ack.ClOrdID] = got
+		c.unseen = append(c.unseen, ack.ClOrdID)
+	} else if before != got {
+		c.fail(fmt.Errorf("order %s was acknowledged as %+v, and when it was sent again as %+v", ack.ClOrdID, before, got))
+	}
+}
+
+// watch sees that a loss that latched refuses to buy, of which there is a lot already, until somebody says otherwise.
+func (c *client) watch(ack *engine.CommandAck) {
+	switch {
+	case ack.Sequence <= c.armed:
+	case ack.OrdRejReason == engine.RejLossLimit && (c.latched == 0 || ack.Sequence < c.latched):
+		c.latched = ack.Sequence
+	case c.latched > 0 && ack.Sequence > c.latched && ack.ExecType != engine.ExecRejected:
+		c.fail(fmt.Errorf("a latch is forgotten: order %d was approved, after %d had been refused for a loss", ack.Sequence, c.latched))
 	}
 }
 
@@ -155,6 +199,9 @@ func (c *client) page(page live.Page) error {
 		}
 		c.newest = r.Sequence
 		c.reports++
+		if what := reported[r.ExecType]; what != "" {
+			c.met[what]++
+		}
 	}
 	return nil
 }

@@ -22,8 +22,8 @@ import (
 
 const (
 	deadline    = 50 * time.Millisecond // of the Risk Service
-	segmentSize = 1 << 20
-	headroom    = 4 << 20
+	segmentSize = 128 << 10             // so that they follow each other often
+	headroom    = 256 << 10
 	reportsKept = 20_000
 )
 

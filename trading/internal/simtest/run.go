@@ -3,7 +3,9 @@ package simtest
 import (
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/cryptotest"
@@ -31,6 +33,7 @@ type Result struct {
 	Reports  int
 	Events   uint64
 	Faults   map[string]int
+	Met      map[string]int // what of the order path was met, and how often
 	Virtual  time.Duration
 	Real     time.Duration
 }
@@ -81,7 +84,7 @@ func simulate(script *Script, options Options, result *Result) error {
 		options.SnapshotEvents = 2000
 	}
 	r := &run{world: newWorld(script.Seed), script: script, options: options, oracle: newOracle(), result: result}
-	result.Faults = map[string]int{}
+	result.Faults, result.Met = map[string]int{}, map[string]int{}
 	var err error
 	if r.venue, err = newVenue(r.world, r.oracle); err != nil {
 		return err
@@ -89,7 +92,7 @@ func simulate(script *Script, options Options, result *Result) error {
 	r.network = &network{world: r.world}
 	r.trading = &trading{world: r.world, risk: options.Risk, network: r.network, venue: r.venue,
 		disk: journal.NewSimDisk(script.Seed), shadow: newShadow(options.SnapshotEvents)}
-	r.client = newClient(r.trading)
+	r.client = newClient(r.trading, result.Met)
 	r.trading.opened, r.trading.ended = r.opened, r.ended
 	r.trading.start()
 	err = r.play()
@@ -104,17 +107,25 @@ func simulate(script *Script, options Options, result *Result) error {
 func (r *run) opened() {
 	r.trading.isOpen = true
 	if r.trading.lives == 1 {
-		r.client.send(func() []engine.Input { return []engine.Input{limits()} })
+		r.client.send(func() []engine.Input { return []engine.Input{limits(r.seed)} })
 		return
 	}
 	r.client.reconnect()
 }
 
-func limits() *engine.LimitChange {
+// limits are those of the account. With every other seed a loss is too high now and then.
+func limits(seed uint64) *engine.LimitChange {
+	limit := engine.RiskLimit{Account: account, MaxPositionQty: &engine.Decimal{Mantissa: maxPosition, Scale: 3}}
+	if seed%2 == 0 {
+		limit.MaxDrawdown = &engine.Decimal{Mantissa: maxDrawdown}
+	}
 	return &engine.LimitChange{ChangedBy: "simulation", Reason: "to be reached", RiskLimits: engine.RiskLimits{
-		Version: 1, MarketOrderBandBps: 500, Limits: []engine.RiskLimit{{MaxPositionQty: &engine.Decimal{Mantissa: maxPosition, Scale: 3}}},
+		Version: 1, MarketOrderBandBps: 500, Limits: []engine.RiskLimit{limit},
 	}}
 }
+
+// maxDrawdown is in USDT, of an account that holds a hundred coins.
+const maxDrawdown = 6_000
 
 // ended lets the next process start a while later.
 func (r *run) ended() {
@@ -260,11 +271,13 @@ func (r *run) stop(err error) error {
 	return fmt.Errorf("the Trading Service does not end (%w)", err)
 }
 
-// Faults tells how often each happened.
-func (r *Result) FaultText() string {
+// Details tell how often each fault happened, and what was met.
+func (r *Result) Details() string {
 	var parts []string
-	for _, f := range faults {
-		parts = append(parts, fmt.Sprintf("%s %d", f.kind, r.Faults[string(f.kind)]))
+	for _, counts := range []map[string]int{r.Faults, r.Met} {
+		for _, name := range slices.Sorted(maps.Keys(counts)) {
+			parts = append(parts, fmt.Sprintf("%s %d", name, counts[name]))
+		}
 	}
 	return strings.Join(parts, ", ")
 }

@@ -76,6 +76,8 @@ func (s *Script) step(number int) step {
 		for _, rate := range []*int64{&one.rates.Drop, &one.rates.Duplicate, &one.rates.Delay, &one.rates.Lose} {
 			*rate = random.Int64N(3000) * random.Int64N(2)
 		}
+	case diskFull:
+		one.duration *= 5 // It shows when the next segment is to be made.
 	case clockStep:
 		one.duration = time.Duration(random.Int64N(int64(2*time.Hour))) - time.Hour
 	}
@@ -138,8 +140,10 @@ func (s *step) message(orders int, mid, at int64) []engine.Input {
 	for i := range inputs {
 		name := strconv.Itoa(s.number) + "." + strconv.Itoa(i)
 		switch draw := s.random.IntN(100); {
-		case draw < 70:
+		case draw < 66:
 			inputs[i] = &engine.OrderDecision{NewOrder: s.order(name, leaning, mid, at)}
+		case draw < 70:
+			inputs[i] = &engine.OrderListDecision{List: s.list(name, mid)}
 		case draw < 88:
 			inputs[i] = &engine.CancelOrder{ClOrdID: name, OrigClOrdID: s.earlier(orders), Account: account}
 		case draw < 98 || s.number%50 > 0:
@@ -176,6 +180,18 @@ func (s *step) order(name string, leaning int, mid, at int64) engine.NewOrder {
 		order.OrdType, order.StopPx, order.HasStopPx = engine.StopLimit, order.Price, true
 	}
 	return order
+}
+
+// list takes a profit or stops a loss.
+func (s *step) list(name string, mid int64) engine.NewOrderList {
+	profit := engine.NewOrder{
+		ClOrdID: name + "p", Account: account, InstrumentID: instrumentID, Side: engine.Sell, OrdType: engine.Limit, TimeInForce: engine.GTC,
+		OrderQty: 1 + s.random.Int64N(lotsAtMost), Price: mid + s.random.Int64N(mid/500), HasPrice: true,
+	}
+	loss := profit
+	loss.ClOrdID, loss.OrdType, loss.StopPx, loss.HasStopPx = name+"l", engine.StopLimit, mid-s.random.Int64N(mid/500), true
+	loss.Price = loss.StopPx - mid/1000
+	return engine.NewOrderList{ListID: name, Account: account, ContingencyType: engine.OCO, Orders: []engine.NewOrder{profit, loss}}
 }
 
 // earlier names a command of a step not long ago.

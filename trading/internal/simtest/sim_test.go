@@ -75,7 +75,7 @@ func TestSeed(t *testing.T) {
 	}
 	result, err := Run(t, script, options)
 	t.Logf("seed %d: %v", script.Seed, &result)
-	t.Log(result.FaultText())
+	t.Log(result.Details())
 	if err != nil {
 		fail(t, script, options, err)
 	}
@@ -112,15 +112,20 @@ func join(numbers []int) string {
 func TestSeeds(t *testing.T) {
 	quiet(t)
 	options := Options{Risk: startRisk(t), SettleSteps: *settle}
+	all := Result{Faults: map[string]int{}, Met: map[string]int{}}
 	for i := range *seeds {
 		script := script(*seed + i)
 		result, err := Run(t, script, options)
 		if err != nil {
 			fail(t, script, options, err)
 		}
+		all.add(&result)
 		if i%100 == 99 || i == *seeds-1 {
-			t.Logf("seed %d: %v", script.Seed, &result)
+			t.Logf("to seed %d: %v\n%s", script.Seed, &all, all.Details())
 		}
+	}
+	for _, what := range all.unmet() {
+		t.Errorf("%d seeds never met: %s", *seeds, what)
 	}
 }
 
