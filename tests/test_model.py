@@ -12,6 +12,8 @@ import pytest
 
 from aetherion.v1 import (
     account_pb2,
+    admin_api_pb2,
+    admin_api_pb2_grpc,
     journal_pb2,
     order_pb2,
     risk_limit_pb2,
@@ -41,8 +43,8 @@ class Client:
         self._orders = trading_api_pb2_grpc.OrderServiceStub(channel)
         self._accounts: trading_api_pb2_grpc.AccountServiceAsyncStub
         self._accounts = trading_api_pb2_grpc.AccountServiceStub(channel)
-        self._admin: trading_api_pb2_grpc.AdminServiceAsyncStub
-        self._admin = trading_api_pb2_grpc.AdminServiceStub(channel)
+        self._admin: admin_api_pb2_grpc.AdminServiceAsyncStub
+        self._admin = admin_api_pb2_grpc.AdminServiceStub(channel)
         self._commands = commands
         self._bound: list[journal_pb2.TradingScope] = []
         self._killed: list[journal_pb2.TradingScope] = []
@@ -66,20 +68,18 @@ class Client:
         await stream.done_writing()
 
     async def _risk_available(self) -> bool:
-        status = await self._admin.GetStatus(trading_api_pb2.GetStatusRequest())
+        status = await self._admin.GetStatus(admin_api_pb2.GetStatusRequest())
         return status.risk_available
 
     async def _control(self) -> None:
         """Now and then change limits, a trading state or a kill switch."""
         commands, who = self._commands, {"changed_by": "desk", "reason": "test"}
         if commands.chance(0.05):
-            found = await self._admin.GetLimits(trading_api_pb2.GetLimitsRequest())
+            found = await self._admin.GetLimits(admin_api_pb2.GetLimitsRequest())
             version = found.risk_limits.version
             limits = risk_limit_pb2.RiskLimits(limits=commands.limits(), market_order_band_bps=100)
             await self._admin.SetLimits(
-                trading_api_pb2.SetLimitsRequest(
-                    risk_limits=limits, expected_version=version, **who
-                )
+                admin_api_pb2.SetLimitsRequest(risk_limits=limits, expected_version=version, **who)
             )
         if commands.chance(0.02):
             self._bound.append(commands.scope())
@@ -89,14 +89,14 @@ class Client:
         if commands.chance(0.02):
             scope = commands.scope()
             await self._admin.EngageKillSwitch(
-                trading_api_pb2.EngageKillSwitchRequest(scope=scope, **who)
+                admin_api_pb2.EngageKillSwitchRequest(scope=scope, **who)
             )
             if scope not in self._killed:
                 self._killed.append(scope)
         elif self._killed and commands.chance(0.3):
             scope = self._killed.pop()
             await self._admin.ReleaseKillSwitch(
-                trading_api_pb2.ReleaseKillSwitchRequest(
+                admin_api_pb2.ReleaseKillSwitchRequest(
                     scope=scope, changed_by="somebody else", reason="test"
                 )
             )
@@ -106,7 +106,7 @@ class Client:
     ) -> None:
         change = journal_pb2.TradingStateChange(scope=scope, trading_state=state, **who)  # type: ignore[arg-type]
         await self._admin.SetTradingState(
-            trading_api_pb2.SetTradingStateRequest(trading_state_change=change)
+            admin_api_pb2.SetTradingStateRequest(trading_state_change=change)
         )
 
     async def end(self) -> account_pb2.AccountState:

@@ -66,11 +66,24 @@ class KillSwitch:
 
 
 @dataclass(frozen=True, slots=True)
+class Latch:
+    """An engaged latch: it refuses orders until somebody sets exactly its scope ACTIVE."""
+
+    sequence: int  # of the event that engaged it; 0: not known
+    ord_rej_reason: OrdRejReason
+    scope: TradingScope
+    risk_limit: str  # that was passed
+    value: str  # that passed it
+    trading_state: TradingState  # what may still be traded
+
+
+@dataclass(frozen=True, slots=True)
 class TradingStates:
-    """All states other than ACTIVE and all engaged kill switches."""
+    """All states other than ACTIVE, all engaged kill switches and all engaged latches."""
 
     trading_states: tuple[TradingStateChange, ...] = ()
     kill_switches: tuple[KillSwitch, ...] = ()
+    latches: tuple[Latch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

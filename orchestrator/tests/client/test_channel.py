@@ -24,13 +24,19 @@ from aetherion.client import (
 )
 from aetherion.client.channel import Channel, is_target
 from aetherion.order import CancelOrder
-from aetherion.v1 import order_pb2, trading_api_pb2, trading_api_pb2_grpc
+from aetherion.v1 import (
+    admin_api_pb2,
+    admin_api_pb2_grpc,
+    order_pb2,
+    trading_api_pb2,
+    trading_api_pb2_grpc,
+)
 
 Answer = Callable[[Any, Any], Any]
 
 
 class Trading(
-    trading_api_pb2_grpc.AdminServiceServicer,
+    admin_api_pb2_grpc.AdminServiceServicer,
     trading_api_pb2_grpc.MarketDataServiceServicer,
     trading_api_pb2_grpc.OrderServiceServicer,
 ):
@@ -46,7 +52,7 @@ class Trading(
         await asyncio.sleep(self.delay_s)
         if self.status is not StatusCode.OK:
             await context.abort(self.status, "field: must be positive, got 0")
-        return trading_api_pb2.GetStatusResponse(version="1")
+        return admin_api_pb2.GetStatusResponse(version="1")
 
     async def ListInstruments(self, request: Any, context: Any) -> Any:  # noqa: N802
         page = int(request.page_token or 0)
@@ -85,7 +91,7 @@ def peer(status: StatusCode = StatusCode.OK, delay_s: float = 0.0) -> Trading:
 @asynccontextmanager
 async def serving(folder: Path, trading: Trading, **options: Any) -> AsyncIterator[TradingClient]:
     server = aio.server()
-    trading_api_pb2_grpc.add_AdminServiceServicer_to_server(trading, server)
+    admin_api_pb2_grpc.add_AdminServiceServicer_to_server(trading, server)
     trading_api_pb2_grpc.add_MarketDataServiceServicer_to_server(trading, server)
     trading_api_pb2_grpc.add_OrderServiceServicer_to_server(trading, server)
     target = f"unix:{folder}/t.sock"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import shlex
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
 
@@ -118,9 +119,9 @@ def set_state(
 
 @state.command("show")
 def show_states(as_json: AsJson = False) -> None:
-    """Trading states other than active."""
-    found = ask(_states).trading_states
-    if not (as_json or found):
+    """Trading states other than active, and what latched by itself."""
+    found = ask(_states)
+    if not (as_json or found.trading_states or found.latches):
         typer.echo("everything is active")
         return
     states: list[Record] = [
@@ -130,9 +131,35 @@ def show_states(as_json: AsJson = False) -> None:
             "changed_by": s.changed_by,
             "reason": s.reason,
         }
-        for s in found
+        for s in found.trading_states
     ]
-    print_record({"trading_states": states}, as_json)
+    print_record({"trading_states": states, "latches": latches_shown(found)}, as_json)
+
+
+def latches_shown(states: TradingStates) -> list[Record]:
+    """Return what is to be shown of latches, and what clears each."""
+    return [
+        {
+            "scope": str(latch.scope),
+            "reason": latch.ord_rej_reason.name,
+            "since_sequence": latch.sequence,
+            "limit": latch.risk_limit,
+            "value": latch.value,
+            "state": latch.trading_state.name,
+            "cleared_by": _cleared_by(latch.scope),
+        }
+        for latch in states.latches
+    ]
+
+
+def _cleared_by(scope: TradingScope) -> str:
+    options = {
+        "account": scope.account,
+        "strategy": scope.strategy_id,
+        "instrument": scope.instrument_id,
+    }
+    given = (f"--{name} {shlex.quote(value)}" for name, value in options.items() if value)
+    return " ".join(("aetherion state set active", *given, "--reason WHY"))
 
 
 async def _states(client: TradingClient) -> TradingStates:

@@ -15,6 +15,7 @@ from aetherion.cli.ask import (
     print_record,
     print_records,
 )
+from aetherion.cli.controls import latches_shown
 from aetherion.cli.tables import when
 from aetherion.client import RiskClient, TradingClient
 from aetherion.config import load_settings
@@ -26,6 +27,7 @@ def status(as_json: AsJson = False) -> None:
 
     async def question(client: TradingClient) -> Record:
         found = await client.get_status()
+        states = await client.get_trading_states()
         async with RiskClient(settings.risk_address, timeout_s=settings.call_timeout_s) as risk:
             risk_serving = await risk.is_serving()
         return {
@@ -33,10 +35,16 @@ def status(as_json: AsJson = False) -> None:
             "version": found.version,
             "sequence": found.sequence,
             "epoch": found.epoch,
+            "warnings": list(found.warnings),
             "durability": found.durability,
+            "journal_free_bytes": found.journal_free_bytes,
+            "journal_headroom_bytes": found.journal_headroom_bytes,
+            "journal_low": found.journal_low,
+            "pretrade_model_version": found.pretrade_model_version,
             "data_sets": list(found.data_sets),
             "risk_available_to_trading": found.risk_available,
             "risk_reason": found.risk_reason,
+            "latches": latches_shown(states),
             "total_alarms": found.total_alarms,
             "alarms": [
                 {

@@ -44,6 +44,11 @@ class TradingStatus:
     risk_reason: str = ""  # why the Risk Service does not answer
     alarms: tuple[RiskAlarm, ...] = ()  # the last 100, oldest first
     total_alarms: int = 0
+    warnings: tuple[str, ...] = ()  # what should not stay so
+    journal_free_bytes: int = 0  # 0 of a journal in memory
+    journal_headroom_bytes: int = 0  # kept back for when its disk is full
+    journal_low: bool = False  # the disk is full, and the headroom in use
+    pretrade_model_version: int = 0  # 0: there is no model
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,11 @@ class AdminCalls(MarketDataCalls):
             risk_reason=answer.risk_reason,
             alarms=tuple(map(alarm_of, answer.alarms)),
             total_alarms=answer.total_alarms,
+            warnings=tuple(answer.warnings),
+            journal_free_bytes=answer.journal_room.free_bytes,
+            journal_headroom_bytes=answer.journal_room.headroom_bytes,
+            journal_low=answer.journal_room.low,
+            pretrade_model_version=answer.pretrade_model_version,
         )
 
     async def set_trading_state(self, change: TradingStateChange) -> int:
@@ -141,7 +151,7 @@ class AdminCalls(MarketDataCalls):
         return answer.sequence
 
     async def get_trading_states(self) -> TradingStates:
-        """Return all states other than ACTIVE and all engaged kill switches."""
+        """Return all states other than ACTIVE, all engaged kill switches and latches."""
         request = admin_api_pb2.GetTradingStatesRequest()
         return states_of(
             await self.answer(self._admin.GetTradingStates(request, timeout=self.timeout_s))
@@ -159,7 +169,7 @@ class AdminCalls(MarketDataCalls):
         """Set what VaR limits are computed from; its version is `expected_version + 1` then.
 
         Raises:
-            FailedPreconditionError: another version is in force; 0 is that before the first.
+            FailedPreconditionError: another version is in force: `TradingStatus` has it.
         """
         request = admin_api_pb2.SetPretradeModelRequest(
             pretrade_model=model_message(model), expected_version=expected_version

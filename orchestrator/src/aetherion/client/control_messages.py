@@ -10,6 +10,7 @@ from aetherion.client.money import decimal_message, decimal_of, enum_of
 from aetherion.controls import (
     FxRate,
     KillSwitch,
+    Latch,
     PretradeModel,
     RiskAlarm,
     TradingScope,
@@ -83,7 +84,7 @@ def state_message(change: TradingStateChange) -> journal_pb2.TradingStateChange:
 
 
 def states_of(m: admin_api_pb2.GetTradingStatesResponse) -> TradingStates:
-    """Return the states and kill switches in force."""
+    """Return the states, kill switches and latches in force."""
     return TradingStates(
         trading_states=tuple(
             TradingStateChange(
@@ -94,6 +95,18 @@ def states_of(m: admin_api_pb2.GetTradingStatesResponse) -> TradingStates:
         kill_switches=tuple(
             KillSwitch(_scope_of(k.scope), k.changed_by, k.reason) for k in m.kill_switches
         ),
+        latches=tuple(map(_latch_of, m.latches)),
+    )
+
+
+def _latch_of(m: risk_alarm_pb2.PretradeLatch) -> Latch:
+    return Latch(
+        sequence=m.sequence,
+        ord_rej_reason=enum_of(OrdRejReason, m.ord_rej_reason),
+        scope=_scope_of(m.scope),
+        risk_limit=m.risk_limit,
+        value=m.value,
+        trading_state=enum_of(TradingState, m.trading_state),
     )
 
 
