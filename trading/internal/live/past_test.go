@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"aetherion/trading/internal/engine"
 	"aetherion/trading/internal/journal"
@@ -43,7 +46,7 @@ func dayOf(t *testing.T, snapshots ...uint64) (*Session, *journal.File) {
 			}
 		}
 	}
-	return &Session{Reports: log, journal: kept, past: make(chan struct{}, pastReaders)}, kept
+	return &Session{Reports: log, journal: kept, past: &past{journal: kept}}, kept
 }
 
 // What is no longer in memory comes from the journal, and the memory goes on where that ends.
@@ -100,5 +103,66 @@ func TestWhatWasCompactedIsGone(t *testing.T) {
 	n := 0
 	if _, err := s.Past(t.Context(), "", Cursor{Sequence: 151}, func(page Page) error { n += len(page.Reports); return nil }); err != nil || n != 40 {
 		t.Errorf("from the first: %d reports, %v", n, err)
+	}
+}
+
+// counted counts the replays of a journal, and holds up the first of them.
+type counted struct {
+	*journal.File
+	replays atomic.Int32
+	first   chan struct{}
+}
+
+func (c *counted) SnapshotBefore(sequence uint64) (uint64, []byte, error) {
+	if c.replays.Add(1) == 1 {
+		<-c.first
+	}
+	return c.File.SnapshotBefore(sequence)
+}
+
+// However many readers come at once, the journal is replayed for all of them together: those who come while a
+// replay is under way wait for the next.
+func TestReadersOfThePastShareAReplay(t *testing.T) {
+	s, kept := dayOf(t, 50, 120)
+	replays := &counted{File: kept, first: make(chan struct{})}
+	s.past.journal = replays
+	var readers sync.WaitGroup
+	for i := range 100 {
+		readers.Go(func() {
+			account, want := []string{"", "A", "B"}[i%3], []int{190, 95, 95}[i%3]
+			n := 0
+			at, err := s.Past(t.Context(), account, Cursor{Sequence: 1}, func(page Page) error { n += len(page.Reports); return nil })
+			if err != nil || n != want || at.Sequence != s.Reports.first(account) {
+				t.Errorf("%q: %d reports, then %v, %v, want %d", account, n, at, err, want)
+			}
+		})
+	}
+	for waiting := 0; waiting < 99; time.Sleep(time.Millisecond) {
+		s.past.mu.Lock()
+		waiting = len(s.past.waiting)
+		s.past.mu.Unlock()
+	}
+	close(replays.first)
+	readers.Wait()
+	if n := replays.replays.Load(); n != 2 {
+		t.Errorf("%d replays, want one for who came first and one for all others", n)
+	}
+}
+
+// A reader that takes nothing holds up the others of its turn once, and then waits for another turn.
+func TestAReaderThatTakesNothingLosesItsTurn(t *testing.T) {
+	ready := &turn{blocks: make(chan block, blocksAhead)}
+	frozen, later := &turn{blocks: make(chan block)}, &turn{from: 10, blocks: make(chan block)}
+	group := hand([]*turn{frozen, ready, later}, block{through: 9})
+	if !slices.Equal(group, []*turn{ready, later}) || len(ready.blocks) != 1 {
+		t.Errorf("%d readers stay, want the one that takes and the one whose reports are to come", len(group))
+	}
+	if _, more := <-frozen.blocks; more || frozen.err != nil {
+		t.Error("its turn is not over")
+	}
+	left := make(chan struct{})
+	close(left)
+	if group := hand([]*turn{{blocks: make(chan block, blocksAhead), gone: left}}, block{through: 9}); len(group) != 0 {
+		t.Error("a reader that has left stays")
 	}
 }

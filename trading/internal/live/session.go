@@ -81,7 +81,7 @@ type Session struct {
 	journal   Journal
 	core      *sequencer.Sequencer // of the sequencer's goroutine
 	snapshots *snapshots
-	past      chan struct{} // holds one for each reader of the journal
+	past      *past
 	calls     sync.WaitGroup
 	reader    *market.Reader
 	desk      desk // nil without a market
@@ -94,7 +94,7 @@ func New(config Config, dataset *market.Dataset, risk grpc.ClientConnInterface, 
 		config.ReportsKept = defaultReportsKept
 	}
 	s := &Session{Reports: NewReportLog(config.ReportsKept), MaxVolumeShareBps: config.MaxVolumeShareBps, journal: journal,
-		past: make(chan struct{}, pastReaders)}
+		past: &past{journal: journal}}
 	recovered := following{reports: s.Reports}
 	since, state, err := recovered.recover(journal)
 	if err != nil {
@@ -160,6 +160,7 @@ func New(config Config, dataset *market.Dataset, risk grpc.ClientConnInterface, 
 // Close gives back what New opened, after Run has returned.
 func (s *Session) Close() error {
 	s.calls.Wait()
+	s.past.replays.Wait()
 	if s.Gate != nil {
 		s.Gate.Close()
 	}

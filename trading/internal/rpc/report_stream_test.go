@@ -136,7 +136,8 @@ func TestFrozenReadersDelayNobody(t *testing.T) {
 	counts := make([]int, reading)
 	for i := range reading {
 		done.Go(func() {
-			stream, err := orders.StreamExecutionReports(ctx, &pb.StreamExecutionReportsRequest{Account: account})
+			// From the first, however late this reader comes.
+			stream, err := orders.StreamExecutionReports(ctx, &pb.StreamExecutionReportsRequest{Account: account, FromSequence: 1})
 			for err == nil && counts[i] < messages*perMessage {
 				var response *pb.StreamExecutionReportsResponse
 				if response, err = stream.Recv(); err == nil {
