@@ -93,6 +93,13 @@ func (d *SimDisk) Crash() {
 	d.crashed = true
 }
 
+// SetCapacity sets Capacity while the disk is used.
+func (d *SimDisk) SetCapacity(bytes int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.Capacity = bytes
+}
+
 // Reboot is the disk after a crash. With power, what the operating system had stays: kill -9.
 func (d *SimDisk) Reboot(power bool) *SimDisk {
 	d.mu.Lock()

@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"syscall"
 	"time"
 
 	"aetherion/trading/internal/contract"
 	"aetherion/trading/internal/engine"
 )
-
-var errSync = fmt.Errorf("sync: %w", syscall.EIO)
 
 // patience is how long everything may take to be as it should, without faults, in virtual time.
 const patience = 60 * time.Second
@@ -51,7 +48,7 @@ func (r *run) heal() {
 	r.trading.riskDown.Store(0)
 	r.trading.riskLate.Store(0)
 	if p := r.trading.process; p != nil {
-		p.disk.Capacity = 0
+		p.disk.SetCapacity(0)
 		for _, armed := range []crossing{{p, &p.writes}, {p, &p.sends}, {p, &p.asks}} {
 			armed.left.Store(0)
 		}

@@ -10,6 +10,7 @@ import (
 	"hash"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -55,6 +56,8 @@ type process struct {
 	asks    atomic.Int64
 	sends   atomic.Int64
 	writes  atomic.Int64 // changes of the disk
+
+	syncFails atomic.Bool
 }
 
 // die stops it at once, wherever it is. It may be called from any of its goroutines.
@@ -160,6 +163,9 @@ func (t *trading) end(p *process, err error) {
 // faults is asked by the disk before each change.
 func (t *trading) faults(p *process) func(journal.SimOp, string) error {
 	return func(op journal.SimOp, _ string) error {
+		if op == journal.SimSync && p.syncFails.Load() {
+			return syscall.EIO
+		}
 		if p.writes.Load() > 0 && p.writes.Add(-1) == 0 {
 			p.die()
 		}

@@ -230,16 +230,10 @@ func (r *run) hurt(p *process, s *step) {
 		p.asks.Store(s.n)
 	case syncFails:
 		r.trading.expected = true
-		before := p.disk.Fault
-		p.disk.Fault = func(op journal.SimOp, name string) error {
-			if op == journal.SimSync {
-				return errSync
-			}
-			return before(op, name)
-		}
+		p.syncFails.Store(true)
 	case diskFull:
-		p.disk.Capacity = 1
-		r.after(s.duration, func() { p.disk.Capacity = 0 })
+		p.disk.SetCapacity(1)
+		r.after(s.duration, func() { p.disk.SetCapacity(0) })
 	}
 }
 
