@@ -21,6 +21,7 @@ import (
 	"aetherion/trading/internal/gate"
 	"aetherion/trading/internal/live"
 	"aetherion/trading/internal/market"
+	"aetherion/trading/internal/recovery"
 	"aetherion/trading/internal/rpc"
 	"aetherion/trading/internal/venue/flow"
 )
@@ -132,14 +133,15 @@ func run(ctx context.Context, settings config.Config) error {
 		TwoPersonLimits:      settings.TwoPersonLimits,
 		JournalRoom:          kept.Room,
 	}, session, catalog, risk)
-	return serve(ctx, session, server, listeners)
+	return serve(ctx, session, server, listeners, kept)
 }
 
 // serve stops the server first, so that calls under way still find the session.
-func serve(ctx context.Context, session *live.Session, server *rpc.Server, listeners []net.Listener) error {
+func serve(ctx context.Context, session *live.Session, server *rpc.Server, listeners []net.Listener, past recovery.Past) error {
 	trading, stopTrading := context.WithCancel(context.WithoutCancel(ctx))
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return session.Run(trading) })
+	group.Go(func() error { return recovery.Check(ctx, past) }) // beside the first orders: it takes as long as a start without a snapshot
 	group.Go(func() error {
 		defer stopTrading()
 		awaitRisk(ctx, session)

@@ -29,24 +29,32 @@ func EncodeSnapshot(state []byte, memory *engine.PretradeMemory) []byte {
 
 // decodeSnapshot reads what EncodeSnapshot wrote.
 func decodeSnapshot(encoded []byte) (*engine.Engine, *engine.PretradeMemory, error) {
-	reader := bytes.NewReader(encoded)
-	if version, err := reader.ReadByte(); err != nil || version != snapshotVersion {
-		return nil, nil, fmt.Errorf("version: must be %d, got %d", snapshotVersion, version)
+	parts, state, err := splitSnapshot(encoded)
+	if err != nil {
+		return nil, nil, err
 	}
-	var parts [2][]byte
-	for i := range parts {
-		length, err := binary.ReadUvarint(reader)
-		if err != nil || length > uint64(reader.Len()) {
-			return nil, nil, errors.New("memory: the snapshot ends too early")
-		}
-		parts[i] = make([]byte, length)
-		if _, err := io.ReadFull(reader, parts[i]); err != nil {
-			return nil, nil, err
-		}
-	}
-	e, err := engine.ReadState(encoded[len(encoded)-reader.Len():])
+	e, err := engine.ReadState(state)
 	if err != nil || len(parts[0]) == 0 {
 		return e, nil, err
 	}
 	return e, &engine.PretradeMemory{Sequence: e.Sequence(), Memory: parts[0], StateHash: parts[1]}, nil
+}
+
+// splitSnapshot finds the memory with its hash, and the engine's state.
+func splitSnapshot(encoded []byte) (parts [2][]byte, state []byte, err error) {
+	reader := bytes.NewReader(encoded)
+	if version, err := reader.ReadByte(); err != nil || version != snapshotVersion {
+		return parts, nil, fmt.Errorf("version: must be %d, got %d", snapshotVersion, version)
+	}
+	for i := range parts {
+		length, err := binary.ReadUvarint(reader)
+		if err != nil || length > uint64(reader.Len()) {
+			return parts, nil, errors.New("memory: the snapshot ends too early")
+		}
+		parts[i] = make([]byte, length)
+		if _, err := io.ReadFull(reader, parts[i]); err != nil {
+			return parts, nil, err
+		}
+	}
+	return parts, encoded[len(encoded)-reader.Len():], nil
 }
