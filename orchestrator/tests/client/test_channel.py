@@ -22,7 +22,7 @@ from aetherion.client import (
     ServiceUnavailableError,
     TradingClient,
 )
-from aetherion.client.channel import Channel, is_target
+from aetherion.client.channel import LOST, WRITE_FAILED, Channel, is_target
 from aetherion.order import CancelOrder
 from aetherion.v1 import (
     admin_api_pb2,
@@ -218,3 +218,13 @@ async def test_commands_are_pipelined_and_acknowledged_in_order(tmp_path: Path) 
 )
 def test_targets(target: str, valid: bool) -> None:
     assert is_target(target) is valid
+
+
+async def test_a_connection_whose_end_grpc_lost_can_be_opened_again() -> None:
+    async with Channel("Trading Service", "127.0.0.1:1") as channel:
+        none = aio.Metadata()
+        failed = aio.AioRpcError(StatusCode.INTERNAL, none, none, details=WRITE_FAILED)
+        error = channel.error(failed)
+    assert isinstance(error, LOST)
+    says = f"Trading Service at 127.0.0.1:1: the connection was lost ({WRITE_FAILED})"
+    assert str(error) == says

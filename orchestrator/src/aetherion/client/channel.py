@@ -153,6 +153,8 @@ class Channel:
         if "last error: " in text:  # of all addresses tried: ours is the only one
             text = text.rpartition(": ")[2]
         where = f"{self.service} at {self.target}"
+        if text == WRITE_FAILED:  # and why it ended, gRPC has lost
+            return ServiceUnavailableError(f"{where}: the connection was lost ({text})")
         if code is grpc.StatusCode.UNAVAILABLE:
             line = f"{where}: not reachable ({text}); is it running?"
         elif code is grpc.StatusCode.DEADLINE_EXCEEDED:
