@@ -150,14 +150,14 @@ func (s *Session) EngageKillSwitch(ctx context.Context, change *engine.KillSwitc
 	case <-timer.C:
 	}
 	canceled := s.Emergency.cancel(change.Scope)
-	slog.Error("kill switch: orders were canceled without the journal", "scope", change.Scope, "orders", canceled,
-		"changed_by", change.ChangedBy, "reason", change.Reason)
 	select {
 	case result, ok := <-journaled:
-		if ok {
+		if ok { // It was only slow.
 			return result
 		}
 	case <-ctx.Done():
 	}
+	slog.Error("kill switch: orders were canceled without the journal", "scope", change.Scope, "orders", canceled,
+		"changed_by", change.ChangedBy, "reason", change.Reason)
 	return sequencer.Result{Ack: engine.CommandAck{TotalAffectedOrders: uint32(canceled)}}
 }

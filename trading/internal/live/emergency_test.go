@@ -3,7 +3,9 @@ package live
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"aetherion/trading/internal/market"
 	"aetherion/trading/internal/market/markettest"
 	"aetherion/trading/internal/router"
+	"aetherion/trading/internal/sequencer"
 )
 
 // failingJournal answers no append while it is held, and then as it is told.
@@ -191,5 +194,57 @@ func BenchmarkEmergencyCancel(b *testing.B) {
 			b.Fatal("not all")
 		}
 		venue.take()
+	}
+}
+
+// log is what was logged.
+type log struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *log) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func logged(t *testing.T) *log {
+	l, before := &log{}, slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(l, nil)))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	return l
+}
+
+// A journal that is only slow has the kill switch, and nobody is told otherwise.
+func TestKillSwitchWithASlowJournal(t *testing.T) {
+	s, kept, venue, _ := emergency(t)
+	l := logged(t)
+	kept.held.Lock()
+	answered := make(chan sequencer.Result)
+	go func() { answered <- s.EngageKillSwitch(t.Context(), engage(engine.TradingScope{Account: account})) }()
+	for venue.count() < 3 { // The cancels do not wait for it.
+		time.Sleep(time.Millisecond)
+	}
+	kept.held.Unlock()
+	if result := <-answered; result.Sequence == 0 || result.Err != nil || result.Ack.TotalAffectedOrders != 3 {
+		t.Errorf("got %+v", result)
+	}
+	if text := l.String(); strings.Contains(text, "kill switch") {
+		t.Errorf("logged %s", text)
+	}
+	kept.held.Lock()
+	ctx, giveUp := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer giveUp()
+	s.EngageKillSwitch(ctx, engage(engine.TradingScope{}))
+	kept.held.Unlock()
+	if text := l.String(); strings.Count(text, "level=ERROR") != 1 || !strings.Contains(text, "orders were canceled without the journal") {
+		t.Errorf("logged %q, want that the journal does not have it", text)
 	}
 }
