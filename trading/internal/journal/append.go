@@ -60,7 +60,8 @@ func (f *File) append(kind recordType, firstSequence uint64, events [][]byte) er
 	}
 	f.buffer = appendRecord(f.buffer[:0], h, func(b []byte) []byte { return appendEvents(b, events) })
 	if err := f.write(at, mark{f.id, h.index, h.lastSequence()}); err != nil {
-		return f.fail(fmt.Errorf("append sequence %d: %w", firstSequence, err))
+		segments := f.visible().segments
+		return f.fail(fmt.Errorf("append sequence %d to %s: %w", firstSequence, segments[len(segments)-1].name(), err))
 	}
 	f.index, f.hash = h.index, hashOf(f.buffer)
 	if f.markTimer != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"aetherion/trading/internal/failpoint"
@@ -330,6 +331,9 @@ func (f *File) fail(reason error) error {
 	defer f.mu.Unlock()
 	if f.seen.failed == nil {
 		f.seen.failed = fmt.Errorf("%w: %w", ErrFailed, reason)
+		if number := syscall.Errno(0); errors.As(reason, &number) {
+			f.seen.failed = fmt.Errorf("%w (errno %d)", f.seen.failed, number)
+		}
 	}
 	return f.seen.failed
 }

@@ -265,6 +265,15 @@ func TestFaultsAreSticky(t *testing.T) {
 			if !errors.Is(failed, ErrFailed) || !errors.Is(failed, c.cause) {
 				t.Fatalf("Append = %v, want ErrFailed of %v", failed, c.cause)
 			}
+			want := []string{fmt.Sprintf("sequence %d", acknowledged+1), fmt.Sprintf("(errno %d)", c.cause)}
+			if slices.Contains([]string{"write", "fsync", "mark"}, c.name) {
+				want = append(want, " to "+first+":")
+			}
+			for _, part := range want {
+				if !strings.Contains(failed.Error(), part) {
+					t.Errorf("%q does not name %q", failed, part)
+				}
+			}
 			steps := disk.steps
 			if err := f.Append(acknowledged+1, batch("x")); err != failed {
 				t.Errorf("the next Append = %v, want %v", err, failed)

@@ -150,7 +150,7 @@ func (s *Sequencer) process(requests [][]engine.Input) error {
 	}
 	failpoint.Hit("decided")
 	if err := s.journal.Append(s.first, s.encoded); err != nil {
-		return fmt.Errorf("append sequence %d: %w", s.first, err)
+		return fmt.Errorf("journal: %w", err)
 	}
 	return nil
 }
