@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"testing/synctest"
 
 	"aetherion/trading/internal/engine"
 	"aetherion/trading/internal/live"
@@ -80,16 +81,35 @@ func (c *client) put(s *sent) {
 
 // reconnect sends again what was not answered, under the same names, to a process that has opened.
 func (c *client) reconnect() {
-	for _, s := range c.waiting {
-		c.put(s)
-	}
+	c.together(func() {
+		for _, s := range c.waiting {
+			c.put(s)
+		}
+	})
 }
 
 // repeat sends again what was answered not long ago: it must be answered alike.
 func (c *client) repeat() {
-	for _, s := range c.recent {
-		c.send(s.make)
+	c.together(func() {
+		for _, s := range c.recent {
+			c.send(s.make)
+		}
+	})
+}
+
+// together lets the sequencer take up several messages only when all are there, so that it is no matter of
+// chance which of them it takes as one batch.
+func (c *client) together(send func()) {
+	if p := c.process; p != nil && c.isOpen && !p.isDead() {
+		sent := make(chan struct{})
+		defer close(sent)
+		go func() {
+			// An error says that the process has ended.
+			_ = p.session.Sequencer.Query(context.Background(), func(*engine.Engine) { <-sent })
+		}()
+		synctest.Wait()
 	}
+	send()
 }
 
 // hear takes the answers and reports that are there.

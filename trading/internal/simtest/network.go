@@ -155,7 +155,8 @@ func (s *venueStream) tell(response *pb.TradeResponse) {
 type quoteStream struct{ *venueStream }
 
 func (s *quoteStream) SendMsg(any) error {
-	s.conn.network.post("quotes", func() { s.conn.venue.subscribe(s) })
+	n := s.conn.network
+	n.post("quotes", func() { n.arrive("quotes", n.latency("quotes"), func() { s.conn.venue.subscribe(s) }) })
 	return nil
 }
 

@@ -114,10 +114,10 @@ func (t *trading) start() {
 	t.process = p
 	t.lives++
 	go func() {
-		kept, err := t.open(p)
+		kept, err := t.recover(p)
 		t.post("process", func() {
-			if err == nil && !p.isDead() {
-				t.opened()
+			if err == nil {
+				t.after(0, func() { t.open(p) })
 			}
 		})
 		if err == nil {
@@ -131,7 +131,7 @@ func (t *trading) start() {
 	}()
 }
 
-func (t *trading) open(p *process) (*keptJournal, error) {
+func (t *trading) recover(p *process) (*keptJournal, error) {
 	file, err := journal.OpenDisk(t.disk, journal.Options{SegmentSize: segmentSize, Headroom: headroom, Background: func(run func()) { run() }})
 	if err != nil {
 		return nil, err
@@ -146,6 +146,14 @@ func (t *trading) open(p *process) (*keptJournal, error) {
 		SnapshotEvents: t.shadow.snapshotEvents, Clock: &t.clock, Venue: p.venue,
 	}, nil, p.risk, kept)
 	return kept, err
+}
+
+// open lets clients in.
+func (t *trading) open(p *process) {
+	if !p.isDead() {
+		t.isOpen = true
+		t.opened()
+	}
 }
 
 // end is called when all goroutines of a process have ended.

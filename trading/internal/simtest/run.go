@@ -103,9 +103,8 @@ func simulate(script *Script, options Options, result *Result) error {
 	return r.stop(err)
 }
 
-// opened lets clients in, and sets the limit when the journal is new.
+// opened sets the limits when the journal is new, and otherwise sends again what was not answered.
 func (r *run) opened() {
-	r.trading.isOpen = true
 	if r.trading.lives == 1 {
 		r.client.send(func() []engine.Input { return []engine.Input{limits(r.seed)} })
 		return
