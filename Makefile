@@ -140,7 +140,7 @@ proto-breaking: $(STAMPS)/python ## Compare the contract with main
 
 .PHONY: chaos
 N ?= 300
-chaos: build $(BIN)/aetherion-trading-failpoints ## Kill -9 of the services N times with orders in flight (SEED=, FAULTS=drop=0.02,lose=0.02)
+chaos: build $(BIN)/aetherion-trading-failpoints ## Kill or hinder processes N times with orders in flight (SEED=, FAULTS=drop=0.02,lose=0.02)
 	@$(VENV)/bin/python tests/chaos.py --cycles $(N) --seed $(SEED) --fault-rates '$(FAULTS)'
 
 $(BIN)/aetherion-trading-failpoints: $(STAMPS)/generated $(GO_SOURCES)
@@ -158,6 +158,11 @@ $(BIN)/aetherion-sim: $(STAMPS)/generated $(GO_SOURCES)
 $(BIN)/pretrade-stdio: $(STAMPS)/generated $(RUST_SOURCES)
 	cd risk && cargo build --quiet --release --locked -p risk-service --example pretrade_stdio
 	@mkdir -p $(BIN) && cp risk/target/release/examples/pretrade_stdio $@.new && mv $@.new $@ && touch $@
+
+.PHONY: soak-chaos
+soak-chaos: ## Ten thousand cycles of chaos, each hundred with a seed and a venue of its own (two hours)
+	@for seed in $$(seq 1 50); do $(MAKE) chaos N=100 SEED=$$seed && $(MAKE) chaos N=100 SEED=$$seed FAULTS=$(SOAK_FAULTS) || exit 1; done
+SOAK_FAULTS := drop=0.02,delay=0.02,duplicate=0.02,reorder=0.02,lose=0.02
 
 .PHONY: soak-bitflips
 soak-bitflips: build ## Every single-bit flip of a 1 MiB journal, all 8,388,608 (a few minutes)

@@ -113,4 +113,10 @@ MUTANTS = (
         ),
         "at the venue twice",
     ),
+    Mutant(
+        "forgets-a-drawdown-latch",
+        "internal/live/session.go",
+        ((", Recovered: recovered.gate}", "}"),),
+        "the drawdown latch was forgotten",
+    ),
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from chaos import ChaosError, chaos
+from chaos import chaos
+from chaos_client import ChaosError
 from mutants import MUTANTS, Mutant
 
 CYCLES = 60

@@ -23,7 +23,7 @@ var (
 )
 
 // stepAfter is when the clock steps.
-const stepAfter = 200 * time.Millisecond
+const stepAfter = 100 * time.Millisecond
 
 func init() {
 	stage, count, _ := strings.Cut(os.Getenv("FAILPOINT"), ":")
