@@ -95,9 +95,14 @@ func (e *Engine) applyMassCancel(event *Event, mass *MassCancelOrders, effects *
 		return ErrNothingNew
 	}
 	ack := CommandAck{Account: mass.Account, ClOrdID: mass.ClOrdID, Sequence: event.Sequence, ExecType: ExecPendingCancel}
+	refused := ExecutionReport{RejectedBy: ByEngine}
 	if used {
-		e.rejectRequest(event, nil, "", &ack, ExecutionReport{CxlRejReason: CxlDuplicateClOrdID, RejectedBy: ByEngine,
-			Text: fmt.Sprintf("cl_ord_id: %q was used before", mass.ClOrdID)}, effects)
+		refused.CxlRejReason, refused.Text = CxlDuplicateClOrdID, fmt.Sprintf("cl_ord_id: %q was used before", mass.ClOrdID)
+	} else if refusal := e.matchesNothing(mass); refusal != nil {
+		refused.CxlRejReason, refused.OrdRejReason, refused.Text = CxlRefused, refusal.OrdRejReason, refusal.Text
+	}
+	if refused.CxlRejReason != 0 {
+		e.rejectRequest(event, nil, "", &ack, refused, effects)
 	} else {
 		for _, order := range e.openOrders(mass.matches) {
 			if e.requestCancel(event, order, "", effects) {
@@ -108,6 +113,18 @@ func (e *Engine) applyMassCancel(event *Event, mass *MassCancelOrders, effects *
 	}
 	e.remember(event, mass, nil, ack)
 	effects.Ack = ack
+	return nil
+}
+
+// matchesNothing refuses names that no order can have, so that a name that is misspelt is told of. Those of
+// strategies are what orders say.
+func (e *Engine) matchesNothing(mass *MassCancelOrders) *Refusal {
+	if _, err := e.openAccount(mass.Account); err != nil {
+		return &Refusal{RejUnknownAccount, err.Error()}
+	}
+	if _, known := e.instruments[mass.InstrumentID]; !known && mass.InstrumentID != "" {
+		return refuse(RejUnknownInstrument, "instrument_id: unknown instrument %q", mass.InstrumentID)
+	}
 	return nil
 }
 
