@@ -295,7 +295,9 @@ async def test_limits_change_only_from_the_version_that_was_read(client: Trading
     """Two people change limits at once: one of them is told."""
     read = await client.get_limits()
     await client.set_limits(read, changed_by="one", reason="first")
-    with pytest.raises(FailedPreconditionError, match="version"):
+    with pytest.raises(
+        FailedPreconditionError, match=r"must be \d+, the version in force, got \d+"
+    ):
         await client.set_limits(read, changed_by="two", reason="second")
 
 

@@ -10,8 +10,15 @@ import (
 // ErrNothingNew says that a venue report repeats what is known already; nothing was changed.
 var ErrNothingNew = errors.New("nothing new")
 
-// ErrVersion says that a definition or the limits are at another version than the change expects.
+// ErrVersion says that a definition is at another version than the change expects.
 var ErrVersion = errors.New("version conflict")
+
+// VersionConflict says that limits or a model are at another version than the change was made from.
+type VersionConflict struct{ InForce, Expected uint64 }
+
+func (c VersionConflict) Error() string {
+	return fmt.Sprintf("expected_version: must be %d, the version in force, got %d", c.InForce, c.Expected)
+}
 
 // Engine is the whole state. It has one writer, and no lock.
 type Engine struct {

@@ -231,7 +231,7 @@ func TestInvalidEventsChangeNothing(t *testing.T) {
 		"second opening":      {&AccountOpened{Account: "A", BaseCurrency: "USD"}, `account: "A" is open already`},
 		"version again":       {&wrongVersion, "version: must be 2, got 1"},
 		"other scale":         {&rescaled, "may not change"},
-		"limits out of turn":  {&LimitChange{RiskLimits: RiskLimits{Version: 2}}, "risk_limits.version: must be 1, got 2"},
+		"limits out of turn":  {&LimitChange{RiskLimits: RiskLimits{Version: 2}}, "expected_version: must be 0, the version in force, got 1"},
 		"name taken":          {&OrderDecision{Approved: true, NewOrder: NewOrder{ClOrdID: "1", Account: "A"}}, `cl_ord_id: "1" was used before`},
 		"approved invalid":    {&OrderDecision{Approved: true, NewOrder: NewOrder{ClOrdID: "2", Account: "A"}}, "side: must be BUY or SELL"},
 		"refused for nothing": {&OrderDecision{NewOrder: NewOrder{ClOrdID: "2", Account: "A"}}, "ord_rej_reason"},

@@ -43,6 +43,26 @@ func (r *FxRate) check() error {
 	return nil
 }
 
+// KnowsCurrency says whether an account, a balance, an instrument or an exchange rate is in a currency.
+func (e *Engine) KnowsCurrency(currency string) bool {
+	for _, a := range e.accounts {
+		if _, held := a.cash[currency]; held || a.baseCurrency == currency {
+			return true
+		}
+	}
+	for _, i := range e.instruments {
+		if i.BaseCurrency == currency || i.QuoteCurrency == currency {
+			return true
+		}
+	}
+	for p := range e.fx {
+		if p.currency == currency || p.quote == currency {
+			return true
+		}
+	}
+	return false
+}
+
 // convert is an amount of one currency in another, rounded half-even once; false without a rate, or when
 // it does not fit. The rule is that of FxRates in the contract.
 func (r rates) convert(amount Amount, from, to string) (Amount, bool) {

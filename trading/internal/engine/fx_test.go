@@ -143,7 +143,7 @@ func TestRatesAndModelsThatAreRefused(t *testing.T) {
 		`rates[1].rate: must be positive`:                                           &FxRates{[]FxRate{{"EUR", "USD", Decimal{1, 0}}, {"USD", "JPY", Decimal{0, 0}}}},
 		`rates[0].rate: must be positive and have at most 18 decimal places, got 1`: &FxRates{[]FxRate{{"EUR", "USD", Decimal{1, 19}}}},
 		`rates[1]: EUR in USD stands twice`:                                         &FxRates{[]FxRate{{"EUR", "USD", Decimal{1, 0}}, {"EUR", "USD", Decimal{2, 0}}}},
-		`version: must be 1, got 2`:                                                 model(func(m *PretradeModel) { m.Version = 2 }),
+		`expected_version: must be 0, the version in force, got 1`:                  model(func(m *PretradeModel) { m.Version = 2 }),
 		`unknown instrument "B"`:                                                    model(func(m *PretradeModel) { m.InstrumentIDs[0] = "B" }),
 		`must have 1 by 1 values, got 0`:                                            model(func(m *PretradeModel) { m.Covariance = nil }),
 		`a variance must not be negative, got -1`:                                   model(func(m *PretradeModel) { m.Covariance[0] = -1 }),
@@ -160,7 +160,7 @@ func TestRatesAndModelsThatAreRefused(t *testing.T) {
 		}
 	}
 	w.must(model(func(*PretradeModel) {}))
-	if err := w.try(model(func(*PretradeModel) {})); !errors.Is(err, ErrVersion) {
+	if err := w.try(model(func(*PretradeModel) {})); !errors.As(err, &VersionConflict{}) {
 		t.Errorf("the same version again: %v", err)
 	}
 	if got := fmt.Sprint(w.engine.PretradeSnapshot().Model.Version); got != "1" {

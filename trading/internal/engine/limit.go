@@ -8,8 +8,8 @@ import (
 )
 
 func (e *Engine) applyLimitChange(event *Event, change *LimitChange, effects *Effects) error {
-	if want := e.limits.Version + 1; change.RiskLimits.Version != want {
-		return fmt.Errorf("risk_limits.version: must be %d, got %d: %w", want, change.RiskLimits.Version, ErrVersion)
+	if inForce := e.limits.Version; change.RiskLimits.Version != inForce+1 {
+		return VersionConflict{inForce, change.RiskLimits.Version - 1}
 	}
 	if err := CheckRiskLimits(&change.RiskLimits); err != nil {
 		return err

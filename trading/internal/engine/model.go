@@ -8,12 +8,12 @@ import (
 // applyModel takes what VaR limits are computed from. What it means is for the Risk Service; here it is kept,
 // so that a restart does not lose it.
 func (e *Engine) applyModel(event *Event, model *PretradeModel, effects *Effects) error {
-	version := uint64(1)
+	inForce := uint64(0)
 	if e.model != nil {
-		version = e.model.Version + 1
+		inForce = e.model.Version
 	}
-	if model.Version != version {
-		return fmt.Errorf("pretrade_model.version: must be %d, got %d: %w", version, model.Version, ErrVersion)
+	if model.Version != inForce+1 {
+		return VersionConflict{inForce, model.Version - 1}
 	}
 	if err := model.check(); err != nil {
 		return err

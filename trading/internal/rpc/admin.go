@@ -30,11 +30,11 @@ type adminService struct {
 // change sequences a change that an engine takes or refuses.
 func (s adminService) change(ctx context.Context, change engine.Input) (sequencer.Result, error) {
 	results, err := s.session.Sequencer.Submit(ctx, change)
-	switch {
+	switch conflict := (engine.VersionConflict{}); {
 	case err != nil:
 		return sequencer.Result{}, unavailable(err)
-	case errors.Is(results[0].Err, engine.ErrVersion):
-		return sequencer.Result{}, status.Errorf(codes.FailedPrecondition, "expected_version: another one is in force: %v", results[0].Err)
+	case errors.As(results[0].Err, &conflict):
+		return sequencer.Result{}, status.Error(codes.FailedPrecondition, conflict.Error())
 	case results[0].Err != nil:
 		return sequencer.Result{}, invalid(results[0].Err)
 	}
@@ -90,8 +90,21 @@ func (s adminService) AdjustAccount(ctx context.Context, r *pb.AdjustAccountRequ
 	if err != nil {
 		return nil, invalid(within("adjustment", err))
 	}
+	if err := s.checkCurrency(ctx, adjustment.Cash.Currency); err != nil {
+		return nil, err
+	}
 	result, err := s.change(ctx, adjustment)
 	return &pb.AdjustAccountResponse{Sequence: result.Sequence}, err
+}
+
+// checkCurrency refuses a currency that nothing else is in: a slip of the pen would make a balance without a value.
+func (s adminService) checkCurrency(ctx context.Context, currency string) error {
+	known := currency == ""
+	err := s.query(ctx, func(e *engine.Engine) { known = known || e.KnowsCurrency(currency) })
+	if err == nil && !known {
+		err = invalidf("adjustment.cash.currency: no account, instrument or exchange rate is in %q", currency)
+	}
+	return err
 }
 
 func decodeAdjustment(a *pb.Adjustment) (*engine.Adjustment, error) {

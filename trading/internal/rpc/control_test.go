@@ -214,6 +214,7 @@ func TestRatesModelsAndAdjustments(t *testing.T) {
 		"adjustment.cash, instrument_id: at least one must be set, got neither": func(a *pb.Adjustment) { a.Cash = nil },
 		"adjustment.qty: must be 0 without an instrument_id, got 5":             func(a *pb.Adjustment) { a.Qty = 5 },
 		"account: ": func(a *pb.Adjustment) { a.Account = "other" },
+		`adjustment.cash.currency: no account, instrument or exchange rate is in "EURO"`: func(a *pb.Adjustment) { a.Cash.Currency = "EURO" },
 	} {
 		adjustment := proto.Clone(deposit).(*pb.Adjustment)
 		change(adjustment)
@@ -262,7 +263,7 @@ func TestALooserLimitNeedsTwoPeople(t *testing.T) {
 	// Whoever changes the limits meanwhile ends the proposal.
 	set(2, 8)
 	_, err = approve(3, "bob")
-	checkStatus(t, err, codes.FailedPrecondition, "expected_version: another one is in force")
+	checkStatus(t, err, codes.FailedPrecondition, "expected_version: must be 3, the version in force, got 2")
 	inForce(3, 8)
 	set(3, 12)
 	if approved, err := approve(4, "bob"); err != nil || approved.GetSequence() == 0 || approved.GetRiskLimits().GetVersion() != 4 {
