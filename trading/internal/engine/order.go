@@ -34,6 +34,7 @@ type Order struct {
 	pendingCancel bool
 	cancelName    string   // of the request to cancel that is on its way; empty: it is our own
 	expires       bool     // its time is over: the cancel that is on its way ends it as expired
+	cancelAgain   int64    // when that cancel is tried again, after the venue refused it
 	held          bool     // by us: it waits for its trigger, or for another order of its list
 	waits         bool     // for another order of its list
 	triggered     bool     // what it waited for in the market has come

@@ -40,6 +40,7 @@ func (e *Engine) walkOrder(w walker, o *Order) {
 	walkString(w, &o.session)
 	walkInt(w, &o.came)
 	walkInt(w, &o.armed)
+	walkInt(w, &o.cancelAgain)
 	walkInt(w, &o.CumQty)
 	walkAmount(w, &o.CumNotional)
 	walkSmall(w, &o.OrdRejReason)

@@ -5,7 +5,11 @@ import (
 	"slices"
 )
 
-const nsPerDay = 24 * 60 * 60 * 1_000_000_000
+const (
+	nsPerDay = 24 * 60 * 60 * 1_000_000_000
+	// cancelAgainAfter is how long after a venue refused to cancel an order whose time is over it is asked again.
+	cancelAgainAfter = 1_000_000_000
+)
 
 // expiry is when an order is to end unless it has before.
 type expiry struct {
@@ -19,7 +23,7 @@ func (e *Engine) expireLater(order *Order) {
 	var at int64
 	switch tif := order.terms.TimeInForce; {
 	case tif == GTD:
-		at = order.terms.ExpireTime
+		at = max(order.terms.ExpireTime, order.cancelAgain)
 	case tif == Day && order.held:
 		at = (order.came/nsPerDay + 1) * nsPerDay
 	default:

@@ -79,6 +79,9 @@ func (e *Engine) applyCancelRejected(event *Event, order *Order, report *VenueRe
 		return ErrNothingNew
 	}
 	r := refusedByVenue(order, report, order.cancelName)
+	if order.expires {
+		order.cancelAgain = event.TransactTime + cancelAgainAfter
+	}
 	order.pendingCancel, order.cancelName, order.expires = false, "", false
 	effects.report(event, order, r)
 	if order.Open() {

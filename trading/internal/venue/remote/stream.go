@@ -233,7 +233,9 @@ func (v *Venue) decode(r *pb.ExecutionReport) (engine.Input, error) {
 	if err != nil {
 		return nil, fmt.Errorf("report %d: %w", r.GetSequence(), err)
 	}
-	delete(v.unanswered, orderID)
+	if report.ExecType != engine.ExecCancelRejected { // That says nothing of the order itself.
+		delete(v.unanswered, orderID)
+	}
 	switch {
 	case r.GetLeavesQty() == 0 && report.ExecType != engine.ExecCancelRejected:
 		delete(v.working, orderID)
