@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -43,6 +44,9 @@ func (r *Result) String() string {
 		r.Virtual.Round(time.Second), r.Real.Round(time.Millisecond), r.Commands, r.Orders, r.Fills, r.Reports, r.Events, r.Lives, r.Hash)
 }
 
+// gcPercent trades memory for time.
+const gcPercent = 400
+
 // run is one simulation under way.
 type run struct {
 	*world
@@ -63,6 +67,7 @@ type run struct {
 func Run(t *testing.T, script Script, options Options) (result Result, err error) {
 	cryptotest.SetGlobalRandom(t, script.Seed) // of a journal's id
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	began := time.Now()
 	synctest.Test(t, func(*testing.T) {
 		virtual := now()

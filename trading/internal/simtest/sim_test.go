@@ -24,6 +24,7 @@ var (
 	keep      = flag.String("keep", "", "numbers of the steps that are done, as a failure names them; empty: all")
 	shrinking = flag.Duration("shrink", 2*time.Minute, "how long to look for the shortest script of a failure")
 	loud      = flag.Bool("loud", false, "let the services log")
+	snapshot  = flag.Uint64("snapshot", 2000, "events between snapshots")
 	settle    = flag.Int("settle", 1000, "steps between comparisons")
 )
 
@@ -63,7 +64,7 @@ func TestSeed(t *testing.T) {
 	if !*loud {
 		quiet(t)
 	}
-	script, options := script(*seed), Options{Risk: startRisk(t), SettleSteps: *settle}
+	script, options := script(*seed), Options{Risk: startRisk(t), SettleSteps: *settle, SnapshotEvents: *snapshot}
 	if *keep != "" {
 		for number := range strings.SplitSeq(*keep, ",") {
 			n, err := strconv.Atoi(number)
@@ -111,7 +112,7 @@ func join(numbers []int) string {
 // TestSeeds runs many seeds; `make soak-sim` ten thousand of them.
 func TestSeeds(t *testing.T) {
 	quiet(t)
-	options := Options{Risk: startRisk(t), SettleSteps: *settle}
+	options := Options{Risk: startRisk(t), SettleSteps: *settle, SnapshotEvents: *snapshot}
 	all := Result{Faults: map[string]int{}, Met: map[string]int{}}
 	for i := range *seeds {
 		script := script(*seed + i)
