@@ -3,12 +3,16 @@
 
 use risk_core::RiskError;
 use risk_core::backtest::{ForecastMethod, rolling_forecast};
-use risk_core::covariance::{Covariance, SampleCovariance};
+use risk_core::covariance::{
+    Centering, Covariance, SampleCovariance, cholesky, ewma_covariance, ledoit_wolf, repair_correlation,
+    repair_covariance,
+};
 use risk_core::matrix::MatrixRef;
+use risk_core::montecarlo::{History, critical_z2};
 use risk_core::pricing::{Bsm, Exercise, OptionKind, TreeOption, leisen_reimer};
 use risk_core::progress::Progress;
 use risk_core::quantile::QuantileRule;
-use risk_core::units::Confidence;
+use risk_core::units::{Confidence, Decay, Distribution};
 
 fn ends<T: std::fmt::Debug>(computation: impl Fn(&Progress) -> risk_core::Result<T>) {
     let progress = Progress::new();
@@ -24,6 +28,12 @@ fn a_canceled_computation_ends() {
     let m = MatrixRef::new("t", "m", 2, 2, &values).unwrap();
     ends(|progress| SampleCovariance::of(m, progress));
     ends(|progress| Covariance::checked("t", 2, m, progress).map(|_| ()));
+    ends(|progress| ewma_covariance(m, Decay::DAILY, progress));
+    ends(|progress| ledoit_wolf(m, Centering::Sample, progress));
+    ends(|progress| cholesky(m, progress));
+    ends(|progress| repair_covariance(m, progress));
+    let correlation = MatrixRef::new("t", "m", 2, 2, &[1.0, 0.5, 0.5, 1.0]).unwrap();
+    ends(|progress| repair_correlation(correlation, progress));
     let option = Bsm {
         kind: OptionKind::Put,
         spot: 100.0,
@@ -37,5 +47,7 @@ fn a_canceled_computation_ends() {
     ends(|progress| leisen_reimer(&tree, progress));
     let (level, method) =
         (Confidence::from_bp("t", 9_900).unwrap(), ForecastMethod::Historical(QuantileRule::InvertedCdf));
+    let history = History { days: 2, confidence: level, distribution: Distribution::Normal };
+    ends(|progress| critical_z2(&history, 1_000, 1, &[level], progress));
     ends(|progress| rolling_forecast(&[0.01, -0.02, 0.03], 2, level, method, progress));
 }
