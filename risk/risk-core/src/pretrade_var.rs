@@ -126,7 +126,9 @@ impl PortfolioVar {
         let position = self.exposures.get(factor).map_or(0.0, |x| x + d);
         // The covariance is symmetric to the bit: its row is its column.
         let row = self.covariance.as_ref().row(factor);
-        let gradient_stays_finite = self.gradient.iter().zip(row).all(|(g, c)| (g + d * c).is_finite());
+        // All of them, without a way out at the first: a loop without branches is one of vectors.
+        let gradient_stays_finite =
+            self.gradient.iter().zip(row).fold(true, |finite, (g, c)| finite & (g + d * c).is_finite());
         if !(gradient_stays_finite && [after, position, self.variance + own].iter().all(|v| v.is_finite())) {
             return Err(overflow(d));
         }
