@@ -156,6 +156,33 @@ fn floor_flops() -> f64 {
     f64::from(rounds) * 64.0 * 128.0 * 2.0 / took
 }
 
+/// Seconds of the three operations of each node of a binomial tree, at the speed of multiply-adds.
+fn floor_tree(steps: usize) -> f64 {
+    3.0 * (steps * (steps + 1) / 2) as f64 / floor_flops()
+}
+
+struct Axpy<'a>(&'a mut [f64], &'a [f64]);
+
+impl WithSimd for Axpy<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        self.0.iter_mut().zip(self.1).for_each(|(y, x)| *y = x.mul_add(0.5, *y));
+    }
+}
+
+/// Seconds of `y += a x` over so many values in the cache: what one changed position does to a gradient.
+fn floor_axpy(n: usize) -> f64 {
+    let (x, mut y) = (vec![1e-9; n], vec![1.0; n]);
+    let rounds = 10_000;
+    seconds(|| {
+        for _ in 0..rounds {
+            pulp::Arch::new().dispatch(Axpy(black_box(&mut y), black_box(&x)));
+        }
+    }) / f64::from(rounds)
+}
+
 /// Seconds of nothing but the normals of a million scenarios, block by block as a simulation draws them.
 fn floor_normals(each: usize) -> f64 {
     seconds(|| {
@@ -379,6 +406,8 @@ fn measure(name: &str) -> Vec<f64> {
     let argument: usize = argument.parse().expect("a whole number");
     match kernel {
         "floor_flops" => vec![floor_flops()],
+        "floor_tree" => vec![floor_tree(argument)],
+        "floor_axpy" => vec![floor_axpy(argument)],
         "floor_normals" => vec![floor_normals(argument)],
         "floor_normals_f32" => vec![floor_normals_f32(argument)],
         "floor_kept" => vec![floor_kept()],
