@@ -54,21 +54,22 @@ func (s *Sequencer) takeOther(n int, input engine.Input) error {
 }
 
 // settled brings the engine to where a command can be held against it: what the run says of the command's names
-// is decided first. It says whether the command is one that was answered before, and is answered again.
-func (s *Sequencer) settled(n int, command engine.Input, names ...name) (repeated bool, err error) {
+// is decided first. It says whether the command's name was used before, and whether by the same command, which is
+// answered again.
+func (s *Sequencer) settled(n int, command engine.Input, names ...name) (repeated, used bool, err error) {
 	for _, named := range names {
 		if _, waits := s.named[named]; waits {
 			if err := s.decideRun(); err != nil {
-				return false, err
+				return false, false, err
 			}
 			break
 		}
 	}
-	ack, repeated, _ := s.engine.Known(command)
+	ack, repeated, used := s.engine.Known(command)
 	if repeated {
 		s.output.Results[n] = Result{Sequence: ack.Sequence, Ack: ack}
 	}
-	return repeated, nil
+	return repeated, used, nil
 }
 
 // enqueue puts a command into the run, under its names.
@@ -82,7 +83,8 @@ func (s *Sequencer) enqueue(p pending, names ...name) {
 func (s *Sequencer) takeOrder(n int, asked *engine.OrderDecision) error {
 	order := &asked.NewOrder
 	named := name{order.Account, order.ClOrdID}
-	if repeated, err := s.settled(n, asked, named); repeated || err != nil {
+	repeated, used, err := s.settled(n, asked, named)
+	if repeated || err != nil {
 		return err
 	}
 	if s.isFull(n, named) {
@@ -96,7 +98,7 @@ func (s *Sequencer) takeOrder(n int, asked *engine.OrderDecision) error {
 	}
 	decision := &engine.OrderDecision{NewOrder: *order, SessionID: asked.SessionID}
 	p := pending{result: n, input: decision}
-	if refusal := s.refusal(asked); refusal != nil {
+	if refusal := s.refusal(asked, used); refusal != nil {
 		refuse(decision, refusal)
 	} else {
 		p.checks = s.check(engine.PretradeCheck{NewOrder: *order})
@@ -119,8 +121,8 @@ func (s *Sequencer) isFull(n int, command name) bool {
 }
 
 // refusal is why an order is refused before the gate is asked; nil: it is not.
-func (s *Sequencer) refusal(asked *engine.OrderDecision) *engine.Refusal {
-	if _, _, used := s.engine.Known(asked); used {
+func (s *Sequencer) refusal(asked *engine.OrderDecision, used bool) *engine.Refusal {
+	if used {
 		return s.duplicate(&asked.NewOrder)
 	}
 	return s.validate(&asked.NewOrder, asked.SessionID)
@@ -130,7 +132,8 @@ func (s *Sequencer) refusal(asked *engine.OrderDecision) *engine.Refusal {
 // engine may be read, and changes nothing.
 func (s *Sequencer) Preview(asked *engine.OrderDecision) (engine.PretradeCheck, *engine.Refusal) {
 	s.now = max(s.clock.Now(), s.engine.Now())
-	if refusal := s.refusal(asked); refusal != nil {
+	_, _, used := s.engine.Known(asked)
+	if refusal := s.refusal(asked, used); refusal != nil {
 		return engine.PretradeCheck{}, refusal
 	}
 	next := s.engine.Sequence() + 1
@@ -191,7 +194,7 @@ func (s *Sequencer) takeList(n int, asked *engine.OrderListDecision) error {
 	for i := range list.Orders {
 		names = append(names, name{list.Account, list.Orders[i].ClOrdID})
 	}
-	if repeated, err := s.settled(n, asked, names...); repeated || err != nil {
+	if repeated, _, err := s.settled(n, asked, names...); repeated || err != nil {
 		return err
 	}
 	if s.isFull(n, names[0]) {
@@ -244,7 +247,7 @@ var otherOfList = &engine.Refusal{OrdRejReason: engine.RejList, Text: "new_order
 func (s *Sequencer) takeReplace(n int, asked *engine.ReplaceDecision) error {
 	replace := &asked.Replace
 	named, orig := name{replace.Account, replace.ClOrdID}, name{replace.Account, replace.OrigClOrdID}
-	if repeated, err := s.settled(n, asked, named, orig); repeated || err != nil {
+	if repeated, _, err := s.settled(n, asked, named, orig); repeated || err != nil {
 		return err
 	}
 	decision := &engine.ReplaceDecision{Replace: *replace}
@@ -290,7 +293,7 @@ func refuseReplace(decision *engine.ReplaceDecision, refusal *engine.ReplaceRefu
 
 func (s *Sequencer) takeCancel(n int, cancel *engine.CancelOrder) error {
 	named := name{cancel.Account, cancel.ClOrdID}
-	if repeated, err := s.settled(n, cancel, named); repeated || err != nil {
+	if repeated, _, err := s.settled(n, cancel, named); repeated || err != nil {
 		return err
 	}
 	s.enqueue(pending{result: n, input: cancel}, named)
@@ -301,7 +304,7 @@ func (s *Sequencer) takeMassCancel(n int, mass *engine.MassCancelOrders) error {
 	if err := s.decideRun(); err != nil {
 		return err
 	}
-	if repeated, err := s.settled(n, mass); repeated || err != nil {
+	if repeated, _, err := s.settled(n, mass); repeated || err != nil {
 		return err
 	}
 	return s.applyCommand(pending{result: n, input: mass})

@@ -191,12 +191,9 @@ func (s *Sequencer) begin(requests [][]engine.Input) {
 // the batch, so that no mark parts a run of orders that could be decided with one question.
 func (s *Sequencer) markOrders(inputs []engine.Input) error {
 	for _, input := range inputs {
-		if _, _, used := s.engine.Known(input); used {
-			continue
-		}
 		switch command := input.(type) {
 		case *engine.OrderDecision:
-			if err := s.mark(command.NewOrder.InstrumentID); err != nil {
+			if err := s.mark(command.NewOrder.InstrumentID, input); err != nil {
 				return err
 			}
 		case *engine.ReplaceDecision:
@@ -204,12 +201,12 @@ func (s *Sequencer) markOrders(inputs []engine.Input) error {
 			if order == nil {
 				continue
 			}
-			if err := s.mark(order.NewOrder.InstrumentID); err != nil {
+			if err := s.mark(order.NewOrder.InstrumentID, input); err != nil {
 				return err
 			}
 		case *engine.OrderListDecision:
 			for i := range command.List.Orders {
-				if err := s.mark(command.List.Orders[i].InstrumentID); err != nil {
+				if err := s.mark(command.List.Orders[i].InstrumentID, input); err != nil {
 					return err
 				}
 			}
@@ -218,9 +215,13 @@ func (s *Sequencer) markOrders(inputs []engine.Input) error {
 	return nil
 }
 
-func (s *Sequencer) mark(instrumentID string) error {
+// mark stamps the newest price of an instrument for a command, unless that is a repetition.
+func (s *Sequencer) mark(instrumentID string, command engine.Input) error {
 	mark := s.news(instrumentID)
 	if mark == nil {
+		return nil
+	}
+	if _, _, used := s.engine.Known(command); used {
 		return nil
 	}
 	err := s.apply(mark)
