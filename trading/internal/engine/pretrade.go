@@ -7,7 +7,7 @@ type PretradeCheck struct {
 	Sequence     uint64 // of the event
 	OrderID      uint64
 	TransactTime int64
-	NewOrder     NewOrder
+	NewOrder     *NewOrder // not to be changed
 	// The orders of a list follow each other, and are approved or refused as one.
 	ListOrders      int             // at the first of a list: how many it has
 	ContingencyType ContingencyType // what they mean to each other; 0: not of a list

@@ -37,14 +37,14 @@ func (a *Asked) Wait() []Decision {
 
 // decide takes the answers of the Risk Service to one question, keeps them for the next stream, and says
 // whether the gate itself blocks an approval. Of a list it then blocks all.
-func (a *Asked) decide(e *expectation, answers []engine.OrderDecision, messages []*aetherionv1.PretradeDecision) (blocked bool) {
+func (a *Asked) decide(e *expectation, answers []*engine.OrderDecision, messages []*aetherionv1.PretradeDecision) (blocked bool) {
 	for i := range answers {
 		blocked = blocked || answers[i].Approved && a.blocks[e.first+i] != ""
 	}
 	for i := range answers {
 		if blocked {
 			answers[i] = a.block(e.first + i)
-			messages[i] = decisionMessage(&a.checks[e.first+i], &answers[i])
+			messages[i] = decisionMessage(&a.checks[e.first+i], answers[i])
 		}
 		a.set(e.first+i, answers[i])
 	}
@@ -55,17 +55,17 @@ func (a *Asked) decide(e *expectation, answers []engine.OrderDecision, messages 
 }
 
 // block refuses what the Risk Service approved.
-func (a *Asked) block(i int) engine.OrderDecision {
+func (a *Asked) block(i int) *engine.OrderDecision {
 	if text := a.blocks[i]; text != "" {
-		return refusal(&a.checks[i], engine.RejGatewayBlock, text)
+		return refusal(engine.RejGatewayBlock, text)
 	}
-	return refusal(&a.checks[i], engine.RejList, otherOfList)
+	return refusal(engine.RejList, otherOfList)
 }
 
 // refuse decides without an answer: the order may not go.
 func (a *Asked) refuse(i int, reason error) {
 	text := fmt.Sprintf("the Risk Service did not decide: %v", reason)
-	a.set(i, refusal(&a.checks[i], engine.RejRiskUnavailable, text))
+	a.set(i, refusal(engine.RejRiskUnavailable, text))
 }
 
 func (a *Asked) refuseAll(reason error) {
@@ -74,10 +74,10 @@ func (a *Asked) refuseAll(reason error) {
 	}
 }
 
-func (a *Asked) set(i int, decision engine.OrderDecision) {
+func (a *Asked) set(i int, decision *engine.OrderDecision) {
 	a.decisions[i] = Decision{OrderDecision: decision}
 	if decision.Approved && !a.preview {
-		a.decisions[i].Approved = Approved{orderID: a.checks[i].OrderID, newOrder: a.checks[i].NewOrder}
+		a.decisions[i].Approved = Approved{orderID: a.checks[i].OrderID, order: a.checks[i].NewOrder}
 	}
 	if a.left--; a.left > 0 {
 		return
@@ -88,11 +88,8 @@ func (a *Asked) set(i int, decision engine.OrderDecision) {
 	close(a.done)
 }
 
-func refusal(check *engine.PretradeCheck, reason engine.OrdRejReason, text string) engine.OrderDecision {
-	return engine.OrderDecision{
-		NewOrder:     check.NewOrder,
-		OrdRejReason: reason,
-		RejectedBy:   engine.ByRisk,
-		Text:         text,
-	}
+var accepted = &engine.OrderDecision{Approved: true}
+
+func refusal(reason engine.OrdRejReason, text string) *engine.OrderDecision {
+	return &engine.OrderDecision{OrdRejReason: reason, RejectedBy: engine.ByRisk, Text: text}
 }

@@ -261,7 +261,7 @@ func orders(first uint64, quantities ...int64) []engine.PretradeCheck {
 	checks := make([]engine.PretradeCheck, len(quantities))
 	for i, qty := range quantities {
 		sequence := first + uint64(i)
-		checks[i] = engine.PretradeCheck{Sequence: sequence, OrderID: sequence, TransactTime: int64(sequence), NewOrder: engine.NewOrder{
+		checks[i] = engine.PretradeCheck{Sequence: sequence, OrderID: sequence, TransactTime: int64(sequence), NewOrder: &engine.NewOrder{
 			ClOrdID:      fmt.Sprintf("order-%d", sequence),
 			Account:      testAccount,
 			InstrumentID: testInstrument,

@@ -23,20 +23,20 @@ import (
 // this package makes one, so a router that takes Approved cannot be handed an order that nobody
 // checked. The zero value approves nothing: it has order id 0.
 type Approved struct {
-	orderID  uint64
-	newOrder engine.NewOrder
+	orderID uint64
+	order   *engine.NewOrder // never changed
 }
 
 // OrderID is our id of the order.
 func (a Approved) OrderID() uint64 { return a.orderID }
 
 // NewOrder is a copy of the order as its venue gets it.
-func (a Approved) NewOrder() engine.NewOrder { return a.newOrder.AtVenue() }
+func (a Approved) NewOrder() engine.NewOrder { return a.order.AtVenue() }
 
 // Decision is the answer to one check: what the journal keeps of it, and the approval, if it is one.
 type Decision struct {
-	OrderDecision engine.OrderDecision
-	Approved      Approved // meant when OrderDecision.Approved
+	OrderDecision *engine.OrderDecision // its NewOrder is left empty; not to be changed
+	Approved      Approved              // meant when OrderDecision.Approved
 }
 
 // Config is what can be set of a gate.
@@ -155,13 +155,13 @@ func (g *Gate) Begin(checks []engine.PretradeCheck) *Asked {
 
 // Preview is what would be decided on an order that came next. Nothing is held, counted or kept, and nothing
 // is approved. The answer is waited for where it does not matter how long it takes.
-func (g *Gate) Preview(check engine.PretradeCheck) (wait func() engine.OrderDecision) {
+func (g *Gate) Preview(check engine.PretradeCheck) (wait func() *engine.OrderDecision) {
 	asked := newAsked([]engine.PretradeCheck{check})
 	asked.preview = true
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.ask(asked)
-	return func() engine.OrderDecision { return asked.Wait()[0].OrderDecision }
+	return func() *engine.OrderDecision { return asked.Wait()[0].OrderDecision }
 }
 
 // ask enqueues the questions of asked, or refuses while nobody can answer. g.mu is held.

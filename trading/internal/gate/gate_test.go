@@ -39,7 +39,7 @@ func TestAskPassesOnAnswersInOrder(t *testing.T) {
 	if got, want := outcomes(t, decisions), []string{"approved", "MAX_ORDER_QTY", "approved"}; !slices.Equal(got, want) {
 		t.Fatalf("got %v, want %v", got, want)
 	}
-	if got := decisions[0].Approved; got.OrderID() != 8 || got.NewOrder() != checks[0].NewOrder {
+	if got := decisions[0].Approved; got.OrderID() != 8 || got.NewOrder() != *checks[0].NewOrder {
 		t.Errorf("approval is %+v, want order 8 as asked", got)
 	}
 	refused := decisions[1].OrderDecision

@@ -9,5 +9,5 @@ func Held(order *engine.Order, terms *engine.NewOrder) Approved {
 	if !order.Open() {
 		return Approved{}
 	}
-	return Approved{orderID: order.OrderID, newOrder: terms.AtVenue()}
+	return Approved{orderID: order.OrderID, order: terms}
 }

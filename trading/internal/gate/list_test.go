@@ -147,7 +147,7 @@ func TestPreviewApprovesNothing(t *testing.T) {
 	}
 	asked := newAsked(orders(2, 100))
 	asked.preview = true
-	if asked.set(0, engine.OrderDecision{Approved: true}); asked.decisions[0].Approved.OrderID() != 0 {
+	if asked.set(0, &engine.OrderDecision{Approved: true}); asked.decisions[0].Approved.OrderID() != 0 {
 		t.Error("a preview made an approval")
 	}
 	g.stream.fail(errors.New("test"))

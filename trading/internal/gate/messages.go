@@ -24,7 +24,7 @@ func questions(checks []engine.PretradeCheck) (events []*aetherionv1.PretradeEve
 			}}
 		case first.Replaces:
 			event.Event = &aetherionv1.PretradeEvent_ReplaceCheck{ReplaceCheck: &aetherionv1.PretradeReplaceCheck{
-				OrderId: first.OrderID, NewOrder: contract.EncodeNewOrder(&first.NewOrder), CumQty: first.CumQty,
+				OrderId: first.OrderID, NewOrder: contract.EncodeNewOrder(first.NewOrder), CumQty: first.CumQty,
 			}}
 		default:
 			event.Event = &aetherionv1.PretradeEvent_Check{Check: checkMessage(first)}
@@ -37,7 +37,7 @@ func questions(checks []engine.PretradeCheck) (events []*aetherionv1.PretradeEve
 
 func checkMessage(check *engine.PretradeCheck) *aetherionv1.PretradeCheck {
 	m := &aetherionv1.PretradeCheck{
-		OrderId: check.OrderID, NewOrder: contract.EncodeNewOrder(&check.NewOrder), BatchOrders: check.BatchOrders,
+		OrderId: check.OrderID, NewOrder: contract.EncodeNewOrder(check.NewOrder), BatchOrders: check.BatchOrders,
 	}
 	if check.BatchNotional != nil {
 		m.BatchNotional = contract.EncodeDecimal(*check.BatchNotional)
@@ -195,26 +195,26 @@ func decisionMessage(check *engine.PretradeCheck, decision *engine.OrderDecision
 }
 
 // decisionOf reads the answer to check. What does not answer it, or contradicts itself, is an error.
-func decisionOf(m *aetherionv1.PretradeDecision, check *engine.PretradeCheck) (engine.OrderDecision, error) {
+func decisionOf(m *aetherionv1.PretradeDecision, check *engine.PretradeCheck) (*engine.OrderDecision, error) {
 	if m.GetSequence() != check.Sequence || m.GetOrderId() != check.OrderID {
-		return engine.OrderDecision{}, fmt.Errorf("sequence and order_id must be %d and %d, got %d and %d",
+		return nil, fmt.Errorf("sequence and order_id must be %d and %d, got %d and %d",
 			check.Sequence, check.OrderID, m.GetSequence(), m.GetOrderId())
 	}
 	failures := m.GetCheckFailures()
 	if m.GetApproved() {
 		if len(failures) > 0 {
-			return engine.OrderDecision{}, fmt.Errorf("order %d: approved with %d failed checks", check.OrderID, len(failures))
+			return nil, fmt.Errorf("order %d: approved with %d failed checks", check.OrderID, len(failures))
 		}
-		return engine.OrderDecision{NewOrder: check.NewOrder, Approved: true}, nil
+		return accepted, nil
 	}
 	if len(failures) == 0 {
-		return engine.OrderDecision{}, fmt.Errorf("order %d: refused without a reason", check.OrderID)
+		return nil, fmt.Errorf("order %d: refused without a reason", check.OrderID)
 	}
 	decoded, err := contract.DecodeCheckFailures(failures)
 	if err != nil {
-		return engine.OrderDecision{}, fmt.Errorf("order %d: %w", check.OrderID, err)
+		return nil, fmt.Errorf("order %d: %w", check.OrderID, err)
 	}
-	decision := refusal(check, decoded[0].OrdRejReason, failureText(&decoded[0]))
+	decision := refusal(decoded[0].OrdRejReason, failureText(&decoded[0]))
 	decision.CheckFailures = decoded
 	return decision, nil
 }

@@ -96,7 +96,7 @@ func (k *secondKey) setKillSwitch(change *engine.KillSwitchChange) {
 
 // check says what limit the order breaks, or nothing. What cannot be computed is broken.
 func (k *secondKey) check(check *engine.PretradeCheck) string {
-	order := &check.NewOrder
+	order := check.NewOrder
 	allowed := k.boundsOf(scope{order.Account, order.StrategyID, order.InstrumentID})
 	if allowed.instrument == nil {
 		return fmt.Sprintf("instrument_id: the gate knows no %q", order.InstrumentID)
@@ -140,7 +140,7 @@ func checkFields(order *engine.NewOrder, instrument *engine.Instrument) string {
 }
 
 func (k *secondKey) checkLimits(check *engine.PretradeCheck, allowed *bounds) string {
-	order := &check.NewOrder
+	order := check.NewOrder
 	if order.OrderQty <= 0 || order.OrderQty > allowed.qty {
 		return fmt.Sprintf("order_qty: the gate allows 1 to %d, got %d (scaled)", allowed.qty, order.OrderQty)
 	}

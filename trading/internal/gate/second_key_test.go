@@ -71,8 +71,8 @@ func TestSecondKey(t *testing.T) {
 			}
 			var key secondKey
 			key.reset(&snapshot)
-			check := engine.PretradeCheck{NewOrder: c.order}
-			order := &check.NewOrder
+			check := engine.PretradeCheck{NewOrder: &c.order}
+			order := check.NewOrder
 			order.Account, order.InstrumentID, order.TimeInForce = testAccount, testInstrument, engine.GTC
 			if order.OrderQty = c.largest; c.largest > 0 && key.check(&check) != "" {
 				t.Errorf("%d is blocked: %s", c.largest, key.check(&check))
@@ -89,7 +89,7 @@ func TestSecondKeyFollowsWhatItIsTold(t *testing.T) {
 	snapshot := snapshotAt(0)()
 	key.reset(&snapshot)
 	order := &orders(1, 100)[0]
-	unknown := *order
+	unknown := orders(1, 100)[0]
 	unknown.NewOrder.InstrumentID = "NONE.XTST"
 	if got := key.check(&unknown); !strings.Contains(got, `"NONE.XTST"`) {
 		t.Errorf("unknown instrument: %q", got)
@@ -132,9 +132,9 @@ func TestSecondKeyAgreesWithRationals(t *testing.T) {
 			Multiplier: engine.Decimal{Mantissa: 1 + number()>>32, Scale: uint32(random.IntN(7))}, AllowNegativePrice: true,
 		}
 		limit := engine.RiskLimit{MaxOrderQty: decimal(number(), uint32(random.IntN(19))), MaxOrderNotional: decimal(number(), uint32(random.IntN(19)))}
-		check := engine.PretradeCheck{NewOrder: engine.NewOrder{InstrumentID: testInstrument, Side: engine.Buy, OrdType: engine.Limit,
+		check := engine.PretradeCheck{NewOrder: &engine.NewOrder{InstrumentID: testInstrument, Side: engine.Buy, OrdType: engine.Limit,
 			TimeInForce: engine.Day, OrderQty: 1 + number()>>1, Price: number(), HasPrice: true}}
-		order := &check.NewOrder
+		order := check.NewOrder
 		if random.IntN(2) == 0 {
 			order.Price = -order.Price
 		}

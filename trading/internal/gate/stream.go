@@ -184,8 +184,8 @@ func (s *stream) answer(messages []*aetherionv1.PretradeDecision) error {
 }
 
 // match reads the answers to the questions that come next, all answers to each.
-func (s *stream) match(messages []*aetherionv1.PretradeDecision) (answered int, answers []engine.OrderDecision, err error) {
-	answers = make([]engine.OrderDecision, 0, len(messages))
+func (s *stream) match(messages []*aetherionv1.PretradeDecision) (answered int, answers []*engine.OrderDecision, err error) {
+	answers = make([]*engine.OrderDecision, 0, len(messages))
 	for ; len(answers) < len(messages); answered++ {
 		if answered == len(s.expected) {
 			return 0, nil, fmt.Errorf("%d decisions, %d were asked for", len(messages), len(answers))

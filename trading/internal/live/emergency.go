@@ -24,7 +24,7 @@ type Emergency struct {
 
 	mu      sync.Mutex
 	latched map[engine.TradingScope]int // kill switches that the engine does not have yet
-	working map[uint64]*working
+	working engine.OrderMap[working]
 }
 
 // working is an order that was sent and has not ended.
@@ -35,7 +35,7 @@ type working struct {
 }
 
 func newEmergency(venues map[string]router.Venue) *Emergency {
-	return &Emergency{venues: venues, latched: map[engine.TradingScope]int{}, working: map[uint64]*working{}}
+	return &Emergency{venues: venues, latched: map[engine.TradingScope]int{}}
 }
 
 // Refuses says whether an order of an account may not even be taken, because a kill switch of it is on its
@@ -61,7 +61,7 @@ func (e *Emergency) recovered(state *engine.Engine) {
 		state.Orders(account.Account, 0, func(order *engine.Order) bool {
 			if order.Open() {
 				instrument, _ := state.Instrument(order.NewOrder.InstrumentID)
-				e.working[order.OrderID] = &working{venue: instrument.Venue(), venueOrderID: order.VenueOrderID, order: order.NewOrder}
+				e.working.Put(order.OrderID, &working{venue: instrument.Venue(), venueOrderID: order.VenueOrderID, order: order.NewOrder})
 			}
 			return true
 		})
@@ -74,7 +74,7 @@ func (e *Emergency) sent(routes []router.Route) {
 	defer e.mu.Unlock()
 	for i := range routes {
 		if id := routes[i].Approved.OrderID(); id != 0 {
-			e.working[id] = &working{venue: routes[i].Venue, order: routes[i].Approved.NewOrder()}
+			e.working.Put(id, &working{venue: routes[i].Venue, order: routes[i].Approved.NewOrder()})
 		}
 	}
 }
@@ -84,14 +84,14 @@ func (e *Emergency) reported(reports []*engine.ExecutionReport) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, report := range reports {
-		order := e.working[report.OrderID]
+		order := e.working.Get(report.OrderID)
 		switch {
 		case order == nil && report.ExecType == engine.ExecNew && report.LeavesQty > 0: // It did not come from us.
 			id := report.NewOrder.InstrumentID
-			e.working[report.OrderID] = &working{venue: id[strings.LastIndexByte(id, '.')+1:], venueOrderID: report.VenueOrderID, order: *report.NewOrder}
+			e.working.Put(report.OrderID, &working{venue: id[strings.LastIndexByte(id, '.')+1:], venueOrderID: report.VenueOrderID, order: *report.NewOrder})
 		case order == nil:
 		case report.LeavesQty == 0:
-			delete(e.working, report.OrderID)
+			e.working.Delete(report.OrderID)
 		default:
 			order.venueOrderID = report.VenueOrderID
 		}
@@ -112,7 +112,7 @@ func (e *Emergency) cancel(scope engine.TradingScope) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	n := 0
-	for id, o := range e.working {
+	for id, o := range e.working.All() {
 		if venue := e.venues[o.venue]; venue != nil && gate.Binds(scope, &o.order) {
 			venue.Cancel(router.Cancel{OrderID: id, VenueOrderID: o.venueOrderID, InstrumentID: o.order.InstrumentID})
 			n++

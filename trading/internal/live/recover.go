@@ -36,7 +36,7 @@ func (f *following) Restored(e *engine.Engine, memory *engine.PretradeMemory) {
 func (f *following) Comes(e *engine.Engine, event *engine.Event) {
 	switch input := event.Input.(type) {
 	case *engine.OrderDecision:
-		f.decided(event, []engine.OrderDecision{*input}, engine.PretradeCheck{OrderID: event.Sequence, NewOrder: input.NewOrder})
+		f.decided(event, []engine.OrderDecision{*input}, engine.PretradeCheck{OrderID: event.Sequence, NewOrder: &input.NewOrder})
 	case *engine.OrderListDecision:
 		f.listDecided(event, input)
 	case *engine.ReplaceDecision:
@@ -47,14 +47,14 @@ func (f *following) Comes(e *engine.Engine, event *engine.Event) {
 		decision := engine.OrderDecision{Approved: input.Approved, OrdRejReason: input.OrdRejReason, RejectedBy: input.RejectedBy,
 			CheckFailures: input.CheckFailures}
 		f.decided(event, []engine.OrderDecision{decision},
-			engine.PretradeCheck{OrderID: order.OrderID, NewOrder: terms, Replaces: true, CumQty: order.CumQty})
+			engine.PretradeCheck{OrderID: order.OrderID, NewOrder: &terms, Replaces: true, CumQty: order.CumQty})
 	}
 }
 
 func (f *following) listDecided(event *engine.Event, input *engine.OrderListDecision) {
 	checks, decisions := make([]engine.PretradeCheck, len(input.List.Orders)), input.Decisions
 	for i := range checks {
-		checks[i] = engine.PretradeCheck{OrderID: engine.OrderID(event.Sequence, i), NewOrder: input.List.Orders[i],
+		checks[i] = engine.PretradeCheck{OrderID: engine.OrderID(event.Sequence, i), NewOrder: &input.List.Orders[i],
 			ContingencyType: input.List.ContingencyType}
 	}
 	checks[0].ListOrders = len(checks)

@@ -288,7 +288,7 @@ func (s *Session) report(ctx context.Context, inputs []engine.Input) error {
 // Preview is what would be decided on an order now. Nothing is held, journaled or sent.
 func (s *Session) Preview(ctx context.Context, order *engine.OrderDecision) (engine.OrderDecision, error) {
 	var refusal *engine.Refusal
-	var wait func() engine.OrderDecision
+	var wait func() *engine.OrderDecision
 	err := s.Sequencer.Query(ctx, func(*engine.Engine) {
 		var check engine.PretradeCheck
 		if check, refusal = s.core.Preview(order); refusal == nil {
@@ -301,7 +301,7 @@ func (s *Session) Preview(ctx context.Context, order *engine.OrderDecision) (eng
 	case refusal != nil:
 		return engine.OrderDecision{OrdRejReason: refusal.OrdRejReason, RejectedBy: engine.ByEngine, Text: refusal.Text}, nil
 	}
-	return wait(), nil
+	return *wait(), nil
 }
 
 func (s *Session) mark(ctx context.Context, core *sequencer.Sequencer) error {

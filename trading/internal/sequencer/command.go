@@ -101,7 +101,7 @@ func (s *Sequencer) takeOrder(n int, asked *engine.OrderDecision) error {
 	if refusal := s.refusal(asked, used); refusal != nil {
 		refuse(decision, refusal)
 	} else {
-		p.checks = s.check(engine.PretradeCheck{NewOrder: *order})
+		p.checks = s.check(engine.PretradeCheck{NewOrder: &decision.NewOrder})
 	}
 	s.enqueue(p, named)
 	return nil
@@ -137,7 +137,7 @@ func (s *Sequencer) Preview(asked *engine.OrderDecision) (engine.PretradeCheck, 
 		return engine.PretradeCheck{}, refusal
 	}
 	next := s.engine.Sequence() + 1
-	return engine.PretradeCheck{Sequence: next, OrderID: next, TransactTime: s.now, NewOrder: asked.NewOrder}, nil
+	return engine.PretradeCheck{Sequence: next, OrderID: next, TransactTime: s.now, NewOrder: &asked.NewOrder}, nil
 }
 
 func (s *Sequencer) duplicate(order *engine.NewOrder) *engine.Refusal {
@@ -218,7 +218,7 @@ func (s *Sequencer) takeList(n int, asked *engine.OrderListDecision) error {
 	} else {
 		checks := make([]engine.PretradeCheck, len(list.Orders))
 		for i := range checks {
-			checks[i].NewOrder, checks[i].ContingencyType = list.Orders[i], list.ContingencyType
+			checks[i].NewOrder, checks[i].ContingencyType = &list.Orders[i], list.ContingencyType
 		}
 		checks[0].ListOrders = len(checks)
 		p.checks = s.check(checks...)
@@ -269,7 +269,7 @@ func (s *Sequencer) takeReplace(n int, asked *engine.ReplaceDecision) error {
 	if refusal != nil {
 		refuseReplace(decision, refusal)
 	} else {
-		p.checks = s.check(engine.PretradeCheck{OrderID: order.OrderID, NewOrder: terms, Replaces: true, CumQty: order.CumQty})
+		p.checks = s.check(engine.PretradeCheck{OrderID: order.OrderID, NewOrder: &terms, Replaces: true, CumQty: order.CumQty})
 	}
 	s.enqueue(p, named)
 	return nil
@@ -330,7 +330,7 @@ func (s *Sequencer) decideRun() error {
 
 func (s *Sequencer) endRun() {
 	clear(s.run)
-	s.run = s.run[:0]
+	s.run, s.approvals = s.run[:0], s.approvals[:0]
 	clear(s.named)
 }
 
@@ -358,6 +358,7 @@ func (s *Sequencer) ask() []gate.Decision {
 
 // decide takes over the gate's decisions on a command whose sequence comes next.
 func (s *Sequencer) decide(p pending, decisions []gate.Decision) {
+	s.approvals = s.approvals[:0]
 	if len(decisions) == 0 {
 		return
 	}
@@ -367,20 +368,17 @@ func (s *Sequencer) decide(p pending, decisions []gate.Decision) {
 	}
 	switch command := p.input.(type) {
 	case *engine.OrderDecision:
-		asked, session := command.NewOrder, command.SessionID
-		*command = decisions[0].OrderDecision
-		command.NewOrder, command.SessionID = asked, session
+		d := decisions[0].OrderDecision
+		command.Approved, command.OrdRejReason, command.RejectedBy = d.Approved, d.OrdRejReason, d.RejectedBy
+		command.Text, command.CheckFailures = d.Text, d.CheckFailures
 	case *engine.OrderListDecision:
 		decideList(command, approved, decisions)
 	case *engine.ReplaceDecision:
-		approved = s.decideReplace(command, &decisions[0].OrderDecision)
-	}
-	if s.approvals == nil {
-		s.approvals = map[uint64]gate.Approved{}
+		approved = s.decideReplace(command, decisions[0].OrderDecision)
 	}
 	for i := range decisions {
 		if approved {
-			s.approvals[decisions[i].Approved.OrderID()] = decisions[i].Approved
+			s.approvals = append(s.approvals, decisions[i].Approved)
 		}
 	}
 }
@@ -392,12 +390,11 @@ func decideList(list *engine.OrderListDecision, approved bool, decisions []gate.
 	list.Decisions = make([]engine.OrderDecision, len(decisions))
 	for i := range decisions {
 		own := &list.Decisions[i]
-		if *own = decisions[i].OrderDecision; own.Approved {
+		if *own = *decisions[i].OrderDecision; own.Approved {
 			own.Approved = false
 			refuse(own, otherOfList)
 			own.RejectedBy = engine.ByRisk
 		}
-		own.NewOrder = engine.NewOrder{}
 	}
 }
 

@@ -172,7 +172,7 @@ type pretender struct{}
 func (pretender) Ask(checks []engine.PretradeCheck) []gate.Decision {
 	decisions := make([]gate.Decision, len(checks))
 	for i := range checks {
-		decisions[i].OrderDecision.Approved = true
+		decisions[i].OrderDecision = &engine.OrderDecision{Approved: true}
 	}
 	return decisions
 }

@@ -19,7 +19,7 @@ func (s *silent) Ask(checks []engine.PretradeCheck) []gate.Decision {
 	s.asked += len(checks)
 	decisions := make([]gate.Decision, len(checks))
 	for i := range checks {
-		decisions[i].OrderDecision = engine.OrderDecision{OrdRejReason: engine.RejRiskUnavailable, RejectedBy: engine.ByRisk}
+		decisions[i].OrderDecision = &engine.OrderDecision{OrdRejReason: engine.RejRiskUnavailable, RejectedBy: engine.ByRisk}
 	}
 	return decisions
 }

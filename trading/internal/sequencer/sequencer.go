@@ -71,9 +71,9 @@ type Sequencer struct {
 	effects   engine.Effects
 	encoded   [][]byte
 	first     uint64
-	stamped   uint64 // sequence of the last event
-	approvals map[uint64]gate.Approved
-	together  together // the orders of the request whose inputs are taken
+	stamped   uint64          // sequence of the last event
+	approvals []gate.Approved // that the command which is applied came with
+	together  together        // the orders of the request whose inputs are taken
 	run       []pending
 	checks    []engine.PretradeCheck // of the run
 	named     map[name]struct{}      // the commands of the run
@@ -182,7 +182,6 @@ func (s *Sequencer) begin(requests [][]engine.Input) {
 	s.output = Output{Results: make([]Result, inputs), Reports: make([]*engine.ExecutionReport, 0, inputs)}
 	s.first = s.engine.Sequence() + 1
 	s.encoded = s.encoded[:0]
-	clear(s.approvals)
 	s.checks = s.checks[:0]
 	s.endRun()
 }
@@ -316,9 +315,13 @@ func (s *Sequencer) Unheard() []router.Route {
 // approval is the one that the event which is applied came with, or that of an order which has waited with the
 // engine or is changed by it.
 func (s *Sequencer) approval(r *engine.Route) gate.Approved {
-	approved, fresh := s.approvals[r.OrderID]
-	if delete(s.approvals, r.OrderID); fresh || r.Kind == engine.RouteNew && engine.SequenceOf(r.OrderID) == s.stamped {
-		return approved // the zero value, which approves nothing, when the gate made none
+	for _, approved := range s.approvals {
+		if approved.OrderID() == r.OrderID {
+			return approved
+		}
+	}
+	if r.Kind == engine.RouteNew && engine.SequenceOf(r.OrderID) == s.stamped {
+		return gate.Approved{} // which approves nothing: the gate made none
 	}
 	return gate.Held(s.engine.Order(r.OrderID), r.NewOrder)
 }

@@ -100,7 +100,7 @@ func TestDepthForgetsCanceledOrders(t *testing.T) {
 	s.hear(s.venue.EndDay(s.clock.Now()), nil)
 	s.tradeBy(3, sell, 90, 500)
 	s.check("expired 1")
-	if s.venue.orders[id] != nil {
+	if s.venue.orders.Get(id) != nil {
 		t.Error("the order must be gone")
 	}
 }
@@ -132,7 +132,7 @@ func TestDepthOfAnyRows(t *testing.T) {
 		if len(s.said) < 100 {
 			t.Errorf("seed %d: too little happened: %d reports", seed, len(s.said))
 		}
-		for id, o := range s.venue.orders {
+		for id, o := range s.venue.orders.All() {
 			if o.leaves <= 0 || o.leaves > o.terms.OrderQty {
 				t.Errorf("seed %d: order %d leaves %d of %d", seed, id, o.leaves, o.terms.OrderQty)
 			}

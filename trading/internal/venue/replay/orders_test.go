@@ -61,7 +61,7 @@ func TestOrdersDecideOverDepth(t *testing.T) {
 	s.hear(s.venue.EndDay(s.clock.Now()), nil)
 	s.recordedOrder(6, 3, sell, 90, 500, 0)
 	s.check("expired 1")
-	if s.venue.orders[id] != nil {
+	if s.venue.orders.Get(id) != nil {
 		t.Error("the order must be gone")
 	}
 }
@@ -94,7 +94,7 @@ func TestOrdersOfAnyRows(t *testing.T) {
 		if len(s.said) < 100 {
 			t.Errorf("seed %d: too little happened: %d reports", seed, len(s.said))
 		}
-		for id, o := range s.venue.orders {
+		for id, o := range s.venue.orders.All() {
 			if o.leaves <= 0 || o.leaves > o.terms.OrderQty {
 				t.Errorf("seed %d: order %d leaves %d of %d", seed, id, o.leaves, o.terms.OrderQty)
 			}

@@ -29,7 +29,7 @@ func TestPostOnlyIsReplacedOnlyToWhatRests(t *testing.T) {
 	s.quote(1, 99, 100, 101, 100)
 	id := s.postOnly(buy, 50, 98)
 	s.until(2)
-	terms := s.venue.orders[id].terms
+	terms := s.venue.orders.Get(id).terms
 	terms.Price = 101
 	s.venue.replace(id, terms)
 	terms.Price = 100

@@ -43,10 +43,10 @@ type Venue struct {
 	config   Config
 	books    []*book // as a row's instrument counts them
 	byID     map[string]*book
-	orders   map[uint64]*order // that work
-	inFlight []arrival         // in the order of their time
-	named    uint64            // venue order ids given out
-	executed uint64            // exec ids given out
+	orders   engine.OrderMap[order] // that work
+	inFlight []arrival              // in the order of their time
+	named    uint64                 // venue order ids given out
+	executed uint64                 // exec ids given out
 }
 
 // book is an instrument with the orders that work in it.
@@ -97,7 +97,7 @@ type replace struct {
 // New is a venue for instruments in the order in which rows count them. The clock tells when an order
 // is decided.
 func New(clock clock.Clock, instruments []engine.Instrument, config Config) *Venue {
-	v := &Venue{clock: clock, config: config, byID: map[string]*book{}, orders: map[uint64]*order{}}
+	v := &Venue{clock: clock, config: config, byID: map[string]*book{}}
 	for _, instrument := range instruments {
 		b := &book{instrument: instrument, venue: instrument.Venue()}
 		v.books = append(v.books, b)
@@ -134,7 +134,7 @@ func (v *Venue) Capabilities() router.Capabilities {
 }
 
 // Idle says that no row can cause anything: nothing works and nothing is on its way.
-func (v *Venue) Idle() bool { return len(v.orders) == 0 && len(v.inFlight) == 0 }
+func (v *Venue) Idle() bool { return v.orders.Len() == 0 && len(v.inFlight) == 0 }
 
 // NextArrival is when the next order or cancel arrives.
 func (v *Venue) NextArrival() (at int64, any bool) {
@@ -167,7 +167,7 @@ func (v *Venue) Arrive() ([]engine.Input, error) {
 func (v *Venue) arrived(o *order, reports *reports) {
 	v.named++
 	o.venueOrderID = v.name(v.named)
-	v.orders[o.id] = o
+	v.orders.Put(o.id, o)
 	o.book.orders = append(o.book.orders, o)
 	reports.status(o, engine.ExecNew, "")
 	o.rested = o.postOnly() && o.book.recorded == nil
@@ -183,7 +183,7 @@ func (v *Venue) arrived(o *order, reports *reports) {
 }
 
 func (v *Venue) cancelArrived(cancel router.Cancel, reports *reports) {
-	o := v.orders[cancel.OrderID]
+	o := v.orders.Get(cancel.OrderID)
 	if o == nil {
 		reports.cancelRejected(cancel, v.byID[cancel.InstrumentID].venue)
 		return
@@ -195,7 +195,7 @@ func (v *Venue) cancelArrived(cancel router.Cancel, reports *reports) {
 // replaceArrived changes an order. Another price, or a larger quantity, waits for what comes from now on, as a
 // new order would; in a recorded book every change queues anew.
 func (v *Venue) replaceArrived(replace *replace, reports *reports) {
-	o, terms := v.orders[replace.id], replace.terms
+	o, terms := v.orders.Get(replace.id), replace.terms
 	if o == nil || terms.OrderQty <= o.terms.OrderQty-o.leaves || o.book.wouldTake(&terms) {
 		reports.cancelRejected(router.Cancel{OrderID: replace.id}, v.byID[terms.InstrumentID].venue)
 		return
@@ -296,7 +296,7 @@ func (v *Venue) drop(b *book) {
 		if o.leaves > 0 {
 			return false
 		}
-		delete(v.orders, o.id)
+		v.orders.Delete(o.id)
 		if b.recorded != nil {
 			b.recorded.CancelOurs(o.id)
 		}
