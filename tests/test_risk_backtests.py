@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aetherion.client import RiskClient
+from aetherion.client import InvalidArgumentError, RiskClient
 from aetherion.risk import (
     BacktestVerdict,
     Ewma,
@@ -103,6 +103,18 @@ async def check_critical(client: RiskClient, case: dict[str, Any]) -> None:
         for got, below in zip(found, ("0.05", "0.0001"), strict=True):
             allowed = 4 * np.hypot(got.standard_error, row[f"se_{below}"])
             check(f"{name} {below}", got.value, row[f"z2_crit_{below}"], tol=allowed)
+
+
+async def test_bad_critical_values_are_named(client: RiskClient) -> None:
+    """Field, value and rule."""
+    with pytest.raises(InvalidArgumentError, match=r"n_days must be within 1\.\.=10000, got 0"):
+        await client.critical_z2(0, 9750, [9500])
+    with pytest.raises(InvalidArgumentError, match=r"n_scenarios must leave 10 beyond .* got 9999"):
+        await client.critical_z2(250, 9750, [9990], n_scenarios=9_999)
+    with pytest.raises(InvalidArgumentError, match="nu must be finite and above 2, got 2"):
+        await client.critical_z2(250, 9750, [9500], nu=2.0)
+    with pytest.raises(InvalidArgumentError, match=r"confidence_bp must be 1 to 100 levels, got 0"):
+        await client.critical_z2(250, 9750, [])
 
 
 def hits_of_counts(case: dict[str, Any]) -> Array:
