@@ -89,7 +89,8 @@ class Engine:
     def _nothing(self, *_: object) -> None:
         """What changes no order, position or cash."""
 
-    _mark = _account_opened = _limit_change = _fx_rates = _pretrade_model = _session_began = _nothing
+    _mark = _account_opened = _limit_change = _fx_rates = _nothing
+    _pretrade_model = _session_began = _nothing
 
     def _trading_state_change(self, change: journal_pb2.TradingStateChange, _: object) -> None:
         self.states[key_of(change.scope)] = change
@@ -255,7 +256,7 @@ class Engine:
 
     def _venue_refused(self, order: Order, _: journal_pb2.VenueReport) -> None:
         """A replace was refused, which goes out before a cancel and never after it, or a cancel."""
-        self.changed[order.order_id] = order
+        self.changed[order.order_id], self.request = order, order.cancel_name
         if order.change is not None:
             change, order.change = order.change, None
             self.request = change.name or ""
@@ -264,7 +265,6 @@ class Engine:
             else:
                 self._ask_venue(order)
         elif order.canceling:
-            self.request = order.cancel_name
             order.canceling = order.expiring = False
             self._ask_venue(order)
 
