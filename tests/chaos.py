@@ -49,6 +49,7 @@ from aetherion.risk import RiskLimit, RiskLimits
 from processes import (
     AETHERION,
     BIN,
+    Service,
     clean_environment,
     client_environment,
     free_port,
@@ -246,7 +247,7 @@ class Chaos:
         for service in services:
             service.kill()
         for service in reversed(services):
-            await asyncio.to_thread(service.start)
+            await self._start(service)
         return waiting
 
     async def _freeze(self, kind: str, send: Send) -> int:
@@ -301,8 +302,8 @@ class Chaos:
         self.trading.kill()
         self.trading.settings["FAILPOINT"] = self._failpoint(stage)
         try:
-            await asyncio.to_thread(self.trading.start)
-        except AssertionError:
+            await self._start(self.trading)
+        except ChaosError:  # the start comes by most of them
             if self.trading.running():
                 raise
         deadline = time.monotonic() + (HINDRANCE_S if stage in HINDRANCES else FAILPOINT_S)
@@ -314,8 +315,15 @@ class Chaos:
             await asyncio.sleep(SLOWLY_S if stage in HINDRANCES else PAUSE_S)
         waiting = self._waiting()
         del self.trading.settings["FAILPOINT"]
-        await asyncio.to_thread(self.trading.start)
+        await self._start(self.trading)
         return waiting
+
+    async def _start(self, service: Service) -> None:
+        """Start a service; it has no reason to refuse."""
+        try:
+            await asyncio.to_thread(service.start)
+        except AssertionError as error:
+            raise ChaosError(str(error)[-300:]) from None
 
     def _failpoint(self, stage: str) -> str:
         if seconds := HINDRANCES.get(stage):

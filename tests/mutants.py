@@ -69,7 +69,7 @@ MUTANTS = (
 	if err := s.journal.Append(first, encoded); err != nil {""",
             ),
         ),
-        "is lost",
+        "is lost|has what we do not|was acknowledged",
     ),
     Mutant(
         "counts-a-fill-twice",
@@ -86,7 +86,7 @@ MUTANTS = (
 	if err := order.checkTraded(report)""",
             ),
         ),
-        "the venue says|not the venue's|the venue has",
+        "the venue says|not the venue's|the venue has|has what we do not",
     ),
     Mutant(
         "releases-holds-at-once",

@@ -72,6 +72,7 @@ def test_bad_setting_is_one_clear_line() -> None:
     [
         "status",
         "orders list",
+        "orders --in-doubt",
         "orders show x",
         "orders cancel x",
         "orders cancel-all",

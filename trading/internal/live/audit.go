@@ -61,14 +61,14 @@ type audit struct {
 func (a *audit) atStart(ctx context.Context) error {
 	a.starting = true
 	defer func() { a.starting, a.fresh = false, false }()
-	for range auditsStart {
+	for n := 1; n <= auditsStart; n++ {
 		if err := a.venue.Compare(ctx, a.sequence); err != nil {
 			return err
 		}
 		if len(a.differences) == 0 && (len(a.strangers) == 0 || a.adoption != Refuse) {
 			return nil
 		}
-		if a.adoption == Refuse && !a.fresh && a.lasts() {
+		if a.adoption == Refuse && n >= timesAtStart && (len(a.strangers) > 0 || !a.fresh && a.lasts()) {
 			return errors.New(a.String())
 		}
 		select {
