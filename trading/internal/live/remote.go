@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 
 	pb "aetherion/trading/gen/aetherion/v1"
+	"aetherion/trading/internal/clock"
 	"aetherion/trading/internal/contract"
 	"aetherion/trading/internal/engine"
 	"aetherion/trading/internal/market"
@@ -22,6 +23,9 @@ import (
 const (
 	describeTimeout = 10 * time.Second
 	marketBackOff   = time.Second
+	// fillsKnown is how far before the last event of a journal fills are asked for. What the engine knows of orders
+	// that ended is a day of log time.
+	fillsKnown = int64(24 * time.Hour)
 )
 
 // errSequencing says that the session itself is at its end.
@@ -39,10 +43,12 @@ type remoteDesk struct {
 }
 
 // openRemote connects to a venue. What the journal holds that may be at the venue is told to it.
-func (s *Session) openRemote(config Config, state *engine.Engine, journalID string) (*remote.Venue, error) {
+func (s *Session) openRemote(config Config, now clock.Clock, state *engine.Engine, journalID string) (*remote.Venue, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), describeTimeout)
 	defer cancel()
-	venue, err := remote.Open(ctx, config.Venue, remote.Config{Account: config.Account, Prefix: journalID, Reconcile: config.Reconcile})
+	venue, err := remote.Open(ctx, config.Venue, remote.Config{
+		Account: config.Account, Prefix: journalID, Reconcile: config.Reconcile, FillsFrom: max(min(state.Now(), now.Now())-fillsKnown, 0),
+	})
 	if err != nil {
 		return nil, err
 	}

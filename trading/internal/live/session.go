@@ -118,7 +118,7 @@ func New(config Config, dataset *market.Dataset, risk grpc.ClientConnInterface, 
 			return nil, err
 		}
 	case config.Venue != nil:
-		if elsewhere, err = s.openRemote(config, state, journal.ID()); err != nil {
+		if elsewhere, err = s.openRemote(config, now, state, journal.ID()); err != nil {
 			return nil, err
 		}
 	}

@@ -56,7 +56,7 @@ func (v *Venue) compareFills(ctx context.Context) error {
 		v.mu.Lock()
 		after := v.fills
 		v.mu.Unlock()
-		page, err := v.client.QueryFills(ctx, &pb.QueryFillsRequest{Account: v.config.Account, AfterExecId: after})
+		page, err := v.client.QueryFills(ctx, &pb.QueryFillsRequest{Account: v.config.Account, FromTimeNs: v.config.FillsFrom, AfterExecId: after})
 		if err != nil || len(page.GetFills()) == 0 {
 			return err
 		}

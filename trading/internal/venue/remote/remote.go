@@ -39,6 +39,8 @@ type Config struct {
 	// Reconcile is how often orders, fills and balances are compared with what the venue says; two seconds when
 	// zero. It is less often where that would take more than half of the queries that the venue allows.
 	Reconcile time.Duration
+	// FillsFrom is since when fills are asked for, ns UTC: what came before is known, or forgotten.
+	FillsFrom int64
 	// Receive is how long after it was sent an order may still arrive at a venue that keeps no names unique:
 	// only then is "not found" conclusive. Five seconds when zero.
 	Receive time.Duration
@@ -115,10 +117,17 @@ func Open(ctx context.Context, conn grpc.ClientConnInterface, config Config) (*V
 	if v.about, err = v.client.DescribeVenue(ctx, &pb.DescribeVenueRequest{}, grpc.WaitForReady(true)); err != nil {
 		return nil, fmt.Errorf("describe venue: %w", err)
 	}
-	if most := v.about.GetQueriesPerMinute(); most > 0 {
-		v.config.Reconcile = max(v.config.Reconcile, 2*queriesAtOnce*time.Minute/time.Duration(most))
-	}
+	v.config.Reconcile = paced(v.config.Reconcile, v.about.GetQueriesPerMinute())
 	return v, nil
+}
+
+// paced is how often we compare where the venue allows so many queries a minute; 0: it does not say. Half of them
+// are left to others.
+func paced(interval time.Duration, queriesPerMinute uint32) time.Duration {
+	if queriesPerMinute == 0 {
+		return interval
+	}
+	return max(interval, 2*queriesAtOnce*time.Minute/time.Duration(queriesPerMinute))
 }
 
 // Name is the venue's.

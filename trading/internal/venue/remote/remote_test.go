@@ -340,3 +340,11 @@ func TestNamesFitAndAreUnderstood(t *testing.T) {
 		}
 	}
 }
+
+func TestAVenueIsAskedAsOftenAsItAllows(t *testing.T) {
+	for perMinute, want := range map[uint32]time.Duration{0: 2 * time.Second, 1200: 2 * time.Second, 60: 8 * time.Second} {
+		if got := paced(2*time.Second, perMinute); got != want {
+			t.Errorf("%d queries a minute: every %v, want %v", perMinute, got, want)
+		}
+	}
+}
