@@ -11,7 +11,26 @@ import (
 )
 
 // Encode is the event as it stands in the journal.
-func Encode(event *engine.Event) ([]byte, error) {
+func Encode(event *engine.Event) ([]byte, error) { return AppendEvent(nil, event) }
+
+// AppendEvent appends the event as it stands in the journal.
+func AppendEvent(to []byte, event *engine.Event) ([]byte, error) {
+	if encoded, done := appendHot(to, event); done {
+		return encoded, nil
+	}
+	m, err := eventMessage(event)
+	if err != nil {
+		return nil, err
+	}
+	// Deterministic, so that the same run gives the same bytes.
+	encoded, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(to, m)
+	if err != nil {
+		return nil, fmt.Errorf("encode sequence %d: %w", event.Sequence, err)
+	}
+	return encoded, nil
+}
+
+func eventMessage(event *engine.Event) (*pb.JournalEvent, error) {
 	m := &pb.JournalEvent{Sequence: event.Sequence, TransactTimeNs: event.TransactTime}
 	switch input := event.Input.(type) {
 	case *engine.OrderDecision:
@@ -37,12 +56,7 @@ func Encode(event *engine.Event) ([]byte, error) {
 			return nil, fmt.Errorf("encode sequence %d: unknown input %T", event.Sequence, event.Input)
 		}
 	}
-	// Deterministic, so that the same run gives the same bytes.
-	encoded, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
-	if err != nil {
-		return nil, fmt.Errorf("encode sequence %d: %w", event.Sequence, err)
-	}
-	return encoded, nil
+	return m, nil
 }
 
 // Decode is the event that Encode wrote.

@@ -70,6 +70,7 @@ type Sequencer struct {
 	output    Output
 	effects   engine.Effects
 	encoded   [][]byte
+	bytes     []byte // that they lie in; the journal copies them
 	first     uint64
 	stamped   uint64          // sequence of the last event
 	approvals []gate.Approved // that the command which is applied came with
@@ -181,7 +182,7 @@ func (s *Sequencer) begin(requests [][]engine.Input) {
 	s.now = max(s.clock.Now(), s.engine.Now())
 	s.output = Output{Results: make([]Result, inputs), Reports: make([]*engine.ExecutionReport, 0, inputs)}
 	s.first = s.engine.Sequence() + 1
-	s.encoded = s.encoded[:0]
+	s.encoded, s.bytes = s.encoded[:0], s.bytes[:0]
 	s.checks = s.checks[:0]
 	s.endRun()
 }
@@ -269,11 +270,12 @@ func (s *Sequencer) apply(input engine.Input) error {
 	if err := s.engine.Apply(event, &s.effects); err != nil {
 		return notApplied{err}
 	}
-	encoded, err := journal.Encode(&event)
-	if err != nil {
+	at := len(s.bytes)
+	var err error
+	if s.bytes, err = journal.AppendEvent(s.bytes, &event); err != nil {
 		return err
 	}
-	s.encoded = append(s.encoded, encoded)
+	s.encoded = append(s.encoded, s.bytes[at:])
 	s.output.Reports = append(s.output.Reports, s.effects.Reports...)
 	if len(s.effects.Pretrade) > 0 {
 		// The gate keeps what it is told, so this is not reused.
