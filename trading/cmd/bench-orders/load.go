@@ -158,18 +158,16 @@ func (p *plan) receive(stream pb.OrderService_SubmitOrdersClient) (last *pb.Comm
 func confirmed(ctx context.Context, orders pb.OrderServiceClient, account string, last *pb.CommandAck) error {
 	ctx, stop := context.WithTimeout(ctx, time.Minute)
 	defer stop()
-	reports, err := orders.StreamExecutionReports(ctx, &pb.StreamExecutionReportsRequest{Account: account, FromSequence: last.GetSequence()})
-	for err == nil {
-		var response *pb.StreamExecutionReportsResponse
-		response, err = reports.Recv()
-		for _, report := range response.GetReports() {
-			if report.GetOrderId() == last.GetOrderId() && report.GetOrdStatus() == pb.OrdStatus_ORD_STATUS_NEW {
-				return nil
-			}
+	asked := &pb.GetOrderRequest{Account: account, Id: &pb.GetOrderRequest_OrderId{OrderId: last.GetOrderId()}}
+	for {
+		// A stream of all reports would be load of its own.
+		response, err := orders.GetOrder(ctx, asked)
+		switch {
+		case status.Code(err) == codes.Unimplemented:
+			return nil
+		case err != nil || response.GetOrder().GetLastReport().GetOrdStatus() == pb.OrdStatus_ORD_STATUS_NEW:
+			return err
 		}
+		time.Sleep(time.Millisecond)
 	}
-	if status.Code(err) == codes.Unimplemented {
-		return nil
-	}
-	return err
 }
