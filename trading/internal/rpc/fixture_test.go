@@ -88,7 +88,9 @@ func (s *service) serve(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.ClientConn, err = grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
+	// Windows that do not grow with how fast the others read: a frozen reader stays one.
+	if s.ClientConn, err = grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithStaticStreamWindowSize(64<<10), grpc.WithStaticConnWindowSize(4<<20)); err != nil {
 		t.Fatal(err)
 	}
 	serving, stopServing := context.WithCancel(context.Background())
