@@ -108,7 +108,7 @@ async def test_a_preview_says_what_would_be_and_changes_nothing(desk: Trader) ->
         ({"account": ACCOUNT}, {"a": "MAX_ORDER_QTY", "b": "MAX_ORDER_QTY"}),
         ({"instrument_id": INSTRUMENT}, {"a": "MAX_ORDER_QTY", "b": "MAX_ORDER_QTY"}),
         ({"strategy_id": "a"}, {"a": "MAX_ORDER_QTY", "b": "UNSPECIFIED"}),
-        ({"account": "B2"}, {"a": "UNSPECIFIED", "b": "UNSPECIFIED"}),
+        ({"strategy_id": "new"}, {"a": "UNSPECIFIED", "b": "UNSPECIFIED"}),
     ],
 )
 async def test_limits_bind_their_scope(
