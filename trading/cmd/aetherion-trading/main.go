@@ -114,6 +114,7 @@ func run(ctx context.Context, settings config.Config) error {
 		ReportsKept:       settings.ReportsInMemory,
 		Synthetic:         synthetic,
 		Venue:             venue,
+		Durable:           settings.Durability == config.DurabilityFsync,
 		Adoption:          live.Adoption(settings.Adopt),
 	}, dataset, risk, kept)
 	if err != nil {

@@ -24,6 +24,7 @@ import (
 // elsewhere is an exchange at which the account trades past us, and another one with it.
 type elsewhere struct {
 	t       *testing.T
+	address string
 	conn    *grpc.ClientConn
 	client  pb.VenueServiceClient
 	streams map[string]grpc.BidiStreamingClient[pb.TradeRequest, pb.TradeResponse]
@@ -47,18 +48,16 @@ func newElsewhere(t *testing.T) *elsewhere {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- venue.Serve(ctx, listener) }()
-	conn, err := grpc.NewClient("unix:"+listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(func() {
 		stop()
-		if err := errors.Join(conn.Close(), <-ended, venue.Close()); err != nil {
+		if err := errors.Join(<-ended, venue.Close()); err != nil {
 			t.Error(err)
 		}
 	})
-	x := &elsewhere{t: t, conn: conn, client: pb.NewVenueServiceClient(conn), journal: filepath.Join(folder, "journal"),
+	x := &elsewhere{t: t, address: "unix:" + listener.Addr().String(), journal: filepath.Join(folder, "journal"),
 		streams: map[string]grpc.BidiStreamingClient[pb.TradeRequest, pb.TradeResponse]{}}
+	x.conn = x.dial(nil)
+	x.client = pb.NewVenueServiceClient(x.conn)
 	for _, name := range []string{account, "OTHER"} {
 		x.deposit(name, "USD", 1_000_000)
 		x.deposit(name, "AAA", 100)
@@ -71,6 +70,21 @@ func newElsewhere(t *testing.T) *elsewhere {
 		}
 	}
 	return x
+}
+
+// dial connects; alter, unless it is nil, comes between.
+func (x *elsewhere) dial(alter grpc.UnaryClientInterceptor) *grpc.ClientConn {
+	x.t.Helper()
+	options := []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}
+	if alter != nil {
+		options = append(options, grpc.WithUnaryInterceptor(alter))
+	}
+	conn, err := grpc.NewClient(x.address, options...)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	x.t.Cleanup(func() { _ = conn.Close() })
+	return conn
 }
 
 func (x *elsewhere) deposit(name, currency string, units int64) {
@@ -274,5 +288,21 @@ func TestBalancesAreReconciledWhileRunning(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestRealMoneyNeedsADurableJournal(t *testing.T) {
+	x := newElsewhere(t)
+	x.conn = x.dial(func(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
+		err := invoke(ctx, method, request, reply, conn, options...)
+		if about, ok := reply.(*pb.DescribeVenueResponse); ok {
+			about.Simulated = false
+		}
+		return err
+	})
+	_, err := x.live(Refuse, func(*Session) { t.Error("it started") })
+	want := "venue SIM: real money moves there, so the journal's durability must be fsync"
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
 	}
 }

@@ -52,6 +52,9 @@ func (s *Session) openRemote(config Config, now clock.Clock, state *engine.Engin
 	if err != nil {
 		return nil, err
 	}
+	if !venue.Simulated() && !config.Durable {
+		return nil, fmt.Errorf("venue %s: real money moves there, so the journal's durability must be fsync", venue.Name())
+	}
 	if s.Instruments, err = venue.Instruments(); err != nil {
 		return nil, err
 	}

@@ -50,6 +50,8 @@ type Config struct {
 	Clock clock.Clock
 	// Venue is where a venue in another process is served, instead of one in this; nil: none.
 	Venue grpc.ClientConnInterface
+	// Durable says that the journal outlives the loss of power: without that no venue of real money is traded at.
+	Durable bool
 	// Adoption is what becomes of what that venue has and we do not; to refuse when empty.
 	Adoption Adoption
 	// Reconcile is how often we ask that venue what it has; two seconds when zero.

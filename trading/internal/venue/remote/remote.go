@@ -121,6 +121,9 @@ func Open(ctx context.Context, conn grpc.ClientConnInterface, config Config) (*V
 	return v, nil
 }
 
+// Simulated says that no real money moves there.
+func (v *Venue) Simulated() bool { return v.about.GetSimulated() }
+
 // paced is how often we compare where the venue allows so many queries a minute; 0: it does not say. Half of them
 // are left to others.
 func paced(interval time.Duration, queriesPerMinute uint32) time.Duration {
