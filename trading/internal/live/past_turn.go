@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -13,6 +14,8 @@ import (
 const (
 	// blockOfThePast is how many reports are handed over at once, and a little more: an event's stay together.
 	blockOfThePast = 64
+	// readersOfATurn is how many readers one replay serves: each holds what its client has not taken yet.
+	readersOfATurn = 32
 	// blocksAhead is how many blocks the fastest reader of a turn may be ahead of the slowest.
 	blocksAhead = 4
 	// pastPatience is how long the others of a turn wait for a reader; then it has to wait for the next turn.
@@ -20,7 +23,7 @@ const (
 )
 
 // past replays the journal for those who read what is no longer in memory. One replay at a time, which needs an
-// engine of its own, serves all who waited when it began: so memory does not grow with the readers.
+// engine of its own, serves many of those who waited when it began: so memory does not grow with the readers.
 type past struct {
 	journal recovery.Past
 
@@ -79,13 +82,14 @@ func (p *past) join(t *turn) {
 func (p *past) run() {
 	for {
 		p.mu.Lock()
-		group := p.waiting
-		p.waiting, p.running = nil, len(group) > 0
+		group := slices.Clone(p.waiting[:min(len(p.waiting), readersOfATurn)])
+		p.waiting, p.running = slices.Delete(p.waiting, 0, len(group)), len(group) > 0
 		p.mu.Unlock()
 		if len(group) == 0 {
 			return
 		}
 		p.replay(group)
+		runtime.GC() // The engine of the next replay takes the room of this one.
 	}
 }
 
