@@ -162,7 +162,7 @@ func (e *Engine) forgetOrders(order *Order) {
 		for _, name := range o.names {
 			delete(o.account.names, name)
 		}
-		if own := o.account.names[o.NewOrder.ClOrdID]; own.order == o && own.request == nil {
+		if o.named {
 			delete(o.account.names, o.NewOrder.ClOrdID)
 		}
 		o.execIDs(func(execID string) { delete(e.execsAt(o.instrument), execID) })

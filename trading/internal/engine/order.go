@@ -46,7 +46,8 @@ type Order struct {
 	list          *list    // nil: none
 	came          int64    // when it did
 	armed         int64    // since when it waits for its trigger, as that stands
-	names         []string // its own, and those of requests that concerned it
+	named         bool     // the name that it came with finds it
+	names         []string // those of requests that concerned it
 	holdPx        int64    // what it counts at for risk unless it has a limit price: that moves with the market
 	fills         []fill
 	revisions     []revision
@@ -194,7 +195,7 @@ func (e *Engine) newOrder(event *Event, id uint64, asked *NewOrder, session stri
 	order.account.orders = append(order.account.orders, order)
 	// A refused second use of a name leaves the name to its first.
 	if _, taken := order.account.names[asked.ClOrdID]; !taken && ValidClOrdID(asked.ClOrdID) {
-		order.account.names[asked.ClOrdID] = named{order: order}
+		order.account.names[asked.ClOrdID], order.named = named{order: order}, true
 	}
 	return order
 }

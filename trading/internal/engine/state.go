@@ -61,7 +61,7 @@ func (e *Engine) walk(w walker) {
 	walkSlice(w, &e.kills, walkKillSwitch)
 	walkMap(w, &e.sessions, walkString, walkInt)
 	for _, name := range sortedKeys(e.accounts) {
-		walkMap(w, &e.accounts[name].names, walkString, e.walkNamed)
+		e.walkNames(w, e.accounts[name])
 	}
 	if w.reads() && !failed(w) {
 		e.indexAll()
@@ -198,6 +198,10 @@ func (e *Engine) walkAccount(w walker, value **account) {
 	walkBool(w, &a.opened)
 	walkString(w, &a.baseCurrency)
 	walkUint(w, &a.lastReport)
+	names := uint64(len(a.names))
+	if walkUint(w, &names); w.reads() {
+		a.names = make(map[string]named, w.atMost(names))
+	}
 	walkMap(w, &a.cash, walkString, walkAmount)
 	walkMap(w, &a.positions, walkString, e.walkPosition)
 	checkKeys(w, a.positions, func(p *position) string { return p.instrument.InstrumentID })

@@ -5,13 +5,34 @@ import (
 	"fmt"
 )
 
-// walkNamed walks what a name stands for.
+// walkNames walks the names of requests and lists. That of a plain order, of which there are far more, is the
+// order's own.
+func (e *Engine) walkNames(w walker, a *account) {
+	requests := map[string]named{}
+	for name, n := range a.names {
+		if n.request != nil {
+			requests[name] = n
+		}
+	}
+	walkMap(w, &requests, walkString, e.walkNamed)
+	if !w.reads() {
+		return
+	}
+	for name, n := range requests {
+		if _, used := a.names[name]; used {
+			w.fault(fmt.Errorf("cl_ord_id: a request has the name of an order, %q", name))
+		}
+		a.names[name] = n
+	}
+}
+
+// walkNamed walks what the name of a request stands for.
 func (e *Engine) walkNamed(w walker, n *named) {
 	e.walkOrderOf(w, &n.order)
-	walkOptional(w, &n.request, e.walkRequest)
-	if w.reads() && n.order == nil && n.request == nil {
-		w.fault(errors.New("a name stands for nothing"))
+	if w.reads() {
+		n.request = &request{}
 	}
+	e.walkRequest(w, n.request)
 }
 
 const (

@@ -50,7 +50,7 @@ func (e *Engine) walkOrder(w walker, o *Order) {
 	walkSmall(w, &o.closed)
 	walkInt(w, &o.closedAt)
 	walkSmall(w, &o.ended)
-	for _, flag := range []*bool{&o.sent, &o.inDoubt, &o.acknowledged, &o.pendingCancel, &o.expires, &o.held, &o.waits, &o.triggered, &o.marked} {
+	for _, flag := range []*bool{&o.sent, &o.inDoubt, &o.acknowledged, &o.pendingCancel, &o.expires, &o.held, &o.waits, &o.triggered, &o.marked, &o.named} {
 		walkBool(w, flag)
 	}
 	walkString(w, &o.cancelName)
@@ -73,6 +73,12 @@ func (e *Engine) completeOrder(w walker, o *Order) {
 	if o.account = e.accounts[o.NewOrder.Account]; o.account == nil {
 		w.fault(fmt.Errorf("account: order %d is of unknown account %q", o.OrderID, o.NewOrder.Account))
 		return
+	}
+	if _, used := o.account.names[o.NewOrder.ClOrdID]; o.named && used {
+		w.fault(fmt.Errorf("cl_ord_id: order %d has the name of another, %q", o.OrderID, o.NewOrder.ClOrdID))
+		return
+	} else if o.named {
+		o.account.names[o.NewOrder.ClOrdID] = named{order: o}
 	}
 	known := len(o.fills) + len(o.revisions) + len(o.restatements)
 	if o.instrument == nil && (o.Open() || o.sent || known > 0) {

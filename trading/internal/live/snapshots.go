@@ -29,6 +29,7 @@ type snapshots struct {
 	events  uint64 // after which the next is taken
 	last    uint64 // sequence of the newest
 	waited  int    // intervals since that one
+	size    int    // of the newest, in bytes
 }
 
 // taking is a snapshot that waits for what the Risk Service remembers.
@@ -76,7 +77,9 @@ func (s *snapshots) begin(e *engine.Engine) *taking {
 		return nil
 	}
 	next.memory = s.gate.Save()
-	_ = e.WriteState(&next.state) // a buffer takes every write
+	next.state.Grow(s.size + s.size/4) // Orders wait meanwhile: it is not to be copied as it grows.
+	_ = e.WriteState(&next.state)      // a buffer takes every write
+	s.size = next.state.Len()
 	return next
 }
 

@@ -20,7 +20,8 @@ func EncodeSnapshot(state []byte, memory *engine.PretradeMemory) []byte {
 	if memory == nil {
 		memory = &engine.PretradeMemory{}
 	}
-	encoded := []byte{snapshotVersion}
+	const lengths = 2 * binary.MaxVarintLen64
+	encoded := append(make([]byte, 0, 1+lengths+len(memory.Memory)+len(memory.StateHash)+len(state)), snapshotVersion)
 	for _, part := range [][]byte{memory.Memory, memory.StateHash} {
 		encoded = append(binary.AppendUvarint(encoded, uint64(len(part))), part...)
 	}
