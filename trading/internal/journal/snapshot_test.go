@@ -24,6 +24,9 @@ func TestSnapshotsStandInForWhatIsCompacted(t *testing.T) {
 		}
 	}
 	snapshot(first)
+	if got := readAll(t, f, 1); uint64(len(got)) != f.LastSequence() { // For who has not heard all of it yet.
+		t.Errorf("after the first snapshot %d events are left, want %d", len(got), f.LastSequence())
+	}
 	fill(t, f, 6, 500)
 	second := f.LastSequence() - 3 // a state that was taken before what was appended since
 	snapshot(second)
