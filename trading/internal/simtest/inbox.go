@@ -2,7 +2,6 @@ package simtest
 
 import (
 	"context"
-	"io"
 	"sync"
 	"time"
 
@@ -11,12 +10,13 @@ import (
 
 // inbox is the receiving half of a stream, and what of grpc.ClientStream means nothing here.
 type inbox struct {
-	ctx      context.Context
-	messages chan message
+	ctx    context.Context
+	filled chan struct{} // of capacity 1: there is a message
 
-	mu    sync.Mutex
-	err   error
-	ended chan struct{}
+	mu       sync.Mutex
+	messages []message
+	err      error
+	ended    chan struct{}
 }
 
 type message struct {
@@ -24,19 +24,28 @@ type message struct {
 	fill func(into any)
 }
 
-// inboxSize is how much may wait; a stream with more is cut, as a venue does.
-const inboxSize = 1 << 14
-
 func newInbox(ctx context.Context) *inbox {
-	return &inbox{ctx: ctx, messages: make(chan message, inboxSize), ended: make(chan struct{})}
+	return &inbox{ctx: ctx, filled: make(chan struct{}, 1), ended: make(chan struct{})}
 }
 
 func (b *inbox) put(due int64, fill func(into any)) {
+	b.mu.Lock()
+	b.messages = append(b.messages, message{due, fill})
+	b.mu.Unlock()
 	select {
-	case b.messages <- message{due, fill}:
+	case b.filled <- struct{}{}:
 	default:
-		b.close(io.ErrShortBuffer)
 	}
+}
+
+func (b *inbox) take() (m message, any bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.messages) == 0 {
+		return m, false
+	}
+	m, b.messages = b.messages[0], b.messages[1:]
+	return m, true
 }
 
 // close ends the stream with an error; the first stays.
@@ -70,18 +79,19 @@ func (b *inbox) reason() error {
 
 // RecvMsg gives what comes next, in order. What waits when the stream ends is lost.
 func (b *inbox) RecvMsg(into any) error {
-	if b.over() {
-		return b.reason()
-	}
-	select {
-	case m := <-b.messages:
-		if err := b.await(m.due); err != nil {
-			return err
+	for !b.over() {
+		if m, any := b.take(); any {
+			if err := b.await(m.due); err != nil {
+				return err
+			}
+			m.fill(into)
+			return nil
 		}
-		m.fill(into)
-		return nil
-	case <-b.ended:
-	case <-b.ctx.Done():
+		select {
+		case <-b.filled:
+		case <-b.ended:
+		case <-b.ctx.Done():
+		}
 	}
 	return b.reason()
 }
