@@ -272,7 +272,9 @@ def run_round_trips(bench: Bench) -> None:
     command = ["cargo", "bench", "-q", "--locked", "-p", "risk-service", "--bench", "round_trip"]
     p99: dict[str, list[float]] = {}
     for _ in range(bench.repetitions):
-        run = subprocess.run(command, cwd=ROOT / "risk", capture_output=True, text=True, check=True)
+        run = subprocess.run(
+            command, cwd=ROOT / "risk", stdout=subprocess.PIPE, text=True, check=True
+        )
         for where, us in re.findall(r"^(\S.*?) +batch +1: .* p99 +([0-9.]+) us", run.stdout, re.M):
             p99.setdefault(where, []).append(float(us))
     for name, idle, busy in (
