@@ -31,3 +31,23 @@ func TestWhatIsNotAnsweredIsSentAgain(t *testing.T) {
 		}
 	}
 }
+
+// Nor is the order settled that it was to cancel (simulation, seed 5025).
+func TestARefusedCancelIsNoAnswerAboutTheOrder(t *testing.T) {
+	v := &Venue{
+		about: &pb.DescribeVenueResponse{}, config: Config{Prefix: "j"}, working: map[uint64]*work{},
+		unanswered: map[uint64]*command{1: {}}, requests: map[uint64]*command{1: {}},
+	}
+	for _, step := range []struct {
+		exec       pb.ExecType
+		unanswered int
+	}{{pb.ExecType_EXEC_TYPE_CANCEL_REJECTED, 1}, {pb.ExecType_EXEC_TYPE_NEW, 0}} {
+		report := &pb.ExecutionReport{Sequence: 1, ClOrdId: "j-1", VenueOrderId: "7", ExecId: "e", ExecType: step.exec, LeavesQty: 5, OrderQty: 5}
+		if _, err := v.decode(report); err != nil {
+			t.Fatal(err)
+		}
+		if len(v.unanswered) != step.unanswered || len(v.requests) != 0 {
+			t.Errorf("after %v %d orders and %d requests are unanswered, want %d and 0", step.exec, len(v.unanswered), len(v.requests), step.unanswered)
+		}
+	}
+}
