@@ -13,6 +13,7 @@ import (
 // questions are the events that ask about checks, the orders of a list in one. Each has as many answers as
 // checks.
 func questions(checks []engine.PretradeCheck) (events []*aetherionv1.PretradeEvent, answers []int) {
+	events, answers = make([]*aetherionv1.PretradeEvent, 0, len(checks)), make([]int, 0, len(checks))
 	for len(checks) > 0 {
 		n := max(1, checks[0].ListOrders)
 		event := &aetherionv1.PretradeEvent{Sequence: checks[0].Sequence, TransactTimeNs: checks[0].TransactTime}
