@@ -30,6 +30,9 @@ type Approved struct {
 // OrderID is our id of the order.
 func (a Approved) OrderID() uint64 { return a.orderID }
 
+// Terms are the order as it stands with us; not to be changed.
+func (a Approved) Terms() *engine.NewOrder { return a.order }
+
 // NewOrder is a copy of the order as its venue gets it.
 func (a Approved) NewOrder() engine.NewOrder { return a.order.AtVenue() }
 

@@ -31,7 +31,7 @@ type Emergency struct {
 type working struct {
 	venue        string
 	venueOrderID string
-	order        engine.NewOrder
+	order        *engine.NewOrder
 }
 
 func newEmergency(venues map[string]router.Venue) *Emergency {
@@ -61,7 +61,7 @@ func (e *Emergency) recovered(state *engine.Engine) {
 		state.Orders(account.Account, 0, func(order *engine.Order) bool {
 			if order.Open() {
 				instrument, _ := state.Instrument(order.NewOrder.InstrumentID)
-				e.working.Put(order.OrderID, &working{venue: instrument.Venue(), venueOrderID: order.VenueOrderID, order: order.NewOrder})
+				e.working.Put(order.OrderID, &working{venue: instrument.Venue(), venueOrderID: order.VenueOrderID, order: order.Terms()})
 			}
 			return true
 		})
@@ -74,7 +74,7 @@ func (e *Emergency) sent(routes []router.Route) {
 	defer e.mu.Unlock()
 	for i := range routes {
 		if id := routes[i].Approved.OrderID(); id != 0 {
-			e.working.Put(id, &working{venue: routes[i].Venue, order: routes[i].Approved.NewOrder()})
+			e.working.Put(id, &working{venue: routes[i].Venue, order: routes[i].Approved.Terms()})
 		}
 	}
 }
@@ -88,7 +88,7 @@ func (e *Emergency) reported(reports []*engine.ExecutionReport) {
 		switch {
 		case order == nil && report.ExecType == engine.ExecNew && report.LeavesQty > 0: // It did not come from us.
 			id := report.NewOrder.InstrumentID
-			e.working.Put(report.OrderID, &working{venue: id[strings.LastIndexByte(id, '.')+1:], venueOrderID: report.VenueOrderID, order: *report.NewOrder})
+			e.working.Put(report.OrderID, &working{venue: id[strings.LastIndexByte(id, '.')+1:], venueOrderID: report.VenueOrderID, order: report.NewOrder})
 		case order == nil:
 		case report.LeavesQty == 0:
 			e.working.Delete(report.OrderID)
@@ -113,7 +113,7 @@ func (e *Emergency) cancel(scope engine.TradingScope) int {
 	defer e.mu.Unlock()
 	n := 0
 	for id, o := range e.working.All() {
-		if venue := e.venues[o.venue]; venue != nil && gate.Binds(scope, &o.order) {
+		if venue := e.venues[o.venue]; venue != nil && gate.Binds(scope, o.order) {
 			venue.Cancel(router.Cancel{OrderID: id, VenueOrderID: o.venueOrderID, InstrumentID: o.order.InstrumentID})
 			n++
 		}

@@ -187,7 +187,7 @@ func BenchmarkEmergencyCancel(b *testing.B) {
 	venue := newInbox()
 	e := newEmergency(map[string]router.Venue{"XNAS": venue})
 	for id := range uint64(10_000) {
-		e.working.Put(id, &working{venue: "XNAS", order: engine.NewOrder{Account: account, InstrumentID: aaa}})
+		e.working.Put(id, &working{venue: "XNAS", order: &engine.NewOrder{Account: account, InstrumentID: aaa}})
 	}
 	for b.Loop() {
 		if e.cancel(engine.TradingScope{}) != 10_000 {

@@ -17,6 +17,7 @@ type ReportLog struct {
 	most   int // reports kept
 	since  uint64
 	all    *series
+	owners []*series          // of the reports of all, one each
 	of     map[string]*series // by account
 	newest uint64             // sequence of the newest report
 }
@@ -70,14 +71,19 @@ func (l *ReportLog) Publish(reports []*engine.ExecutionReport) {
 	defer l.mu.Unlock()
 	changed := map[*series]struct{}{l.all: {}}
 	l.all.reports = append(l.all.reports, reports...)
-	for _, report := range reports {
-		own := l.account(report.NewOrder.Account)
-		own.reports = append(own.reports, report)
-		changed[own] = struct{}{}
+	var own *series
+	for i, report := range reports {
+		if account := report.NewOrder.Account; i == 0 || account != reports[i-1].NewOrder.Account {
+			own = l.account(account)
+			changed[own] = struct{}{}
+		}
+		own.reports, l.owners = append(own.reports, report), append(l.owners, own)
 	}
 	l.newest = reports[len(reports)-1].Sequence
 	for range len(l.all.reports) - l.most {
-		l.account(l.all.pop().NewOrder.Account).pop()
+		l.all.pop()
+		l.owners[0].pop() // Found without a look at a report, which is long out of the processor's cache.
+		l.owners = l.owners[1:]
 	}
 	for s := range changed {
 		close(s.changed)
