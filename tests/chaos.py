@@ -81,7 +81,7 @@ HINDRANCES = {"full_disk": None, "clock back": -3600, "clock forward": 20}
 KILLED = ("trading", "risk", "both")
 FROZEN = ("frozen trading", "frozen risk")
 KINDS = (*KILLED, *FROZEN, *FAILPOINTS, *HINDRANCES, "client", "second process")
-PAUSE_S = 0.004  # between two messages
+PAUSE_S = 0.006  # between two messages
 SLOWLY_S = 0.03  # where much time goes by
 FAILPOINT_S = 3.0  # after which it is killed where it is
 HINDRANCE_S = 0.3
@@ -179,36 +179,40 @@ class Chaos:
     async def _limits(self, client: TradingClient) -> None:
         before = await client.get_limits()
         limit = RiskLimit(max_position_qty=MAX_POSITION)
-        stop = RiskLimit(strategy_id=LOSER, max_drawdown=Decimal("0.01"))
+        stop = RiskLimit(strategy_id=LOSER, max_drawdown=Decimal(2))
         limits = RiskLimits((limit, stop), market_order_band_bps=500, version=before.version)
         await client.set_limits(limits, changed_by="chaos", reason="to be reached")
 
     async def _latch(self, client: TradingClient) -> None:
-        """Lose so much that the drawdown stop latches."""
+        """Buy and sell until the fees latch the drawdown stop; being flat, no price moves it."""
         deadline = time.monotonic() + self.settle_s
         while not await self._stopped(client):
-            if time.monotonic() > deadline:
-                raise ChaosError("the drawdown stop never latched")
+            while not (await client.submit_order(self._loser(Side.SELL))).accepted:
+                if time.monotonic() > deadline:
+                    raise ChaosError("the drawdown stop did not latch, or lets nothing be sold")
+                await asyncio.sleep(0.05)
 
     async def _stopped(self, client: TradingClient) -> bool:
         """Whether an order that the drawdown stop refuses is refused for it."""
-        self.tally.probes += 1
-        price = self._price(Side.BUY, Decimal("-0.01"))
-        order = NewOrder(
-            f"d{self.tally.probes}",
-            ACCOUNT,
-            BTC,
-            Side.BUY,
-            Decimal("0.01"),
-            price,
-            time_in_force=TimeInForce.IOC,
-            strategy_id=LOSER,
-        )
-        ack = await client.submit_order(order)
+        ack = await client.submit_order(self._loser(Side.BUY))
         if ack.ord_rej_reason is OrdRejReason.RISK_UNAVAILABLE:
             return await self._stopped(client)
         reasons = {failure.ord_rej_reason for failure in ack.check_failures}
         return OrdRejReason.LOSS_LIMIT in reasons
+
+    def _loser(self, side: Side) -> NewOrder:
+        """An order of the strategy that loses, which fills at once."""
+        self.tally.probes += 1
+        return NewOrder(
+            f"d{self.tally.probes}",
+            ACCOUNT,
+            BTC,
+            side,
+            Decimal("0.05"),
+            self._price(side, Decimal("-0.01")),
+            time_in_force=TimeInForce.IOC,
+            strategy_id=LOSER,
+        )
 
     async def _look(self, venue: VenueClient) -> None:
         book = await venue.query_book(BTC)
@@ -277,7 +281,7 @@ class Chaos:
         waiting = 0
         while not intruder.done():
             await self._send(send)
-            waiting += self._waiting()
+            waiting = max(waiting, self._waiting())
             await asyncio.sleep(PAUSE_S)
         ended = await intruder
         if ended.returncode == 0 or "another process has it" not in ended.stderr:
