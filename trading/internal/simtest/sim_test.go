@@ -116,6 +116,7 @@ func TestSeeds(t *testing.T) {
 	all := Result{Faults: map[string]int{}, Met: map[string]int{}}
 	for i := range *seeds {
 		script := script(*seed + i)
+		t.Logf("seed %d", script.Seed) // A panic does not name it.
 		result, err := Run(t, script, options)
 		if err != nil {
 			fail(t, script, options, err)
