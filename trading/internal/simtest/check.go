@@ -1,9 +1,11 @@
 package simtest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"testing/synctest"
 	"time"
 
 	"aetherion/trading/internal/contract"
@@ -195,10 +197,51 @@ func (r *run) finish() error {
 	if err := r.healed(); err != nil {
 		return err
 	}
+	if err := r.retold(); err != nil {
+		return err
+	}
 	if err := r.unheld(); err != nil {
 		return err
 	}
 	return r.trading.shadow.replayed(r.trading.disk)
+}
+
+// retold ends the Risk Service: one that is told the history comes to the same state.
+func (r *run) retold() error {
+	r.venue.closed = true
+	if err := r.run(now() + int64(3*time.Second)); err != nil { // The last prices are marked.
+		return err
+	}
+	before, err := r.remembered()
+	if err != nil {
+		return err
+	}
+	r.trading.process.risk.sever()
+	if err := r.healed(); err != nil {
+		return err
+	}
+	after, err := r.remembered()
+	if err == nil && (before.Sequence != after.Sequence || !bytes.Equal(before.StateHash, after.StateHash)) {
+		err = fmt.Errorf("risk's state differs when it is told again: %x after %d, and %x after %d",
+			before.StateHash, before.Sequence, after.StateHash, after.Sequence)
+	}
+	return err
+}
+
+func (r *run) remembered() (*engine.PretradeMemory, error) {
+	var saved <-chan *engine.PretradeMemory
+	if err := r.query(func(*engine.Engine) { saved = r.trading.process.session.Gate.Save() }); err != nil {
+		return nil, err
+	}
+	synctest.Wait()
+	select {
+	case memory := <-saved:
+		if memory != nil {
+			return memory, nil
+		}
+	default:
+	}
+	return nil, errors.New("the Risk Service does not say what it remembers")
 }
 
 // unheld orders what the limit leaves, far from the market: one lot more is refused, and that itself is not.
