@@ -35,7 +35,8 @@ func (e *Engine) expireLater(order *Order) {
 
 // due says whether the order is still to end at its time.
 func (x *expiry) due() bool {
-	return x.order.Open() && (x.order.held || x.order.terms.TimeInForce == GTD && !x.order.pendingCancel)
+	o := x.order
+	return o.Open() && (o.held || o.terms.TimeInForce == GTD && !o.pendingCancel && x.at >= o.cancelAgain)
 }
 
 // NextExpiry is the earliest time at which a Timer ends something.
