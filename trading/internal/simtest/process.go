@@ -136,9 +136,10 @@ func (t *trading) recover(p *process) (*keptJournal, error) {
 	if err != nil {
 		return nil, err
 	}
-	kept := &keptJournal{File: file, shadow: t.shadow}
+	failed := func(err error) { t.post("failure", func() { t.fail(err) }) }
+	kept := &keptJournal{File: file, shadow: t.shadow, failed: failed}
 	if err := t.shadow.recover(kept); err != nil {
-		t.post("failure", func() { t.fail(err) })
+		failed(err)
 		return kept, err
 	}
 	p.session, err = live.New(live.Config{
@@ -188,6 +189,7 @@ func (t *trading) faults(p *process) func(journal.SimOp, string) error {
 type keptJournal struct {
 	*journal.File
 	shadow *shadow
+	failed func(error)
 }
 
 func (k *keptJournal) Append(first uint64, events [][]byte) error {
@@ -195,6 +197,14 @@ func (k *keptJournal) Append(first uint64, events [][]byte) error {
 		return err
 	}
 	return k.shadow.append(first, events)
+}
+
+// Snapshot sees that the state is the one that the journal gives, if the shadow stands there still.
+func (k *keptJournal) Snapshot(sequence uint64, state []byte) error {
+	if err := k.shadow.wrote(sequence, engineState(state)); err != nil {
+		k.failed(err)
+	}
+	return k.File.Snapshot(sequence, state)
 }
 
 // shadow is an engine that applies what is durable, from the first event on, and is never restarted.
@@ -251,6 +261,15 @@ func (s *shadow) same(e *engine.Engine) error {
 		return nil
 	}
 	return fmt.Errorf("state differs: at sequence %d, and what the journal gives at %d", e.Sequence(), s.engine.Sequence())
+}
+
+func (s *shadow) wrote(sequence uint64, state []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.engine.Sequence() != sequence || sha256.Sum256(state) == s.engine.StateHash() {
+		return nil
+	}
+	return fmt.Errorf("state differs: the snapshot at sequence %d is not what the journal gives", sequence)
 }
 
 // replayed checks that the journal of a disk gives the same state from zero, if it goes back so far, and from
