@@ -45,7 +45,7 @@ func (r *Result) String() string {
 }
 
 // gcPercent trades memory for time.
-const gcPercent = 400
+const gcPercent = 200
 
 // run is one simulation under way.
 type run struct {
