@@ -287,7 +287,7 @@ async def test_reductions_work_while_risk_is_down_and_trading_is_halted(
             await desk.until(lambda: desk.kinds("a")[-1] is ExecType.CANCEL_REJECTED)
             refused = desk.of("a")[-1]
             assert (refused.cl_ord_id, refused.orig_cl_ord_id) == ("more", "a-3")
-            assert (refused.ord_status, refused.order_qty) == (OrdStatus.NEW, 3)
+            assert (refused.ord_status, refused.order_qty) == (OrdStatus.NEW, Decimal(3))
             active = TradingStateChange(firm, TradingState.ACTIVE, "ops", "test")
             await desk.client.set_trading_state(active)
             risk.start()

@@ -26,7 +26,7 @@ def test_a_defect_is_found(tmp_path: Path, mutant: Mutant) -> None:
     program = tmp_path / "sim"
     build = ["go", "test", "-c", "-overlay", str(mutant.overlay(tmp_path)), "-o", str(program)]
     subprocess.run([*build, "./internal/simtest"], cwd=TRADING, check=True)
-    command = [program, "-test.run", "TestSeeds$", "-seeds", "50", "-shrink", "20s"]
+    command = [str(program), "-test.run", "TestSeeds$", "-seeds", "50", "-shrink", "20s"]
     run = subprocess.run(command, cwd=TRADING / "internal/simtest", capture_output=True, text=True)
     assert run.returncode == 1, f"50 seeds do not find it:\n{run.stdout}"
     assert re.search(f"seed [0-9]+: .*({FOUND[mutant.name]})", run.stdout), run.stdout
