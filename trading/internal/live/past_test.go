@@ -127,7 +127,22 @@ func TestReadersOfThePastShareAReplay(t *testing.T) {
 	replays := &counted{File: kept, first: make(chan struct{})}
 	s.past.journal = replays
 	var readers sync.WaitGroup
+	// until waits for how many wait for their turn, while the first replay is under way.
+	until := func(wait int) {
+		for {
+			s.past.mu.Lock()
+			there := s.past.running && len(s.past.waiting) == wait
+			s.past.mu.Unlock()
+			if there {
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
 	for i := range 100 {
+		if i == 1 {
+			until(0) // The replay of the first began without the others.
+		}
 		readers.Go(func() {
 			account, want := []string{"", "A", "B"}[i%3], []int{190, 95, 95}[i%3]
 			n := 0
@@ -137,11 +152,7 @@ func TestReadersOfThePastShareAReplay(t *testing.T) {
 			}
 		})
 	}
-	for waiting := 0; waiting < 99; time.Sleep(time.Millisecond) {
-		s.past.mu.Lock()
-		waiting = len(s.past.waiting)
-		s.past.mu.Unlock()
-	}
+	until(99)
 	close(replays.first)
 	readers.Wait()
 	if n := replays.replays.Load(); n != 1+(99+readersOfATurn-1)/readersOfATurn {
