@@ -78,13 +78,11 @@ func (v *Venue) decodeAll(reports []*pb.ExecutionReport) ([]engine.Input, error)
 	defer v.mu.Unlock()
 	var inputs []engine.Input
 	for _, r := range reports {
-		input, err := v.decode(r)
+		told, err := v.decode(r)
 		if err != nil {
 			return nil, err
 		}
-		if input != nil {
-			inputs = append(inputs, input)
-		}
+		inputs = append(inputs, told...)
 	}
 	return inputs, nil
 }

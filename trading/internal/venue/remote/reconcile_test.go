@@ -5,6 +5,7 @@ import (
 	"time"
 
 	pb "aetherion/trading/gen/aetherion/v1"
+	"aetherion/trading/internal/engine"
 )
 
 // An answer may be lost while the connection lives (simulation, seed 2).
@@ -48,6 +49,38 @@ func TestARefusedCancelIsNoAnswerAboutTheOrder(t *testing.T) {
 		}
 		if len(v.unanswered) != step.unanswered || len(v.requests) != 0 {
 			t.Errorf("after %v %d orders and %d requests are unanswered, want %d and 0", step.exec, len(v.unanswered), len(v.requests), step.unanswered)
+		}
+	}
+}
+
+// What is left of an order after a fill says whether a replace came before it (simulation, seed 7968).
+func TestAFillAsReplacedSaysThatItWasReplaced(t *testing.T) {
+	price := int64(90)
+	for name, c := range map[string]struct {
+		qty, leaves, price int64
+		replaced           bool
+	}{
+		"as asked for":         {6, 0, 90, true},
+		"as it was before":     {10, 0, 90, false},
+		"at another price":     {6, 0, 91, false},
+		"with something to go": {6, 1, 90, false},
+	} {
+		v := &Venue{
+			about: &pb.DescribeVenueResponse{}, config: Config{Prefix: "j"}, working: map[uint64]*work{},
+			replaces: map[uint64]*pb.ReplaceOrder{1: {OrderQty: 6, Price: &price}},
+		}
+		report := &pb.ExecutionReport{Sequence: 1, ClOrdId: "j-1", VenueOrderId: "7", ExecId: "e", ExecType: pb.ExecType_EXEC_TYPE_TRADE,
+			OrderQty: c.qty, LeavesQty: c.leaves, Price: &c.price}
+		told, err := v.decode(report)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := told[0].(*engine.VenueReport)
+		if replaced := first.ExecType == engine.ExecReplaced; replaced != c.replaced || replaced && first.OrderQty != 6 {
+			t.Errorf("%s: told %d reports, the first %+v", name, len(told), first)
+		}
+		if kept := len(v.replaces) == 1; kept != (c.leaves > 0) {
+			t.Errorf("%s: the replace is still awaited: %t", name, kept)
 		}
 	}
 }

@@ -77,6 +77,8 @@ type Venue struct {
 	// requests are the newest cancel or replace of each order, until the venue answers it or the order has
 	// ended.
 	requests map[uint64]*command
+	// replaces are what each order was last to be replaced by, until the venue says so or the order has ended.
+	replaces map[uint64]*pb.ReplaceOrder
 	// working are orders that the venue took and did not end, by our id.
 	working  map[uint64]*work
 	external external
@@ -110,7 +112,7 @@ func Open(ctx context.Context, conn grpc.ClientConnInterface, config Config) (*V
 	config.Receive = cmp.Or(config.Receive, defaultReceive)
 	v := &Venue{
 		client: pb.NewVenueServiceClient(conn), config: config, wake: make(chan struct{}, 1),
-		unanswered: map[uint64]*command{}, requests: map[uint64]*command{}, working: map[uint64]*work{}, ahead: map[uint64]uint64{},
+		unanswered: map[uint64]*command{}, requests: map[uint64]*command{}, replaces: map[uint64]*pb.ReplaceOrder{}, working: map[uint64]*work{}, ahead: map[uint64]uint64{},
 		external: external{map[string]uint64{}, map[string]string{}},
 	}
 	var err error
@@ -172,11 +174,13 @@ func (v *Venue) Resume(order *engine.Order) {
 	if order.VenueClOrdID != "" {
 		v.adopt(order)
 	}
-	switch {
-	case order.OrdStatus() == engine.StatusPendingCancel:
+	if order.Changing() != nil {
+		replace := v.replace(order.VenueOrderID, order.OrderID, order.Changing())
+		v.requests[order.OrderID] = replace
+		v.replacing(replace)
+	}
+	if order.OrdStatus() == engine.StatusPendingCancel {
 		v.requests[order.OrderID] = v.cancel(order.VenueOrderID, order.OrderID)
-	case order.Changing() != nil:
-		v.requests[order.OrderID] = v.replace(order.VenueOrderID, order.OrderID, order.Changing())
 	}
 	if order.VenueOrderID != "" {
 		v.working[order.OrderID] = &work{venueOrderID: order.VenueOrderID}

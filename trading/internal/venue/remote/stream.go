@@ -153,9 +153,17 @@ func (v *Venue) take() []*command {
 			v.unanswered[c.orderID] = c
 		case c.orderID != 0: // of ours
 			v.requests[c.orderID] = c
+			v.replacing(c)
 		}
 	}
 	return commands
+}
+
+// replacing notes a replace that is to be answered. The lock is held, or not needed yet.
+func (v *Venue) replacing(c *command) {
+	if replace := c.message.GetReplaceOrder(); replace != nil {
+		v.replaces[c.orderID] = replace
+	}
 }
 
 // hear sequences reports as they come, many at once when they do.
@@ -222,9 +230,9 @@ func (v *Venue) missingReport() error {
 	return fmt.Errorf("a report after %d is missing", v.after)
 }
 
-// decode gives a report as the engine takes it, nil for an order that is not ours, and notes what the venue
+// decode gives a report as the engine takes it, nothing for an order that is not ours, and notes what the venue
 // has of it. The lock is held.
-func (v *Venue) decode(r *pb.ExecutionReport) (engine.Input, error) {
+func (v *Venue) decode(r *pb.ExecutionReport) ([]engine.Input, error) {
 	orderID, ours := v.orderID(r)
 	if !ours {
 		return nil, nil
@@ -236,6 +244,13 @@ func (v *Venue) decode(r *pb.ExecutionReport) (engine.Input, error) {
 	if report.ExecType != engine.ExecCancelRejected { // That says nothing of the order itself.
 		delete(v.unanswered, orderID)
 	}
+	inputs := []engine.Input{report}
+	if replaced := v.replacedBefore(orderID, r); replaced != nil {
+		inputs = []engine.Input{replaced, report}
+	}
+	if r.GetExecType() == pb.ExecType_EXEC_TYPE_REPLACED || r.GetLeavesQty() == 0 {
+		delete(v.replaces, orderID)
+	}
 	switch {
 	case r.GetLeavesQty() == 0 && report.ExecType != engine.ExecCancelRejected:
 		delete(v.working, orderID)
@@ -245,5 +260,21 @@ func (v *Venue) decode(r *pb.ExecutionReport) (engine.Input, error) {
 	case v.working[orderID] == nil:
 		v.working[orderID] = &work{venueOrderID: r.GetVenueOrderId()}
 	}
-	return report, nil
+	return inputs, nil
+}
+
+// replacedBefore is what the venue did not say, or not yet, when it says that nothing is left of an order as we asked to
+// have it: that it replaced it. Without it the engine would wait for the quantity of before. The lock is held.
+func (v *Venue) replacedBefore(orderID uint64, r *pb.ExecutionReport) engine.Input {
+	asked := v.replaces[orderID]
+	if asked == nil || r.GetExecType() != pb.ExecType_EXEC_TYPE_TRADE || r.GetLeavesQty() != 0 || r.GetOrderQty() != asked.GetOrderQty() {
+		return nil
+	}
+	if (r.Price != nil) != (asked.Price != nil) || r.GetPrice() != asked.GetPrice() {
+		return nil
+	}
+	return &engine.VenueReport{
+		Venue: v.Name(), OrderID: orderID, VenueOrderID: r.GetVenueOrderId(), ExecType: engine.ExecReplaced, TransactTime: r.GetTransactTimeNs(),
+		OrderQty: asked.GetOrderQty(), Price: asked.GetPrice(), HasPrice: asked.Price != nil,
+	}
 }
