@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -169,24 +167,6 @@ async def test_a_working_order_is_replaced_or_refused_by_name(desk: Trader) -> N
         assert ack.cxl_rej_reason is CxlRejReason.REFUSED
         assert ack.text
         assert desk.now("w") is OrdStatus.NEW
-
-
-async def test_replaces_are_pipelined_by_the_name_of_the_one_before(desk: Trader) -> None:
-    await desk.submit(order("p", Side.BUY, 5, "50.00"))
-    await desk.status("p", OrdStatus.NEW)
-    names = ["p", "p-1", "p-2", "p-3"]
-    async with desk.client.order_session("pipeline") as session:
-        replaces = (
-            ReplaceOrder(name, orig, ACCOUNT, INSTRUMENT, Decimal(qty), price=Decimal(50))
-            for qty, (orig, name) in enumerate(pairwise(names), 6)
-        )
-        acks = await asyncio.gather(*await session.send(*replaces))
-    assert all(ack.accepted for ack in acks), acks
-    await desk.until(lambda: desk.kinds("p").count(ExecType.REPLACED) == 3)
-    done = [r for r in desk.of("p") if r.exec_type is ExecType.REPLACED]
-    assert [(r.orig_cl_ord_id, r.cl_ord_id) for r in done] == list(pairwise(names))
-    assert [r.order_qty for r in done] == [6, 7, 8]
-    assert desk.now("p") is OrdStatus.NEW
 
 
 async def test_reduce_only_never_increases_and_is_cut_down(desk: Trader) -> None:

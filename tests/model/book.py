@@ -56,14 +56,14 @@ def held_for(
 
 
 def held_of(order: Order) -> Held:
-    """Return what an open order reserves: while it is being replaced, the most of all."""
+    """Return what an open order reserves: while it is being replaced, the larger of both."""
     qty, limit_px = order.qty - order.cum, None
     triggered = order.asked.ord_type == ORD_TYPE_STOP_LIMIT and order.triggered
     if triggered or order.asked.ord_type == ORD_TYPE_LIMIT:
         limit_px = order.price
-    for change in order.held_for:
-        qty = max(qty, change.qty - order.cum)
-        limit_px = worse(order.asked.side, limit_px, change.price)
+    if order.change is not None and order.change.name is not None:
+        qty = max(qty, order.change.qty - order.cum)
+        limit_px = worse(order.asked.side, limit_px, order.change.price)
     first = order.orders[0].order_id
     return held_for(
         order.order_id, order.asked, qty, limit_px, order.kind, first, triggered=order.triggered

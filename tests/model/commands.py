@@ -78,7 +78,6 @@ class Commands:
         self._count = 0
         self._orders: list[order_pb2.NewOrder] = []
         self._sent: list[order_pb2.OrderCommand] = []
-        self._newest: dict[str, str] = {}  # of an order's names, by its first
         self.now_ns = 0  # the market's time, for GTD
 
     def messages(self, size: int) -> list[list[order_pb2.OrderCommand]]:
@@ -235,15 +234,12 @@ class Commands:
 
     def _replace(self) -> order_pb2.ReplaceOrder:
         order = self._some()
-        name = order.cl_ord_id
-        name = self._newest.get(name, name) if self.chance(0.5) else name
         replace = order_pb2.ReplaceOrder(
             cl_ord_id=self._name(),
-            orig_cl_ord_id=name,
+            orig_cl_ord_id=order.cl_ord_id,
             account=self._account,
             order_qty=self._qty(),
         )
-        self._newest[order.cl_ord_id] = replace.cl_ord_id
         moves = self.chance(0.7)
         if order.HasField("price"):
             replace.price = self._price() if moves else order.price

@@ -164,17 +164,14 @@ class Engine:
         asked = decision.replace_order
         self.request = asked.cl_ord_id
         order = self.names.get((asked.account, asked.orig_cl_ord_id))
-        finds = order if decision.approved else None
-        self.names.setdefault((asked.account, asked.cl_ord_id), finds)
+        self.names.setdefault((asked.account, asked.cl_ord_id), order)
         if not decision.approved or order is None:
             return
         price = asked.price if asked.HasField("price") else None
-        if not order.held:
-            order.behind.append(Change(asked.order_qty, price, asked.cl_ord_id))
-            order.held_for.append(order.behind[-1])
-            self._send_next(order)
-            return
         self.changed[order.order_id] = order
+        if not order.held:
+            order.change = Change(asked.order_qty, price, asked.cl_ord_id)
+            return
         order.qty, order.price, order.name = asked.order_qty, price, asked.cl_ord_id
         if asked.HasField("stop_px"):
             order.stop_px = asked.stop_px
@@ -263,7 +260,6 @@ class Engine:
         if order.change is not None:
             change, order.change = order.change, None
             self.request = change.name or ""
-            self._send_next(order)
             if change.name is None and change.qty < order.qty:
                 self._cancel(order)
             else:
@@ -289,20 +285,7 @@ class Engine:
             order.ended = 0
         elif order.open and order.cum >= order.qty:
             self._end(order, ORD_STATUS_FILLED)
-        self._send_next(order)
         self._ask_venue(order)
-
-    def _send_next(self, order: Order) -> None:
-        """Send the replace whose turn it is; what can no longer be done is refused."""
-        while order.change is None and order.behind:
-            change = order.behind.pop(0)
-            self.changed[order.order_id] = order
-            if order.open and not order.canceling and change.qty > order.cum:
-                order.change = change
-            else:
-                self.request = change.name or ""
-        if order.change is None:
-            order.held_for = []
 
     def _fill(self, order: Order, report: journal_pb2.VenueReport) -> None:
         asked, qty = order.asked, report.last_qty

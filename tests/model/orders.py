@@ -74,8 +74,6 @@ class Order:
     expiring: bool = False
     doubt: bool = False
     change: Change | None = None
-    behind: list[Change] = field(default_factory=list)  # replaces that wait for that one
-    held_for: list[Change] = field(default_factory=list)  # that risk holds the most of
     want: int | None = None  # a quantity that the venue is to be asked for next
     kind: int = 0  # contingency
     orders: list[Order] = field(default_factory=list)  # of its list, itself too
@@ -111,12 +109,6 @@ class Order:
     @property
     def others(self) -> list[Order]:
         return [order for order in self.orders if order is not self]
-
-    def goes_on_to(self, orig_cl_ord_id: str) -> bool:
-        """Whether a replace of that name may wait for the one that is on its way."""
-        last = self.behind[-1] if self.behind else self.change
-        names_it = last is not None and last.name == orig_cl_ord_id
-        return names_it and len(self.behind) < 16 and not self.kind and not self.reduce_only
 
     @property
     def is_first(self) -> bool:

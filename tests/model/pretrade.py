@@ -109,11 +109,6 @@ class Pretrade:
             case "adjustment":
                 a = event.adjustment
                 self._move(self.book.parts, a.account, "", a.instrument_id, a.qty)
-            case "replace_order":
-                asked = event.replace_order.replace_order
-                replaced = self.engine.names.get((asked.account, asked.cl_ord_id))
-                if replaced is not None:  # one that waits for its turn changes nothing else
-                    self.book.update(replaced)
             case "new_order" | "new_order_list":
                 self._open_budgets(event.sequence)
 

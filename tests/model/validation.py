@@ -82,8 +82,7 @@ def of_replace(engine: Engine, replace: order_pb2.ReplaceOrder) -> set[str]:
         return faults | {"UNKNOWN_ORDER"}
     if not order.open:
         return faults | {"TOO_LATE"}
-    pending = order.change is not None and not order.goes_on_to(replace.orig_cl_ord_id)
-    if order.canceling or pending:
+    if order.canceling or order.change is not None:
         faults.add("ALREADY_PENDING")
     waits_for_stop = order.asked.HasField("stop_px") and not order.triggered
     left = replace.order_qty - order.cum

@@ -92,9 +92,10 @@ func TestStopsOnASignal(t *testing.T) {
 			t.Fatal(err)
 		}
 		for lines.Scan() {
+			said = append(said, lines.Text())
 		}
 		if err := command.Wait(); err != nil || time.Since(begun) > 5*time.Second {
-			t.Errorf("%v: %v after %v", signal, err, time.Since(begun))
+			t.Errorf("%v: %v after %v:\n%s", signal, err, time.Since(begun), strings.Join(said, "\n"))
 		}
 	}
 }

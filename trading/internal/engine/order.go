@@ -39,7 +39,6 @@ type Order struct {
 	waits         bool     // for another order of its list
 	triggered     bool     // what it waited for in the market has come
 	change        *change  // that is on its way to the venue
-	next          []change // that clients asked for since, each by the name of the one before it
 	wantQty       int64    // that its list or the position leaves it; 0: its own
 	marked        bool     // a trailing stop has seen a price
 	watermark     int64    // the best that it saw

@@ -125,7 +125,7 @@ type PretradeHold struct {
 	HasTrigger      bool  // and waits for it
 }
 
-// hold is what the order keeps reserved. While changes are on their way that is the largest of all quantities.
+// hold is what the order keeps reserved. While a change is on its way that is the larger of both quantities.
 func (o *Order) hold() PretradeHold {
 	h := PretradeHold{
 		OrderID: o.OrderID, Account: o.terms.Account, InstrumentID: o.terms.InstrumentID, Side: o.terms.Side, LeavesQty: o.LeavesQty(),
@@ -138,9 +138,6 @@ func (o *Order) hold() PretradeHold {
 	}
 	if o.change != nil {
 		h.LeavesQty = max(h.LeavesQty, o.change.terms.OrderQty-o.CumQty)
-	}
-	for i := range o.next {
-		h.LeavesQty = max(h.LeavesQty, o.next[i].terms.OrderQty-o.CumQty)
 	}
 	if o.list != nil {
 		h.ListOrderID, h.ContingencyType = o.list.first().OrderID, o.list.contingencyType

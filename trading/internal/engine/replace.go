@@ -39,7 +39,7 @@ func (e *Engine) ValidateReplace(r *ReplaceOrder) (*Order, NewOrder, *ReplaceRef
 		return no(CxlUnknownOrder, "orig_cl_ord_id: account %q has no order %q", r.Account, r.OrigClOrdID)
 	case !order.Open():
 		return no(CxlTooLate, "orig_cl_ord_id: order %q is closed", r.OrigClOrdID)
-	case order.pendingCancel || order.change != nil && !order.goesOnTo(r):
+	case order.pendingCancel || order.change != nil:
 		return no(CxlAlreadyPending, "orig_cl_ord_id: a cancel or replace of order %q is on its way", r.OrigClOrdID)
 	}
 	terms := order.replacedBy(r)
@@ -50,19 +50,6 @@ func (e *Engine) ValidateReplace(r *ReplaceOrder) (*Order, NewOrder, *ReplaceRef
 		return order, NewOrder{}, &ReplaceRefusal{CxlRefused, refusal.OrdRejReason, refusal.Text}
 	}
 	return order, terms, nil
-}
-
-// maxNext is how many replaces may wait for the one that is on its way.
-const maxNext = 16
-
-// goesOnTo says whether a replace names the last that was asked for, and may wait until that is done. Where others
-// say how much the order works for, the next waits until they have.
-func (o *Order) goesOnTo(r *ReplaceOrder) bool {
-	last := o.change
-	if n := len(o.next); n > 0 {
-		last = &o.next[n-1]
-	}
-	return last.byName && last.terms.ClOrdID == r.OrigClOrdID && len(o.next) < maxNext && o.list == nil && o.NewOrder.ExecInsts&ReduceOnly == 0
 }
 
 func (o *Order) replacedBy(r *ReplaceOrder) NewOrder {
@@ -115,8 +102,8 @@ func (e *Engine) applyReplace(event *Event, decision *ReplaceDecision, effects *
 	case decision.Approved && refusal != nil:
 		return fmt.Errorf("approved replace is not valid: %s", refusal.Text)
 	case decision.Approved:
-		ack.ExecType = e.changeTo(event, order, change{terms: &terms, byName: true}, effects)
-		ack.OrderID, ack.OrdStatus = order.OrderID, order.OrdStatus()
+		e.changeTo(event, order, &change{terms: &terms, byName: true}, effects)
+		ack.OrderID, ack.OrdStatus, ack.ExecType = order.OrderID, order.OrdStatus(), order.LastReport.ExecType
 	case decision.CxlRejReason == 0 || decision.RejectedBy == 0:
 		return fmt.Errorf("cxl_rej_reason: a refused replace needs a reason and who refused, got %d and %d", decision.CxlRejReason, decision.RejectedBy)
 	default:
@@ -131,16 +118,11 @@ func (e *Engine) applyReplace(event *Event, decision *ReplaceDecision, effects *
 	return nil
 }
 
-// changeTo makes a change at once in an order that we hold, and sends it on for any other, once the one before it
-// is done.
-func (e *Engine) changeTo(event *Event, order *Order, c change, effects *Effects) ExecType {
-	switch {
-	case order.change != nil:
-		order.next = append(order.next, c)
-		return ExecPendingReplace
-	case !order.held:
-		e.sendChange(event, order, &c, effects)
-		return ExecPendingReplace
+// changeTo makes a change at once in an order that we hold, and sends it on for any other.
+func (e *Engine) changeTo(event *Event, order *Order, c *change, effects *Effects) {
+	if !order.held {
+		e.sendChange(event, order, c, effects)
+		return
 	}
 	before := order.terms.ClOrdID
 	order.terms, order.armed = c.terms, event.TransactTime
@@ -148,32 +130,6 @@ func (e *Engine) changeTo(event *Event, order *Order, c change, effects *Effects
 	e.rewatch(order)
 	effects.report(event, order, ExecutionReport{ExecType: ExecReplaced, OrigClOrdID: before})
 	effects.tellHold(event, order)
-	return ExecReplaced
-}
-
-// sendNext sends the replace that waited for the one that is done. What can no longer be done is refused.
-func (e *Engine) sendNext(event *Event, order *Order, effects *Effects) {
-	for order.change == nil && len(order.next) > 0 {
-		c := order.next[0]
-		if order.next = order.next[1:]; len(order.next) == 0 {
-			order.next = nil
-		}
-		no := func(reason CxlRejReason, format string, args ...any) {
-			effects.report(event, order, ExecutionReport{ExecType: ExecCancelRejected, CxlRejReason: reason, RejectedBy: ByEngine,
-				Text: fmt.Sprintf(format, args...), ClOrdID: c.terms.ClOrdID, OrigClOrdID: order.terms.ClOrdID})
-			effects.tellHold(event, order)
-		}
-		switch {
-		case !order.Open():
-			no(CxlTooLate, "orig_cl_ord_id: order %q is closed", order.terms.ClOrdID)
-		case order.pendingCancel:
-			no(CxlAlreadyPending, "orig_cl_ord_id: a cancel of order %q is on its way", order.terms.ClOrdID)
-		case c.terms.OrderQty <= order.CumQty:
-			no(CxlRefused, "order_qty: must be above the %d that is filled, got %d", order.CumQty, c.terms.OrderQty)
-		default:
-			e.sendChange(event, order, &c, effects)
-		}
-	}
 }
 
 func (e *Engine) sendChange(event *Event, order *Order, c *change, effects *Effects) {
@@ -219,11 +175,8 @@ func (e *Engine) applyReplaced(event *Event, order *Order, report *VenueReport, 
 	order.terms = &terms
 	order.heard(report)
 	e.settle(event, order)
-	if !wasOpen || !order.Open() || len(order.next) == 0 { // Else risk goes on holding the most of all that was asked for.
-		effects.tellHold(event, order)
-	}
+	effects.tellHold(event, order)
 	effects.report(event, order, r)
-	e.sendNext(event, order, effects)
 	if wasOpen && order.closed == StatusFilled {
 		e.afterFill(event, order, 0, effects)
 	}
@@ -237,15 +190,12 @@ func (e *Engine) applyReplaceRejected(event *Event, order *Order, report *VenueR
 	c := order.change
 	order.change = nil
 	order.nameAtVenue(report)
-	if !order.Open() || len(order.next) == 0 {
-		effects.tellHold(event, order)
-	}
+	effects.tellHold(event, order)
 	name := ""
 	if c.byName {
 		name = c.terms.ClOrdID
 	}
 	effects.report(event, order, refusedByVenue(order, report, name))
-	e.sendNext(event, order, effects)
 	if !c.byName && c.terms.OrderQty < order.terms.OrderQty {
 		e.requestCancel(event, order, "order_qty: the venue does not reduce it", effects)
 		return

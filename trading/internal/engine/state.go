@@ -9,7 +9,7 @@ import (
 )
 
 // stateVersion changes when the same state is written in other bytes.
-const stateVersion = 8
+const stateVersion = 9
 
 // StateHash is SHA-256 over the whole state as WriteState writes it. Two engines with the same hash
 // answer every further event alike.

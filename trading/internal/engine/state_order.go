@@ -57,7 +57,6 @@ func (e *Engine) walkOrder(w walker, o *Order) {
 	walkInt(w, &o.watermark)
 	walkInt(w, &o.wantQty)
 	walkOptional(w, &o.change, walkChange)
-	walkSlice(w, &o.next, walkChange)
 	walkInt(w, &o.holdPx)
 	walkSlice(w, &o.fills, walkFill)
 	walkSlice(w, &o.revisions, walkRevision)

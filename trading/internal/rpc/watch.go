@@ -26,7 +26,7 @@ func (s *Server) watch(ctx context.Context) (watched, error) {
 		}
 	})
 	if err != nil {
-		return w, err
+		return watched{}, err // The query may still run.
 	}
 	room := s.journalRoom()
 	w.room = &pb.JournalRoom{FreeBytes: uint64(room.Free), HeadroomBytes: uint64(room.Headroom), Low: room.Low}

@@ -84,3 +84,25 @@ func TestAFillAsReplacedSaysThatItWasReplaced(t *testing.T) {
 		}
 	}
 }
+
+// A process before this one asked for the same, under another name; its answer is not that to what was asked for since.
+func TestOnlyTheNewestReplaceIsAnswered(t *testing.T) {
+	v := &Venue{
+		about: &pb.DescribeVenueResponse{}, config: Config{Prefix: "j"}, working: map[uint64]*work{},
+		replaces: map[uint64]*pb.ReplaceOrder{1: {ClOrdId: "j-1-new", OrderQty: 6}},
+	}
+	for _, step := range []struct {
+		name string
+		want engine.ExecType
+	}{{"j-1-old", engine.ExecRestated}, {"j-1-new", engine.ExecReplaced}} {
+		report := &pb.ExecutionReport{Sequence: 1, ClOrdId: step.name, VenueOrderId: "7", ExecId: step.name, ExecType: pb.ExecType_EXEC_TYPE_REPLACED,
+			OrderQty: 6, LeavesQty: 6}
+		told, err := v.decode(report)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := told[0].(*engine.VenueReport).ExecType; got != step.want {
+			t.Errorf("%s: %d, want %d", step.name, got, step.want)
+		}
+	}
+}

@@ -248,7 +248,10 @@ func (v *Venue) decode(r *pb.ExecutionReport) ([]engine.Input, error) {
 	if replaced := v.replacedBefore(orderID, r); replaced != nil {
 		inputs = []engine.Input{replaced, report}
 	}
-	if r.GetExecType() == pb.ExecType_EXEC_TYPE_REPLACED || r.GetLeavesQty() == 0 {
+	if report.ExecType == engine.ExecReplaced && !v.awaited(orderID, r) {
+		report.ExecType = engine.ExecRestated
+	}
+	if report.ExecType == engine.ExecReplaced || r.GetLeavesQty() == 0 {
 		delete(v.replaces, orderID)
 	}
 	switch {
@@ -261,6 +264,13 @@ func (v *Venue) decode(r *pb.ExecutionReport) ([]engine.Input, error) {
 		v.working[orderID] = &work{venueOrderID: r.GetVenueOrderId()}
 	}
 	return inputs, nil
+}
+
+// awaited says whether a replacement is the newest that was asked for. That of another name is of a process before
+// this one, which asked for it, too, and not the answer to what was asked for since. The lock is held.
+func (v *Venue) awaited(orderID uint64, r *pb.ExecutionReport) bool {
+	asked := v.replaces[orderID]
+	return asked == nil || asked.GetClOrdId() == r.GetClOrdId()
 }
 
 // replacedBefore is what the venue did not say, or not yet, when it says that nothing is left of an order as we asked to
