@@ -194,6 +194,7 @@ VAR = ("var", "--positions", "positions.csv", "--returns", "returns.csv")
         ((*VAR, "--scenarios", "-1"), "scenarios: must be from 1"),
         ((*VAR, "--scenarios", "1000000000000"), "scenarios: must be from 1"),
         (("backtest", "--pnl", "pnl.csv", "--window", "-1"), "window: must be from 1"),
+        (("backtest", "--pnl", "pnl.csv", "--method", "garbage"), "method: goes with window only"),
         ((*VAR, "--method", "fourier"), "method: must be one of parametric"),
         (
             ("var", "--positions", "book.csv", "--returns", "returns.csv"),

@@ -243,8 +243,9 @@ def backtest(
         int | None, typer.Option(help="Make the forecasts from so many days before.")
     ] = None,
     method: Annotated[
-        str, typer.Option(help="With a window: historical, normal or filtered.")
-    ] = "historical",
+        str | None,
+        typer.Option(help="With a window: historical, normal or filtered; historical without."),
+    ] = None,
     returns: LiveReturns = None,
     live: Live = False,
     account: Account = "",

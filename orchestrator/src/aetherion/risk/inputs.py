@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from enum import IntEnum
@@ -18,6 +18,7 @@ Confidence = float | int | str | Decimal
 Names = tuple[str, ...]
 V = TypeVar("V", "Vector", "Table")
 E = TypeVar("E", bound=IntEnum)
+T = TypeVar("T")
 
 _LOWEST_BP, _HIGHEST_BP = 5001, 9999
 
@@ -299,7 +300,7 @@ def _place(labelled: Vector | Table, *place: int) -> str:
 def _floats(value: Any, field: str, ndim: int | None) -> Floats:
     try:
         array = np.asarray(value)
-        if array.dtype.kind == "c":  # numpy would drop the imaginary parts
+        if array.dtype.kind in "cbmM":  # numpy would make numbers of complex, truths and times
             raise TypeError
         array = np.asarray(array, dtype=np.float64)
     except (TypeError, ValueError):
@@ -363,6 +364,21 @@ def one_of(names: Collection[str], value: Any, field: str) -> str:
     if isinstance(value, str) and value in names:
         return value
     raise RiskInputError(f"{field}: must be one of {', '.join(names)}, got {_short(value)}")
+
+
+def items_of(kind: type[T], value: Any, field: str) -> tuple[T, ...]:
+    """Return a sequence whose items are all of a kind.
+
+    Raises:
+        RiskInputError: it is no sequence, or has another item.
+    """
+    if not isinstance(value, Iterable):
+        raise RiskInputError(f"{field}: must be several {kind.__name__}, got {_short(value)}")
+    items = tuple(value)
+    for item in items:
+        if not isinstance(item, kind):
+            raise RiskInputError(f"{field}: must be of {kind.__name__}, got {_short(item)}")
+    return items
 
 
 def number(value: Any, field: str) -> float:

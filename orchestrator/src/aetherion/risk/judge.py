@@ -139,9 +139,9 @@ def backtest(
     *,
     confidence: Confidence = "99%",
     window: int | None = None,
-    method: str = "historical",
-    quantile_rule: QuantileRule | str = "inverted_cdf",
-    volatility: str | Ewma | Garch = "ewma",
+    method: str | None = None,
+    quantile_rule: QuantileRule | str | None = None,
+    volatility: str | Ewma | Garch | None = None,
     decay: float | None = None,
 ) -> BacktestResult:
     """Judge forecasts of VaR, and of ES, by the P&L of the days that they were for.
@@ -161,16 +161,18 @@ def backtest(
             a `window`. Days are matched by name where both have names.
         confidence: one level, c.
         window: forecasts are made here from so many days before, and the days after it are tested.
-        method: with a window: historical, normal (times the EWMA volatility), or filtered.
-        quantile_rule: of historical.
-        volatility, decay: of normal and filtered: "ewma", an Ewma, or a Garch with its parameters.
+        method: with a window: historical (without), normal (times the EWMA volatility), or
+            filtered.
+        quantile_rule: of historical, inverted_cdf without.
+        volatility, decay: of normal and filtered: "ewma" (without), an Ewma, or a Garch with its
+            parameters.
 
     Returns: one row a test; statistics and p-values have no unit, a test that the days do not
     allow is None.
 
     Raises:
         RiskInputError: forecasts and window both or neither given, another length, or several
-            levels.
+            levels; an option that the forecasts have no use for.
         InvalidArgumentError: the service refuses a value; the text names field, value and rule.
 
     Source: Kupiec 1995; Christoffersen 1998; Basel Committee MAR32 and MAR99; Acerbi & Szekely,
@@ -182,14 +184,17 @@ def backtest(
         got = "neither" if var is None else "both"
         raise RiskInputError(f"var: give var or window, one of them, got {got}")
     source: VarForecasts | RollingForecasts
+    options = {"quantile_rule": quantile_rule, "volatility": volatility, "decay": decay}
     if window is None:
+        _require_absent({"method": method} | options, "goes with window only")
         size, index = len(days.values), index_of(pnl, days)
         shortfall = None if es is None else _forecasts(es, "es", size, index)
         source = VarForecasts(_forecasts(var, "var", size, index), shortfall)
     else:
+        _require_absent({"es": es}, "goes with var only")
         source = RollingForecasts(
             whole(window, "window"),
-            _rolling(method, quantile_rule, volatility, decay),
+            _rolling(method or "historical", quantile_rule, volatility, decay),
             filtered=method == "filtered",
         )
     values = days.values[:, 0]
@@ -219,13 +224,23 @@ def _forecasts(value: Any, field: str, size: int, days: Names | None) -> Floats:
 
 def _rolling(
     method: str,
-    rule: QuantileRule | str,
-    volatility: str | Ewma | Garch,
+    rule: QuantileRule | str | None,
+    volatility: str | Ewma | Garch | None,
     decay: float | None,
 ) -> QuantileRule | Ewma | Garch:
     if one_of(("historical", "normal", "filtered"), method, "method") == "historical":
-        return enum_of(QuantileRule, rule, "quantile_rule")
-    return volatility_of(volatility, decay)
+        others = {"volatility": volatility, "decay": decay}
+        _require_absent(others, "goes with method normal or filtered only")
+        return enum_of(QuantileRule, "inverted_cdf" if rule is None else rule, "quantile_rule")
+    _require_absent({"quantile_rule": rule}, "goes with method historical only")
+    return volatility_of("ewma" if volatility is None else volatility, decay)
+
+
+def _require_absent(options: dict[str, Any], rule: str) -> None:
+    """Refuse an option that would be ignored."""
+    for name, value in options.items():
+        if value is not None:
+            raise RiskInputError(f"{name}: {rule}, got {value!r}")
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -12,7 +12,7 @@ from aetherion.exact import Number, to_decimal
 from aetherion.risk.book import OptionType
 from aetherion.risk.desk import DESK
 from aetherion.risk.errors import RiskInputError
-from aetherion.risk.inputs import enum_of, number
+from aetherion.risk.inputs import enum_of, items_of, number
 from aetherion.risk.methods import Floats
 from aetherion.risk.results import Record, Result, bars
 
@@ -167,7 +167,7 @@ def account_margin(
 
 def _holdings(given: Any) -> tuple[ShareHolding, ...]:
     if not isinstance(given, Mapping):
-        return tuple(given)
+        return items_of(ShareHolding, given, "holdings")
     made = []
     for name, pair in given.items():
         if not isinstance(pair, tuple | list) or len(pair) != 2:
@@ -218,7 +218,8 @@ def scan_margin(
         number(extreme_cover, "extreme_cover"),
         number(short_option_minimum, "short_option_minimum"),
     )
-    return DESK.ask(lambda client: client.scan_margin(tuple(book), ranges))
+    positions = items_of(ScanPosition, book, "book")
+    return DESK.ask(lambda client: client.scan_margin(positions, ranges))
 
 
 def future_position(qty: float, multiplier: float) -> ScanPosition:

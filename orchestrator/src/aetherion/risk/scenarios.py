@@ -77,10 +77,19 @@ def stress(
     Source: Basel Committee MAR33; Kupiec, "Stress testing in a value at risk framework", 1998;
     Breuer et al., "How to find plausible, severe and useful stress scenarios", 2009.
     """
-    given = scenarios or {}
+    given = {} if scenarios is None else scenarios
+    if not isinstance(given, Mapping):
+        raise RiskInputError(f"scenarios: must be shocks by name, got {given!r}")
     if isinstance(portfolio, Book):
-        if not (returns is None and covariance is None and window_days is None):
-            raise RiskInputError("returns: windows and reverse stress are of exposures, got a Book")
+        of_exposures = {
+            "returns": returns,
+            "window_days": window_days,
+            "covariance": covariance,
+            "reverse_loss": reverse_loss,
+        }
+        for field, value in of_exposures.items():
+            if value is not None:
+                raise RiskInputError(f"{field}: goes with exposures only, got a Book")
         asked = BookStress(portfolio.positions, shock_scenarios(given), proposed)
         _check_underlyings(asked)
         answer = DESK.ask(lambda client: client.stress_test(asked))

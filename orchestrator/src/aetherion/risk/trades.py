@@ -8,7 +8,7 @@ from typing import Any
 
 from aetherion.risk.desk import DESK
 from aetherion.risk.errors import RiskInputError
-from aetherion.risk.inputs import Confidence, Names, level_of, number, whole
+from aetherion.risk.inputs import Confidence, Names, items_of, level_of, number, whole
 from aetherion.risk.measure import Options, exposures_of
 from aetherion.risk.methods import Parametric
 from aetherion.risk.results import Record, Result, bars, percent
@@ -115,7 +115,7 @@ def assess_trades(
     level, days = level_of(confidence), whole(horizon_days, "horizon_days")
     held, names, how = exposures_of(portfolio, returns, "parametric", options)
     assert isinstance(how, Parametric)
-    given, orders = _trades(trades), _trades(open_orders)
+    given, orders = _trades(trades, "trades"), _trades(open_orders, "open_orders")
     placed = [_placed(trade, names, "trades") for trade in given]
     open_ = [_placed(trade, names, "open_orders") for trade in orders]
     found = DESK.ask(
@@ -126,10 +126,10 @@ def assess_trades(
     return TradeResult(level, days, given, found)
 
 
-def _trades(given: Sequence[Trade] | Mapping[str, float]) -> tuple[Trade, ...]:
+def _trades(given: Sequence[Trade] | Mapping[str, float], field: str) -> tuple[Trade, ...]:
     if isinstance(given, Mapping):
         return tuple(Trade(name, exposure) for name, exposure in given.items())
-    return tuple(given)
+    return items_of(Trade, given, field)
 
 
 def _placed(trade: Trade, names: Names, field: str) -> PlacedTrade:
