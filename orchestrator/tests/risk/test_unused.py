@@ -60,6 +60,12 @@ def test_option_of_backtest_without_use(options: dict[str, Any], says: str) -> N
             lambda: risk.scan_margin(None, price_scan_range=1.0),  # type: ignore[arg-type]
             "book: must be several ScanPosition, got None",
         ),
+        (
+            lambda: risk.stress(BOOK, {"s": risk.Shock("a", years=-1.0)}),
+            "scenario s: years: must be at least 0, got -1",
+        ),
+        (lambda: risk.account_margin({}, currency=""), "currency: must be a code"),
+        (lambda: risk.price("call", [], 100, 1, 0.2), "underlying_price: must have 1 value, got 0"),
         (lambda: risk.var([True, False, True], RETURNS), "portfolio: must be numbers"),
         (lambda: risk.var([1, 2, 3], RETURNS.astype("M8[ns]")), "returns: must be numbers"),
     ],

@@ -160,6 +160,8 @@ def account_margin(
 
     Source: Regulation T, 12 CFR 220; FINRA Rule 4210(c).
     """
+    if not currency:
+        raise RiskInputError("currency: must be a code such as USD, got ''")
     held = _holdings(holdings)
     money = to_decimal(cash, "cash")
     return DESK.ask(lambda client: client.account_margin(held, money, currency))

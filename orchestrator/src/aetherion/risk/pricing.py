@@ -219,7 +219,8 @@ def _columns(option_type: Any, **columns: Any) -> tuple[list[OptionType], dict[s
     size = max(sizes.values())
     for name, got in sizes.items():
         if got not in (1, size):
-            raise RiskInputError(f"{name}: must have 1 or {size} values, got {got}")
+            wanted = "1 value" if size == 1 else f"1 or {size} values"
+            raise RiskInputError(f"{name}: must have {wanted}, got {got}")
     if len(kinds) < size:
         kinds *= size
     return kinds, {name: np.broadcast_to(column, size).copy() for name, column in made.items()}

@@ -204,9 +204,12 @@ def _shock(scenario: str, underlying: str, given: Any) -> Shock:
             raise RiskInputError(
                 f"scenario {scenario}: shocks are {', '.join(_SHOCKED)}, got {name}"
             )
-    return Shock(
+    made = Shock(
         underlying, **{n: number(v, f"scenario {scenario}: {n}") for n, v in moves.items()}
     )
+    if made.years < 0:
+        raise RiskInputError(f"scenario {scenario}: years: must be at least 0, got {made.years:g}")
+    return made
 
 
 @dataclass(frozen=True, slots=True, repr=False)
