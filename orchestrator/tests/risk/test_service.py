@@ -156,3 +156,49 @@ def test_service_is_gone_when_the_program_ends(tmp_path: Path) -> None:
     assert not Path(f"/proc/{pid}").exists()
     assert not Path(folder).exists()
     assert done.stderr == ""
+
+
+INTERRUPTED = """
+import os, signal, threading, time
+import polars  # whose handler of signals restarts what waits
+from aetherion import risk
+risk.price("call", 100, 100, 1, 0.2)
+at = []
+def interrupt():
+    at.append(time.monotonic())
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Timer(0.5, interrupt).start()
+try:
+    risk.critical_z2(10_000, n_scenarios=10_000_000)
+except KeyboardInterrupt:
+    print(time.monotonic() - at[0])
+"""
+
+
+def test_ctrl_c_ends_a_call(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=True,
+        timeout=60,
+    )
+    assert float(done.stdout) < 5, done.stdout
+
+
+def test_threads_that_ask_first_share_a_service(tmp_path: Path) -> None:
+    code = (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from pathlib import Path\n"
+        "import os\n"
+        "from aetherion import risk\n"
+        "with ThreadPoolExecutor(6) as pool:\n"
+        "    list(pool.map(lambda _: risk.price('call', 100, 100, 1, 0.2), range(6)))\n"
+        "children = Path(f'/proc/{os.getpid()}/task').glob('*/children')\n"
+        "print(sum(len(c.read_text().split()) for c in children))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True
+    )
+    assert done.stdout == "1\n"

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from aetherion.services import ServiceProcess
 
 T = TypeVar("T")
+
+# A wait without an end may not hear of Ctrl-C: libraries install handlers that restart it.
+_LISTEN_S = 0.05
+# A calculation may be long, and Ctrl-C ends it; AETHERION_CLIENT_CALL_TIMEOUT_S sets another.
+_CALCULATION_S = 600.0
 
 
 class Desk:
@@ -27,6 +33,7 @@ class Desk:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._connecting = asyncio.Lock()  # of the loop's first questions only one connects
         self._loop: asyncio.AbstractEventLoop | None = None
         self._address: str | None = None
         self._client: RiskClient | None = None
@@ -69,6 +76,8 @@ class Desk:
                 atexit.register(self.close)
             future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
+            while not wait([future], _LISTEN_S).done:
+                pass
             return future.result()
         except BaseException:
             future.cancel()
@@ -79,18 +88,21 @@ class Desk:
         from aetherion.client.risk import RiskClient
         from aetherion.config import load_settings
 
-        if self._service is not None and not self._service.running:
-            await self._close()
-        if self._client is None:
-            settings = load_settings()
-            address = self._address
-            if address is None and "risk_address" in settings.model_fields_set:
-                address = settings.risk_address
-            if address is None:
-                self._service = await self._started(settings.bin_dir, settings.start_timeout_s)
-                address = self._service.spec.address
-            self._client = RiskClient(address, timeout_s=settings.call_timeout_s)
-        return self._client
+        async with self._connecting:
+            if self._service is not None and not self._service.running:
+                await self._close()
+            if self._client is None:
+                settings = load_settings()
+                address = self._address
+                if address is None and "risk_address" in settings.model_fields_set:
+                    address = settings.risk_address
+                if address is None:
+                    self._service = await self._started(settings.bin_dir, settings.start_timeout_s)
+                    address = self._service.spec.address
+                is_set = "call_timeout_s" in settings.model_fields_set
+                timeout_s = settings.call_timeout_s if is_set else _CALCULATION_S
+                self._client = RiskClient(address, timeout_s=timeout_s)
+            return self._client
 
     async def _started(self, bin_dir: Path, timeout_s: float) -> ServiceProcess:
         from aetherion.services import ServiceProcess
