@@ -122,8 +122,8 @@ async fn ends_at_its_deadline<Q, A: std::fmt::Debug>(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_large_sample_covariance_ends_at_its_deadline() {
-    let large = request(&[1.0; 4_000], parametric(sampled(1_000, 4_000)));
+async fn a_simulation_of_many_sampled_factors_ends_at_its_deadline() {
+    let large = request(&[1.0; 4_000], monte_carlo(sampled(1_000, 4_000), 10_000_000, 1));
     ends_at_its_deadline(large, async |request, mut client| client.calculate_risk(request).await).await;
 }
 
