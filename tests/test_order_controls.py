@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -66,9 +67,7 @@ async def desk(live: Service) -> AsyncIterator[Trader]:
         await set_limits(made.client)
         yield made
         await set_limits(made.client)
-        assert (
-            await made.client.mass_cancel(MassCancelOrders(f"end-{id(made)}", ACCOUNT))
-        ).accepted
+        assert (await made.client.mass_cancel(MassCancelOrders(f"end-{uuid4()}", ACCOUNT))).accepted
 
 
 async def test_the_same_order_a_thousand_times_at_once_is_one(desk: Trader) -> None:

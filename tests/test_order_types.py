@@ -44,7 +44,7 @@ async def desk(live: Service) -> AsyncIterator[Trader]:
     async with trader(live.address) as made:
         await made.submit(order(f"warm-{live.address}", Side.BUY, 1, "1.00"))
         yield made
-        ack = await made.client.mass_cancel(MassCancelOrders(f"end-{id(made)}", ACCOUNT))
+        ack = await made.client.mass_cancel(MassCancelOrders(f"end-{uuid4()}", ACCOUNT))
         assert ack.accepted, ack
         await made.until(lambda: not any(_open(made)))
         await made.hold(0)
