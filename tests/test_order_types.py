@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
