@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"math"
 	"time"
 
 	"google.golang.org/grpc"
@@ -20,5 +21,7 @@ func Dial(address string) (*grpc.ClientConn, error) {
 		grpc.WithNoProxy(), // The risk answer is not to depend on the environment.
 		grpc.WithDisableServiceConfig(),
 		grpc.WithDisableRetry(),
+		// What it remembers of many open orders has no bound but its own.
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32)),
 	)
 }

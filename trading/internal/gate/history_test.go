@@ -121,6 +121,30 @@ func TestMemoryBeginsTheNextStream(t *testing.T) {
 	check(t, "second stream", second, []string{"2 Snapshot with memory of 2", "3 Check 3:yes", "3 Save"})
 }
 
+// What is remembered of some tens of thousands of open orders does not fit what gRPC takes by default.
+func TestMemoryMayBeLarge(t *testing.T) {
+	large := make([]byte, 5<<20)
+	g := newGate(t, Config{Deadline: patient}, snapshotAt(0), func(stream checkStream) error {
+		for {
+			request, err := stream.Recv()
+			if err != nil {
+				return err
+			}
+			response := &aetherionv1.CheckResponse{Epoch: request.GetEpoch(), Memories: remembered(request)}
+			for _, memory := range response.Memories {
+				memory.Memory = large
+			}
+			if err := stream.Send(response); err != nil {
+				return err
+			}
+		}
+	})
+	waitUp(t, g, 1)
+	if memory := <-g.Save(); memory == nil || len(memory.Memory) != len(large) {
+		t.Errorf("it is not kept: %s", g.Status().Reason)
+	}
+}
+
 func TestHistoryIsBounded(t *testing.T) {
 	var last uint64
 	g := newGate(t, Config{Deadline: patient}, func() engine.PretradeSnapshot { return snapshotAt(last)() }, approveAll)
