@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"aetherion/trading/internal/engine"
@@ -85,14 +86,23 @@ func (l *Live) Submit(ctx context.Context, inputs ...engine.Input) ([]Result, er
 	return l.wait(ctx, done)
 }
 
-// Query calls read on the sequencer's goroutine between batches, and waits for it. Read copies what
-// it keeps.
+// Query calls read on the sequencer's goroutine between batches, and waits for it: once Query has returned, read
+// neither runs nor will. Read copies what it keeps.
 func (l *Live) Query(ctx context.Context, read func(*engine.Engine)) error {
-	done, err := l.enqueue(ctx, request{query: read})
-	if err == nil {
-		_, err = l.wait(ctx, done)
+	var taken atomic.Bool // by who comes first: the sequencer, to read, or the caller, to leave
+	done, err := l.enqueue(ctx, request{query: func(e *engine.Engine) {
+		if taken.CompareAndSwap(false, true) {
+			read(e)
+		}
+	}})
+	if err != nil {
+		return err
 	}
-	return err
+	if _, err = l.wait(ctx, done); err == nil || taken.CompareAndSwap(false, true) {
+		return err
+	}
+	<-done
+	return nil
 }
 
 // Stopped is closed when Run has returned.

@@ -109,6 +109,32 @@ func TestAfterTheEndNobodyWaits(t *testing.T) {
 	}
 }
 
+// Who asks may leave, but not while what they gave to read is being written.
+func TestAQuestionThatWasLeftIsNotReadBehindItsBack(t *testing.T) {
+	r := newRunning(t, nil)
+	ctx, leave := context.WithCancel(t.Context())
+	read := 0
+	if err := r.live.Query(ctx, func(*engine.Engine) {
+		leave()
+		time.Sleep(20 * time.Millisecond)
+		read++
+	}); err != nil || read != 1 {
+		t.Errorf("read %d times: %v", read, err)
+	}
+	block, blocked := make(chan struct{}), make(chan struct{})
+	go func() { _ = r.live.Query(t.Context(), func(*engine.Engine) { close(blocked); <-block }) }()
+	<-blocked
+	ctx, leave = context.WithCancel(t.Context())
+	time.AfterFunc(10*time.Millisecond, leave)
+	if err := r.live.Query(ctx, func(*engine.Engine) { read++ }); !errors.Is(err, context.Canceled) {
+		t.Errorf("it was left, but: %v", err)
+	}
+	close(block)
+	if err := r.live.Query(t.Context(), func(*engine.Engine) {}); err != nil || read != 1 {
+		t.Errorf("read %d times after it was left (%v)", read, err)
+	}
+}
+
 func TestTooManyInputsAtOnce(t *testing.T) {
 	r := newRunning(t, nil)
 	if _, err := r.live.Enqueue(t.Context(), make([]engine.Input, maxBatch+1)); err == nil {
