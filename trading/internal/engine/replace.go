@@ -16,6 +16,9 @@ func (o *Order) Changing() *NewOrder {
 	return o.change.terms
 }
 
+// Canceling says whether a cancel is on its way to the venue, of an order that has been filled meanwhile, too.
+func (o *Order) Canceling() bool { return o.pendingCancel }
+
 // ReplaceRefusal is why the engine does not take a replace.
 type ReplaceRefusal struct {
 	CxlRejReason CxlRejReason

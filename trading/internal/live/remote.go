@@ -69,7 +69,7 @@ func (s *Session) openRemote(config Config, now clock.Clock, state *engine.Engin
 	s.desk = desk
 	for _, account := range state.Accounts() {
 		state.Orders(account.Account, 0, func(order *engine.Order) bool {
-			if order.Open() && !order.Held() {
+			if order.Open() && !order.Held() || order.Changing() != nil || order.Canceling() {
 				venue.Resume(order)
 			}
 			return true

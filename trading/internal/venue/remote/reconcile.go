@@ -153,16 +153,20 @@ func (v *Venue) sendAgain(now time.Time) {
 	defer v.rouse()
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	sent := []map[uint64]*command{v.requests}
-	if v.about.GetUniqueClOrdId() {
-		sent = []map[uint64]*command{v.unanswered, v.requests}
+	again := func(c *command) {
+		if v.overdue(c, now) {
+			c.sent = now
+			v.outbox = append(v.outbox, c)
+		}
 	}
-	for _, commands := range sent {
-		for _, id := range sortedKeys(commands) {
-			if c := commands[id]; v.overdue(c, now) {
-				c.sent = now
-				v.outbox = append(v.outbox, c)
-			}
+	if v.about.GetUniqueClOrdId() {
+		for _, id := range sortedKeys(v.unanswered) {
+			again(v.unanswered[id])
+		}
+	}
+	for _, id := range sortedKeys(v.requests) {
+		for _, c := range v.requests[id] {
+			again(c)
 		}
 	}
 }

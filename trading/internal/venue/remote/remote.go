@@ -74,11 +74,9 @@ type Venue struct {
 	wake   chan struct{} // of capacity 1: the outbox holds something
 	// unanswered are orders that were sent, until the venue says anything of them.
 	unanswered map[uint64]*command
-	// requests are the newest cancel or replace of each order, until the venue answers it or the order has
-	// ended.
-	requests map[uint64]*command
-	// replaces are what each order was last to be replaced by, until the venue says so or the order has ended.
-	replaces map[uint64]*pb.ReplaceOrder
+	// requests are the cancels and replaces of each order that the venue did not answer, as they are sent; those of an
+	// order that has ended, too.
+	requests map[uint64][]*command
 	// working are orders that the venue took and did not end, by our id.
 	working  map[uint64]*work
 	external external
@@ -112,7 +110,7 @@ func Open(ctx context.Context, conn grpc.ClientConnInterface, config Config) (*V
 	config.Receive = cmp.Or(config.Receive, defaultReceive)
 	v := &Venue{
 		client: pb.NewVenueServiceClient(conn), config: config, wake: make(chan struct{}, 1),
-		unanswered: map[uint64]*command{}, requests: map[uint64]*command{}, replaces: map[uint64]*pb.ReplaceOrder{}, working: map[uint64]*work{}, ahead: map[uint64]uint64{},
+		unanswered: map[uint64]*command{}, requests: map[uint64][]*command{}, working: map[uint64]*work{}, ahead: map[uint64]uint64{},
 		external: external{map[string]uint64{}, map[string]string{}},
 	}
 	var err error
@@ -169,18 +167,20 @@ func (v *Venue) Balances(ctx context.Context) ([]engine.Money, error) {
 }
 
 // Resume tells of an order that worked, or may have been sent and is in doubt, when the process before this
-// one ended. It comes before Run.
+// one ended, or that has ended with a request that was not answered. It comes before Run.
 func (v *Venue) Resume(order *engine.Order) {
 	if order.VenueClOrdID != "" {
 		v.adopt(order)
 	}
-	if order.Changing() != nil {
-		replace := v.replace(order.VenueOrderID, order.OrderID, order.Changing())
-		v.requests[order.OrderID] = replace
-		v.replacing(replace)
+	if order.Changing() != nil { // A replace goes out before a cancel, never after it.
+		v.requested(v.replace(order.VenueOrderID, order.OrderID, order.Changing()))
 	}
-	if order.OrdStatus() == engine.StatusPendingCancel {
-		v.requests[order.OrderID] = v.cancel(order.VenueOrderID, order.OrderID)
+	if order.Canceling() {
+		v.requested(v.cancel(order.VenueOrderID, order.OrderID))
+	}
+	if !order.Open() {
+		delete(v.working, order.OrderID)
+		return
 	}
 	if order.VenueOrderID != "" {
 		v.working[order.OrderID] = &work{venueOrderID: order.VenueOrderID}

@@ -64,7 +64,7 @@ func (v *Venue) restart() uint64 {
 		}
 	}
 	for _, id := range sortedKeys(v.requests) {
-		again = append(again, v.requests[id])
+		again = append(again, v.requests[id]...)
 	}
 	v.outbox = append(again, v.outbox...)
 	return v.after
@@ -147,23 +147,15 @@ func (v *Venue) take() []*command {
 	commands := v.outbox
 	v.outbox = nil
 	for _, c := range commands {
-		c.sent = time.Now()
 		switch {
 		case c.isNew:
 			v.unanswered[c.orderID] = c
-		case c.orderID != 0: // of ours
-			v.requests[c.orderID] = c
-			v.replacing(c)
+		case c.orderID != 0 && c.sent.IsZero(): // of ours, and not answered while it waited to be sent again
+			v.requested(c)
 		}
+		c.sent = time.Now()
 	}
 	return commands
-}
-
-// replacing notes a replace that is to be answered. The lock is held, or not needed yet.
-func (v *Venue) replacing(c *command) {
-	if replace := c.message.GetReplaceOrder(); replace != nil {
-		v.replaces[c.orderID] = replace
-	}
 }
 
 // hear sequences reports as they come, many at once when they do.
@@ -241,50 +233,30 @@ func (v *Venue) decode(r *pb.ExecutionReport) ([]engine.Input, error) {
 	if err != nil {
 		return nil, fmt.Errorf("report %d: %w", r.GetSequence(), err)
 	}
-	if report.ExecType != engine.ExecCancelRejected { // That says nothing of the order itself.
-		delete(v.unanswered, orderID)
+	if report.ExecType == engine.ExecCancelRejected { // That says nothing of the order itself.
+		if !v.refused(orderID, r.GetClOrdId()) {
+			return nil, nil
+		}
+		return []engine.Input{report}, nil
 	}
+	delete(v.unanswered, orderID)
 	inputs := []engine.Input{report}
 	if replaced := v.replacedBefore(orderID, r); replaced != nil {
 		inputs = []engine.Input{replaced, report}
 	}
-	if report.ExecType == engine.ExecReplaced && !v.awaited(orderID, r) {
-		report.ExecType = engine.ExecRestated
-	}
-	if report.ExecType == engine.ExecReplaced || r.GetLeavesQty() == 0 {
-		delete(v.replaces, orderID)
+	switch report.ExecType {
+	case engine.ExecReplaced:
+		if !v.replaced(orderID, r.GetClOrdId()) {
+			report.ExecType = engine.ExecRestated
+		}
+	case engine.ExecCanceled, engine.ExecExpired, engine.ExecRejected:
+		v.answered(orderID, func(c *command) bool { return c.message.GetCancelOrder() != nil })
 	}
 	switch {
-	case r.GetLeavesQty() == 0 && report.ExecType != engine.ExecCancelRejected:
+	case r.GetLeavesQty() == 0:
 		delete(v.working, orderID)
-		delete(v.requests, orderID)
-	case report.ExecType == engine.ExecCancelRejected || report.ExecType == engine.ExecReplaced:
-		delete(v.requests, orderID)
 	case v.working[orderID] == nil:
 		v.working[orderID] = &work{venueOrderID: r.GetVenueOrderId()}
 	}
 	return inputs, nil
-}
-
-// awaited says whether a replacement is the newest that was asked for. That of another name is of a process before
-// this one, which asked for it, too, and not the answer to what was asked for since. The lock is held.
-func (v *Venue) awaited(orderID uint64, r *pb.ExecutionReport) bool {
-	asked := v.replaces[orderID]
-	return asked == nil || asked.GetClOrdId() == r.GetClOrdId()
-}
-
-// replacedBefore is what the venue did not say, or not yet, when it says that nothing is left of an order as we asked to
-// have it: that it replaced it. Without it the engine would wait for the quantity of before. The lock is held.
-func (v *Venue) replacedBefore(orderID uint64, r *pb.ExecutionReport) engine.Input {
-	asked := v.replaces[orderID]
-	if asked == nil || r.GetExecType() != pb.ExecType_EXEC_TYPE_TRADE || r.GetLeavesQty() != 0 || r.GetOrderQty() != asked.GetOrderQty() {
-		return nil
-	}
-	if (r.Price != nil) != (asked.Price != nil) || r.GetPrice() != asked.GetPrice() {
-		return nil
-	}
-	return &engine.VenueReport{
-		Venue: v.Name(), OrderID: orderID, VenueOrderID: r.GetVenueOrderId(), ExecType: engine.ExecReplaced, TransactTime: r.GetTransactTimeNs(),
-		OrderQty: asked.GetOrderQty(), Price: asked.GetPrice(), HasPrice: asked.Price != nil,
-	}
 }
