@@ -5,6 +5,9 @@ import (
 	"slices"
 )
 
+// ExternalPrefix begins our names for orders that did not come from us; clients give no such names.
+const ExternalPrefix = "external-"
+
 // ExternalOrder is an open order of an account at a venue that did not come from us, and that we take for ours.
 type ExternalOrder struct {
 	NewOrder     NewOrder // as the venue has it, but for the name

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"aetherion/trading/internal/engine"
@@ -23,7 +24,7 @@ const (
 	Adopt Adoption = "adopt"
 	// Cancel has the orders canceled, and adjusts positions and cash.
 	Cancel Adoption = "cancel"
-	// Refuse does not start; what is found later is logged.
+	// Refuse does not start; what is found later is logged, and shown until it is gone.
 	Refuse Adoption = "refuse"
 )
 
@@ -54,7 +55,7 @@ type audit struct {
 	strangers   []remote.OpenOrder
 	differences map[string]engine.Amount // what the venue has more, by currency
 	times       int                      // comparisons in a row in which that was the same
-	told        string                   // what was logged last
+	told        atomic.Pointer[string]   // what was logged last and still is so; nil: nothing
 }
 
 // atStart compares until both say the same. What remains different is an error where it may not be mended.
@@ -98,8 +99,12 @@ func (a *audit) Orders(ctx context.Context, open []remote.OpenOrder) (adopted bo
 	err = a.query(ctx, func(e *engine.Engine) {
 		a.strangers = slices.DeleteFunc(open, func(o remote.OpenOrder) bool { return o.OrderID != 0 && e.Order(o.OrderID) != nil })
 	})
-	if err != nil || len(a.strangers) == 0 {
+	if err != nil {
 		return false, err
+	}
+	a.tell()
+	if len(a.strangers) == 0 {
+		return false, nil
 	}
 	switch a.adoption {
 	case Cancel:
@@ -109,8 +114,6 @@ func (a *audit) Orders(ctx context.Context, open []remote.OpenOrder) (adopted bo
 		}
 	case Adopt:
 		return true, a.adopt(ctx)
-	case Refuse:
-		a.tell()
 	}
 	return false, nil
 }
@@ -133,7 +136,8 @@ func (a *audit) adopt(ctx context.Context) error {
 	return a.query(ctx, func(e *engine.Engine) {
 		for _, order := range external {
 			// One that has just been filled was not taken.
-			if ours := e.OrderByName(a.account, order.NewOrder.ClOrdID); ours != nil {
+			ours := e.OrderByName(a.account, order.NewOrder.ClOrdID)
+			if ours != nil && ours.VenueClOrdID == order.VenueClOrdID && ours.VenueOrderID == order.VenueOrderID {
 				slog.Warn("an order that did not come from us is ours now", "venue", a.venue.Name(), "cl_ord_id", order.NewOrder.ClOrdID)
 				a.venue.Adopted(ours)
 			}
@@ -152,14 +156,10 @@ func (a *audit) Balances(ctx context.Context, balances []engine.Money) error {
 		a.times = 1
 	}
 	a.differences = found
-	switch {
-	case len(found) == 0:
+	if len(found) == 0 {
 		a.times = 0
-		return nil
-	case !a.lasts():
-		return nil
-	case a.adoption == Refuse && !a.fresh:
-		a.tell()
+	}
+	if a.tell(); !a.lasts() || a.adoption == Refuse && !a.fresh {
 		return nil
 	}
 	reason := "reconciled with " + a.venue.Name()
@@ -178,11 +178,19 @@ func (a *audit) lasts() bool {
 	return a.times >= timesRunning || a.starting && a.times >= timesAtStart
 }
 
-// tell logs what differs, once. At the start that is why there is none.
+// tell logs what differs and is not mended, once, and when it no longer does. At the start that is why there is none.
 func (a *audit) tell() {
-	if text := a.String(); text != a.told && !a.starting {
-		slog.Error(text)
-		a.told = text
+	told := a.told.Load()
+	switch differs := len(a.strangers) > 0 || a.lasts(); {
+	case a.adoption != Refuse || a.starting:
+	case differs:
+		if text := a.String(); told == nil || *told != text {
+			slog.Error(text)
+			a.told.Store(&text)
+		}
+	case told != nil:
+		slog.Info("the venue has what we have again", "venue", a.venue.Name())
+		a.told.Store(nil)
 	}
 }
 

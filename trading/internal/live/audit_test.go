@@ -118,6 +118,25 @@ func (x *elsewhere) order(of, name string, side pb.Side, qty int64) {
 	}
 }
 
+// cancelAll cancels past us.
+func (x *elsewhere) cancelAll() {
+	x.t.Helper()
+	cancel := &pb.VenueCommand{Command: &pb.VenueCommand_MassCancel{MassCancel: &pb.MassCancel{Account: account}}}
+	if err := x.streams[account].Send(&pb.TradeRequest{Request: &pb.TradeRequest_Command{Command: cancel}}); err != nil {
+		x.t.Fatal(err)
+	}
+}
+
+// differs waits until a session says so of the venue.
+func (x *elsewhere) differs(s *Session, want string) {
+	x.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); s.VenueDiffers() != want; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			x.t.Fatalf("the venue differs: %q, want %q", s.VenueDiffers(), want)
+		}
+	}
+}
+
 // openOrders are those of the account at the venue.
 func (x *elsewhere) openOrders() int {
 	page, err := x.client.QueryOrders(x.t.Context(), &pb.QueryOrdersRequest{Account: account, OpenOnly: true})
@@ -282,9 +301,20 @@ func TestBalancesAreReconciledWhileRunning(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = x.live(Refuse, func(s *Session) {
+		x.differs(s, "")
 		x.deposit(account, "EUR", 1)
-		time.Sleep(500 * time.Millisecond)
+		x.differs(s, "venue SIM has what we do not: 1 EUR")
+		x.order(account, "stranger", pb.Side_SIDE_BUY, 1)
+		x.differs(s, `venue SIM has what we do not: order 3 ("stranger"), 1 EUR`)
 		x.becomes(s, "[3 EUR 999995 USD] 10005 ")
+		x.cancelAll()
+		x.differs(s, "venue SIM has what we do not: 1 EUR")
+		one, _ := engine.NewAmount(1, 0)
+		adjustment := &engine.Adjustment{Account: account, Cash: engine.Money{Currency: "EUR", Amount: one}, Reason: "as at the venue"}
+		if results, err := s.Sequencer.Submit(t.Context(), adjustment); err != nil || results[0].Err != nil {
+			t.Errorf("%+v, %v", results, err)
+		}
+		x.differs(s, "")
 	})
 	if err != nil {
 		t.Fatal(err)

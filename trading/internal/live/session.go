@@ -287,6 +287,16 @@ func (s *Session) report(ctx context.Context, inputs []engine.Input) error {
 	return nil
 }
 
+// VenueDiffers says what the venue has and we do not, and nobody may mend but a person; empty: nothing.
+func (s *Session) VenueDiffers() string {
+	if desk, elsewhere := s.desk.(*remoteDesk); elsewhere {
+		if told := desk.audit.told.Load(); told != nil {
+			return *told
+		}
+	}
+	return ""
+}
+
 // Preview is what would be decided on an order now. Nothing is held, journaled or sent.
 func (s *Session) Preview(ctx context.Context, order *engine.OrderDecision) (engine.OrderDecision, error) {
 	var refusal *engine.Refusal

@@ -1,8 +1,10 @@
 package rpc
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"strings"
 
 	pb "aetherion/trading/gen/aetherion/v1"
 	"aetherion/trading/internal/contract"
@@ -13,22 +15,40 @@ import (
 func decodeCommand(command *pb.OrderCommand, sessionID string) (engine.Input, error) {
 	switch c := command.GetCommand().(type) {
 	case *pb.OrderCommand_NewOrder:
-		order, err := contract.DecodeNewOrder(c.NewOrder)
+		order, err := decodeNewOrder(c.NewOrder)
 		return &engine.OrderDecision{NewOrder: order, SessionID: sessionID}, within("new_order", err)
 	case *pb.OrderCommand_CancelOrder:
 		cancel, err := contract.DecodeCancelOrder(c.CancelOrder)
-		return &cancel, within("cancel_order", err)
+		return &cancel, within("cancel_order", cmp.Or(err, notReserved("cl_ord_id", cancel.ClOrdID)))
 	case *pb.OrderCommand_ReplaceOrder:
 		replace, err := contract.DecodeReplaceOrder(c.ReplaceOrder)
-		return &engine.ReplaceDecision{Replace: replace}, within("replace_order", err)
+		return &engine.ReplaceDecision{Replace: replace}, within("replace_order", cmp.Or(err, notReserved("cl_ord_id", replace.ClOrdID)))
 	case *pb.OrderCommand_MassCancelOrders:
 		cancel, err := contract.DecodeMassCancelOrders(c.MassCancelOrders)
-		return &cancel, within("mass_cancel_orders", err)
+		return &cancel, within("mass_cancel_orders", cmp.Or(err, notReserved("cl_ord_id", cancel.ClOrdID)))
 	case *pb.OrderCommand_NewOrderList:
 		list, err := contract.DecodeNewOrderList(c.NewOrderList)
+		err = cmp.Or(err, notReserved("list_id", list.ListID))
+		for i := range list.Orders {
+			err = cmp.Or(err, within(fmt.Sprintf("orders[%d]", i), notReserved("cl_ord_id", list.Orders[i].ClOrdID)))
+		}
 		return &engine.OrderListDecision{List: list, SessionID: sessionID}, within("new_order_list", err)
 	}
 	return nil, errors.New("command: must be set")
+}
+
+func decodeNewOrder(message *pb.NewOrder) (engine.NewOrder, error) {
+	order, err := contract.DecodeNewOrder(message)
+	return order, cmp.Or(err, notReserved("cl_ord_id", order.ClOrdID))
+}
+
+// notReserved refuses a name that an order which did not come from us is to have. The engine takes them: journals may
+// hold some from before.
+func notReserved(field, name string) error {
+	if strings.HasPrefix(name, engine.ExternalPrefix) {
+		return fmt.Errorf("%s: must not begin with %q, which orders have that did not come from us, got %.70q", field, engine.ExternalPrefix, name)
+	}
+	return nil
 }
 
 // decodeCommands reads what can be read. A command that cannot, or that a kill switch refuses before the

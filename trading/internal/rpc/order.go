@@ -58,7 +58,7 @@ func (s orderService) command(ctx context.Context, command *pb.OrderCommand) (*p
 
 // PreviewOrder does not ask for a session of an order that belongs to one: it would come with one.
 func (s orderService) PreviewOrder(ctx context.Context, r *pb.PreviewOrderRequest) (*pb.PreviewOrderResponse, error) {
-	order, err := contract.DecodeNewOrder(r.GetNewOrder())
+	order, err := decodeNewOrder(r.GetNewOrder())
 	if err != nil {
 		return nil, invalid(within("new_order", err))
 	}

@@ -305,6 +305,47 @@ func TestUnreadableCommandsAreRefused(t *testing.T) {
 	}
 }
 
+// Names of orders that did not come from us are not to be had, each by its own answer.
+func TestNamesOfExternalOrdersAreReserved(t *testing.T) {
+	s := start(t, options{bars: 10})
+	const name, text = "external-7", ` must not begin with "external-", which orders have that did not come from us, got "external-7"`
+	replace := &pb.ReplaceOrder{ClOrdId: name, OrigClOrdId: "a", Account: account, OrderQty: 1}
+	list := func(listID, second string) *pb.OrderCommand {
+		return &pb.OrderCommand{Command: &pb.OrderCommand_NewOrderList{NewOrderList: &pb.NewOrderList{
+			ListId: listID, Account: account, ContingencyType: pb.ContingencyType_CONTINGENCY_TYPE_OCO,
+			Orders: []*pb.NewOrder{buy("l1", aaa, 1), buy(second, aaa, 1)},
+		}}}
+	}
+	for _, c := range []struct {
+		command *pb.OrderCommand
+		want    string
+	}{
+		{newOrder(buy(name, aaa, 1)), "new_order.cl_ord_id:" + text},
+		{&pb.OrderCommand{Command: &pb.OrderCommand_ReplaceOrder{ReplaceOrder: replace}}, "replace_order.cl_ord_id:" + text},
+		{cancelOf(name, "a"), "cancel_order.cl_ord_id:" + text},
+		{list(name, "l2"), "new_order_list.list_id:" + text},
+		{list("l", name), "new_order_list.orders[1].cl_ord_id:" + text},
+		{cancelOf("c", name), ""},
+	} {
+		stream, err := pb.NewOrderServiceClient(s).SubmitOrders(t.Context())
+		if err == nil {
+			err = stream.Send(&pb.SubmitOrdersRequest{Commands: []*pb.OrderCommand{c.command}})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := stream.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := response.GetAcks()[0]; c.want != "" && got.GetText() != c.want || c.want == "" && strings.Contains(got.GetText(), "must not begin") {
+			t.Errorf("got  %v\nwant %s", got, c.want)
+		}
+	}
+	_, err := pb.NewOrderServiceClient(s).PreviewOrder(t.Context(), &pb.PreviewOrderRequest{NewOrder: buy(name, aaa, 1)})
+	checkStatus(t, err, codes.InvalidArgument, "new_order.cl_ord_id:"+text)
+}
+
 // A command that cannot be read has its own answer, and the others of its message go their way.
 func TestAStreamOutlivesABadCommand(t *testing.T) {
 	s := start(t, options{bars: 10, change: func(c *Config) { c.MaxBatchCommands = 6 }})

@@ -36,6 +36,9 @@ func (s *Server) watch(ctx context.Context) (watched, error) {
 	if room.Low {
 		w.warnings = append(w.warnings, "the disk of the journal is full: only cancels, reductions and kill switches are taken until there is room")
 	}
+	if differs := s.session.VenueDiffers(); differs != "" {
+		w.warnings = append(w.warnings, differs+"; cancel or adjust it there, or start with AETHERION_TRADING_ADOPT=adopt or cancel")
+	}
 	return w, nil
 }
 

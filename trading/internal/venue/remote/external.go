@@ -59,7 +59,7 @@ func (v *Venue) CancelExternal(venueClOrdID string) {
 func (v *Venue) openOrder(o *pb.Order) OpenOrder {
 	order, last := contract.NewOrderOf(o.GetNewOrder()), o.GetLastReport()
 	name := order.ClOrdID
-	order.ClOrdID, order.Account, order.StrategyID = "external-"+last.GetVenueOrderId(), v.config.Account, ""
+	order.ClOrdID, order.Account, order.StrategyID = engine.ExternalPrefix+last.GetVenueOrderId(), v.config.Account, ""
 	order.OrderQty = last.GetOrderQty()
 	order.ExecInsts &= engine.PostOnly // Another, if the venue has it, is the venue's to follow.
 	if last.Price != nil {
