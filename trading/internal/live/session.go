@@ -28,6 +28,9 @@ import (
 // reportsAtOnce is how many reports of the venue the sequencer takes in one batch.
 const reportsAtOnce = 1024
 
+// previewWait is as long as a Risk Service takes to start, and be told what it has to know.
+const previewWait = 2 * time.Second
+
 // defaultReportsKept takes some 60 MB.
 const defaultReportsKept = 100_000
 
@@ -85,8 +88,10 @@ type Session struct {
 	snapshots *snapshots
 	past      *past
 	calls     sync.WaitGroup
-	reader    *market.Reader
-	desk      desk // nil without a market
+	// previewWait is for how long a preview waits for the Risk Service.
+	previewWait time.Duration
+	reader      *market.Reader
+	desk        desk // nil without a market
 }
 
 // New opens a session where its journal ends. Without a data set and synthetic order flow nothing can be
@@ -96,7 +101,7 @@ func New(config Config, dataset *market.Dataset, risk grpc.ClientConnInterface, 
 		config.ReportsKept = defaultReportsKept
 	}
 	s := &Session{Reports: NewReportLog(config.ReportsKept), MaxVolumeShareBps: config.MaxVolumeShareBps, journal: journal,
-		past: &past{journal: journal}}
+		past: &past{journal: journal}, previewWait: previewWait}
 	recovered := following{reports: s.Reports}
 	since, state, err := recovered.recover(journal)
 	if err != nil {
@@ -297,8 +302,12 @@ func (s *Session) VenueDiffers() string {
 	return ""
 }
 
-// Preview is what would be decided on an order now. Nothing is held, journaled or sent.
+// Preview is what would be decided on an order now. Nothing is held, journaled or sent. Right after a start it waits a
+// moment for the Risk Service.
 func (s *Session) Preview(ctx context.Context, order *engine.OrderDecision) (engine.OrderDecision, error) {
+	moment, cancel := context.WithTimeout(ctx, s.previewWait)
+	defer cancel()
+	_ = s.Gate.Ready(moment) // What is not ready then refuses with its reason.
 	var refusal *engine.Refusal
 	var wait func() *engine.OrderDecision
 	err := s.Sequencer.Query(ctx, func(*engine.Engine) {
