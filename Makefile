@@ -120,7 +120,7 @@ test-rust: build ## Rust tests (SEED=N: another seed of the random ones)
 	@cd risk && PROPTEST_RNG_SEED=$(SEED) cargo test --locked --quiet --workspace
 test-python: build ## Python tests
 	@cd orchestrator && $(CURDIR)/$(VENV)/bin/pytest -q tests
-test-cross: build $(BIN)/queue-fills $(BIN)/pretrade-stdio $(BIN)/aetherion-trading-failpoints $(STAMPS)/hftbacktest ## Tests that span services, with real processes
+test-cross: build $(BIN)/queue-fills $(BIN)/bench-md $(BIN)/pretrade-stdio $(BIN)/aetherion-trading-failpoints $(STAMPS)/hftbacktest ## Tests that span services, with real processes
 	@$(VENV)/bin/pytest -q -c orchestrator/pyproject.toml --rootdir . tests
 
 .PHONY: lint
@@ -212,6 +212,13 @@ $(BIN)/bench-trading-profile: $(STAMPS)/generated $(GO_SOURCES)
 .PHONY: bench-matching
 bench-matching: build ## Commands a second of the matching engine, beside an array book and a book in C
 	@$(VENV)/bin/python bench/matching.py
+
+.PHONY: bench-md
+bench-md: build $(BIN)/bench-md ## Decoding venues' market data into books, beside a plain JSON parse of the same bytes
+	@$(VENV)/bin/python bench/md.py
+
+$(BIN)/bench-md: $(STAMPS)/generated $(GO_SOURCES)
+	cd trading && go build -o $@ ./cmd/bench-md
 
 .PHONY: help
 help: ## List the targets

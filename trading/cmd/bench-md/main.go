@@ -1,0 +1,33 @@
+// Command bench-md reads captures of real venues: -check decodes all of them and holds the books against the venue's
+// own quotes; without it, it measures decoding and book updates beside encoding/json.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+)
+
+func main() {
+	data := flag.String("data", "../shared/data", "folder of the captures")
+	check := flag.Bool("check", false, "check instead of measure")
+	rounds := flag.Int("rounds", 5, "times that each measurement is done")
+	flag.Parse()
+	var result any
+	var err error
+	if *check {
+		result, err = checkAll(*data)
+	} else {
+		result, err = measureAll(*data, *rounds)
+	}
+	if err == nil {
+		encoder := json.NewEncoder(os.Stdout)
+		encoder.SetIndent("", "  ")
+		err = encoder.Encode(result)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench-md:", err)
+		os.Exit(1)
+	}
+}
