@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 )
 
@@ -182,6 +183,27 @@ func (i *instrument) checkPrice(field string, px int64) error {
 		return fmt.Errorf("%s: must be positive, got %d", field, px)
 	}
 	return nil
+}
+
+// price and qty say a price and a quantity as people do.
+func (i *instrument) price(px int64) string { return decimalText(px, i.PriceScale) }
+func (i *instrument) qty(qty int64) string  { return decimalText(qty, i.QtyScale) }
+
+// decimalText is value * 10^-scale, exactly, without zeros at its end.
+func decimalText(value int64, scale uint32) string {
+	sign, digits := "", strconv.FormatInt(value, 10)
+	if value < 0 {
+		sign, digits = "-", digits[1:]
+	}
+	if missing := int(scale) + 1 - len(digits); missing > 0 {
+		digits = strings.Repeat("0", missing) + digits
+	}
+	point := len(digits) - int(scale)
+	fraction := strings.TrimRight(digits[point:], "0")
+	if fraction != "" {
+		fraction = "." + fraction
+	}
+	return sign + digits[:point] + fraction
 }
 
 // averagePrice is for display, in the quote currency.

@@ -280,3 +280,29 @@ func TestRefusedOrdersAreKept(t *testing.T) {
 		t.Error("an order that was never sent cannot be filled")
 	}
 }
+
+// A refusal says what people say, whatever the scale of the instrument.
+func TestRefusalsNameDecimals(t *testing.T) {
+	for want, c := range map[string]struct {
+		value int64
+		scale uint32
+	}{
+		"0": {0, 8}, "7": {7, 0}, "-7": {-7, 0}, "0.001": {100_000, 8}, "0.00000005": {5, 8}, "-0.05": {-5, 2}, "12.5": {1250, 2}, "100": {10_000, 2},
+		"-92233720368.54775808": {math.MinInt64, 8},
+	} {
+		if got := decimalText(c.value, c.scale); got != want {
+			t.Errorf("%d of scale %d is %q, want %q", c.value, c.scale, got, want)
+		}
+	}
+	definition := stock("ACME.X")
+	definition.PriceIncrement, definition.QtyScale, definition.QtyIncrement = 5, 3, 100
+	w := newWorld(t, definition)
+	order := NewOrder{ClOrdID: "1", Account: "A", InstrumentID: "ACME.X", Side: Buy, OrdType: Limit, TimeInForce: GTC, OrderQty: 150, Price: 5000, HasPrice: true}
+	if got := w.engine.Validate(&order); got == nil || got.Text != "order_qty: must be a multiple of 0.1, got 0.15" {
+		t.Errorf("quantity: %+v", got)
+	}
+	order.OrderQty, order.Price = 100, 5003
+	if got := w.engine.Validate(&order); got == nil || got.Text != "price: must be a multiple of 0.05, got 50.03" {
+		t.Errorf("price: %+v", got)
+	}
+}

@@ -84,7 +84,7 @@ func (i *instrument) validateDisplayQty(order *NewOrder) *Refusal {
 	case !order.limited() || order.immediate():
 		return refuse(RejInvalidField, "display_qty: is for limit orders that may rest, got %d", qty)
 	case qty < 0 || qty > order.OrderQty || qty%i.QtyIncrement != 0:
-		return refuse(RejInvalidQty, "display_qty: must be a multiple of %d, at most order_qty, got %d", i.QtyIncrement, qty)
+		return refuse(RejInvalidQty, "display_qty: must be a multiple of %s, at most order_qty, got %s", i.qty(i.QtyIncrement), i.qty(qty))
 	}
 	return nil
 }
@@ -94,11 +94,11 @@ func (i *instrument) validateQty(qty int64) *Refusal {
 	case qty <= 0:
 		return refuse(RejInvalidQty, "order_qty: must be positive, got %d", qty)
 	case qty%i.QtyIncrement != 0:
-		return refuse(RejInvalidQty, "order_qty: must be a multiple of %d, got %d", i.QtyIncrement, qty)
+		return refuse(RejInvalidQty, "order_qty: must be a multiple of %s, got %s", i.qty(i.QtyIncrement), i.qty(qty))
 	case qty < i.MinQty:
-		return refuse(RejInvalidQty, "order_qty: must be at least %d, got %d", i.MinQty, qty)
+		return refuse(RejInvalidQty, "order_qty: must be at least %s, got %s", i.qty(i.MinQty), i.qty(qty))
 	case i.MaxQty != 0 && qty > i.MaxQty:
-		return refuse(RejInvalidQty, "order_qty: must be at most %d, got %d", i.MaxQty, qty)
+		return refuse(RejInvalidQty, "order_qty: must be at most %s, got %s", i.qty(i.MaxQty), i.qty(qty))
 	}
 	return nil
 }
@@ -115,7 +115,7 @@ func (i *instrument) validatePrices(order *NewOrder) *Refusal {
 	case trails && (order.TrailingAmount == 0) == (order.TrailingBps == 0):
 		return refuse(RejInvalidPrice, "trailing_amount, trailing_bps: one of them must be set, got %d and %d", order.TrailingAmount, order.TrailingBps)
 	case order.TrailingAmount < 0 || order.TrailingAmount%i.PriceIncrement != 0:
-		return refuse(RejInvalidPrice, "trailing_amount: must be a positive multiple of %d, got %d", i.PriceIncrement, order.TrailingAmount)
+		return refuse(RejInvalidPrice, "trailing_amount: must be a positive multiple of %s, got %s", i.price(i.PriceIncrement), i.price(order.TrailingAmount))
 	case order.TrailingBps > 9_999:
 		return refuse(RejInvalidPrice, "trailing_bps: must be 1 to 9,999, got %d", order.TrailingBps)
 	}
@@ -139,7 +139,7 @@ func misplaced(field, owner string, has bool, px int64) *Refusal {
 
 func (i *instrument) validatePrice(field string, px int64) *Refusal {
 	if px%i.PriceIncrement != 0 {
-		return refuse(RejInvalidPrice, "%s: must be a multiple of %d, got %d", field, i.PriceIncrement, px)
+		return refuse(RejInvalidPrice, "%s: must be a multiple of %s, got %s", field, i.price(i.PriceIncrement), i.price(px))
 	}
 	if err := i.checkPrice(field, px); err != nil {
 		return &Refusal{RejInvalidPrice, err.Error()}

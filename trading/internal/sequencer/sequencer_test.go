@@ -106,7 +106,7 @@ func TestRefusals(t *testing.T) {
 		{edit(func(o *engine.NewOrder) { o.OrderQty = 25 }), engine.RejInvalidQty, engine.ByEngine, "order_qty: must be a multiple of 10, got 25"},
 		{edit(func(o *engine.NewOrder) { o.OrderQty = 10 }), engine.RejInvalidQty, engine.ByEngine, "order_qty: must be at least 20, got 10"},
 		{edit(func(o *engine.NewOrder) { o.OrderQty = 5010 }), engine.RejInvalidQty, engine.ByEngine, "order_qty: must be at most 5000, got 5010"},
-		{edit(func(o *engine.NewOrder) { o.Price = 1001 }), engine.RejInvalidPrice, engine.ByEngine, "price: must be a multiple of 5, got 1001"},
+		{edit(func(o *engine.NewOrder) { o.Price = 1001 }), engine.RejInvalidPrice, engine.ByEngine, "price: must be a multiple of 0.05, got 10.01"},
 		{edit(func(o *engine.NewOrder) { o.Price = -5 }), engine.RejInvalidPrice, engine.ByEngine, "price: must be positive, got -5"},
 		{edit(func(o *engine.NewOrder) { o.HasPrice = false }), engine.RejInvalidPrice, engine.ByEngine, "price: a limit or stop-limit order must have one"},
 		{edit(func(o *engine.NewOrder) { o.OrdType = engine.Market }), engine.RejInvalidPrice, engine.ByEngine, "price: only a limit or stop-limit order has one, got 1000"},
