@@ -9,6 +9,7 @@ tool (
 )
 
 require (
+	github.com/coder/websocket v1.8.15
 	github.com/parquet-go/parquet-go v0.32.0
 	golang.org/x/sync v0.23.0
 	google.golang.org/grpc v1.85.0

@@ -2,6 +2,7 @@ package feed
 
 import (
 	"fmt"
+	"strings"
 
 	"aetherion/trading/internal/book"
 	"aetherion/trading/internal/engine"
@@ -105,11 +106,15 @@ type Instruments struct {
 func NewInstruments(definitions []engine.Instrument) *Instruments {
 	bySymbol := make(map[string]uint32, len(definitions))
 	for n := range definitions {
-		d := &definitions[n]
-		bySymbol[d.InstrumentID[:len(d.InstrumentID)-len(d.Venue())-1]] = uint32(n)
+		bySymbol[symbolOf(&definitions[n])] = uint32(n)
 	}
 	return &Instruments{Definitions: definitions, bySymbol: bySymbol}
 }
+
+// Symbol is the venue's name of an instrument.
+func (i *Instruments) Symbol(instrument uint32) string { return symbolOf(&i.Definitions[instrument]) }
+
+func symbolOf(d *engine.Instrument) string { return strings.TrimSuffix(d.InstrumentID, "."+d.Venue()) }
 
 // Find gives the index and the definition of a symbol.
 func (i *Instruments) Find(symbol []byte) (uint32, *engine.Instrument, error) {
