@@ -11,13 +11,13 @@ import (
 
 func main() {
 	data := flag.String("data", "../shared/data", "folder of the captures")
-	check := flag.Bool("check", false, "check instead of measure")
+	checks := flag.Bool("check", false, "check instead of measure")
 	rounds := flag.Int("rounds", 5, "times that each measurement is done")
 	flag.Parse()
 	var result any
 	var err error
-	if *check {
-		result, err = checkAll(*data)
+	if *checks {
+		result, err = check(*data)
 	} else {
 		result, err = measureAll(*data, *rounds)
 	}
@@ -30,4 +30,18 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench-md:", err)
 		os.Exit(1)
 	}
+}
+
+// checked is what all captures held.
+type checked struct {
+	Captures []counts    `json:"captures"`
+	Orders   orderCounts `json:"orders"`
+}
+
+func check(data string) (all checked, err error) {
+	if all.Captures, err = checkAll(data); err != nil {
+		return all, err
+	}
+	all.Orders, err = checkOrders(data)
+	return all, err
 }
