@@ -45,7 +45,7 @@ def test_capture(checked: dict[str, Any], capture: str) -> None:
 
 
 def test_orders(checked: dict[str, Any]) -> None:
-    """Bitstamp's log of single orders starts without a snapshot: 213 events are of orders before it.
+    """Bitstamp's log of orders starts without a snapshot: 213 events are of orders before it.
 
     Its own books are sent a moment apart from the events, so that a few differ.
     """
