@@ -221,8 +221,8 @@ func (r *reader) finish() error {
 		if !r.hasPrev {
 			m.Book.Prev = r.first - 1 // spot numbers without holes
 		}
-		if r.instrument == nil || m.Book.Last <= 0 || r.first > m.Book.Last || m.Book.Prev >= m.Book.Last {
-			return fmt.Errorf("u: must be positive and not before U %d or pu %d, got %d", r.first, m.Book.Prev, m.Book.Last)
+		if r.instrument == nil || r.first <= 0 || m.Book.Prev < 0 || r.first > m.Book.Last || m.Book.Prev >= m.Book.Last {
+			return fmt.Errorf("u: must be at least U, which is positive, and after pu, got %d, %d and %d", m.Book.Last, r.first, m.Book.Prev)
 		}
 	case feed.Quote:
 		m.UpdateID = m.Book.Last
