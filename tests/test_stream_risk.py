@@ -14,7 +14,7 @@ from scipy.stats import norm
 
 from aetherion.account import Position
 from aetherion.client import NotFoundError, RiskClient, TradingClient
-from aetherion.order import NewOrder, Side
+from aetherion.order import NewOrder, OrdRejReason, Side
 from aetherion.risk import PortfolioRisk, ReturnModel, Shock, StressScenario, Watch
 from processes import Service, aetherion, free_port, risk_service, trading_service
 
@@ -62,6 +62,20 @@ async def report_of(risk: RiskClient, positions: int) -> PortfolioRisk:
             await asyncio.sleep(0.01)
 
 
+async def accepted(
+    client: TradingClient, name: str, instrument_id: str, side: Side, qty: int
+) -> None:
+    """Order, again under another name while the Risk Service is not there yet or late."""
+    for attempt in range(100):
+        order = NewOrder(f"{name}{attempt}", ACCOUNT, instrument_id, side, Decimal(qty))
+        ack = await client.submit_order(order)
+        if ack.accepted:
+            return
+        assert ack.ord_rej_reason is OrdRejReason.RISK_UNAVAILABLE, ack
+        await asyncio.sleep(0.1)
+    raise AssertionError(ack)
+
+
 async def test_the_figures_are_those_of_the_positions(services: tuple[Service, Service]) -> None:
     trading, risk = services
     async with TradingClient(trading.address) as client, RiskClient(risk.address) as watcher:
@@ -69,11 +83,8 @@ async def test_the_figures_are_those_of_the_positions(services: tuple[Service, S
         rows = aiter(client.stream_market_data(max_batch_rows=1))
         for _ in range(30):
             await anext(rows)
-        for name, instrument_id, side, qty in (
-            ("a", "IBM.XNYS", Side.BUY, 300),
-            ("b", "AAPL.XNAS", Side.SELL, 200),
-        ):
-            await client.submit_order(NewOrder(name, ACCOUNT, instrument_id, side, Decimal(qty)))
+        await accepted(client, "a", "IBM.XNYS", Side.BUY, 300)
+        await accepted(client, "b", "AAPL.XNAS", Side.SELL, 200)
         held: list[Position] = []
         while len(held) < 2:
             await anext(rows)
