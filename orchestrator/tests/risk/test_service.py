@@ -129,6 +129,49 @@ def test_service_that_died_is_started_again() -> None:
     assert DESK.address != address
 
 
+def test_service_that_dies_in_a_call_is_asked_again() -> None:
+    asked: list[str] = []
+
+    async def question(client: RiskClient) -> str:
+        asked.append(client.target)
+        if len(asked) == 1:
+            assert DESK._service is not None
+            os.kill(DESK._service.pid, signal.SIGKILL)
+            raise ServiceUnavailableError("lost")
+        return client.target
+
+    assert DESK.ask(question) == asked[1] != asked[0]
+    asked.clear()
+    with pytest.raises(ServiceUnavailableError, match="lost"):
+        DESK.ask(question, repeatable=False)
+    assert len(asked) == 1
+
+
+def test_forked_child_is_told_to_spawn(tmp_path: Path) -> None:
+    code = (
+        "import os; from aetherion import risk\n"
+        "risk.price('call', 100, 100, 1, 0.2)\n"
+        "child = os.fork()\n"
+        "try:\n"
+        "    risk.price('call', 100, 100, 1, 0.2)\n"
+        "except Exception as error:\n"
+        "    print(error, flush=True)\n"
+        "if child:\n"
+        "    os.waitpid(child, 0)\n"
+        "    risk.price('call', 100, 100, 1, 0.2)  # its service is still there\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.count("spawn") == 1
+    assert len(done.stdout.splitlines()) == 1
+
+
 def test_address_and_setting_decide_who_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     (nobody,) = free_addresses(1)
     risk.connect(nobody)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import os
 import shutil
 import tempfile
 import threading
@@ -11,6 +12,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from aetherion.errors import AetherionError
 
 if TYPE_CHECKING:
     from aetherion.client.risk import RiskClient
@@ -39,6 +42,7 @@ class Desk:
         self._client: RiskClient | None = None
         self._service: ServiceProcess | None = None
         self._folder: Path | None = None
+        self._pid = 0  # of the process whose thread runs the loop
 
     @property
     def address(self) -> str | None:
@@ -50,16 +54,40 @@ class Desk:
         self.close()
         self._address = address
 
-    def ask(self, question: Callable[[RiskClient], Coroutine[Any, Any, T]]) -> T:
-        """Return the answer to a question; Ctrl-C ends it in the service too."""
+    def ask(
+        self, question: Callable[[RiskClient], Coroutine[Any, Any, T]], *, repeatable: bool = True
+    ) -> T:
+        """Return the answer to a question; Ctrl-C ends it in the service too.
+
+        Of a service started here that went away it is asked once more, unless not repeatable.
+        """
+        if self._forked:
+            raise AetherionError(
+                f"risk: process {os.getpid()} was forked after process {self._pid} asked the Risk "
+                "Service, and gRPC does not survive a fork; start it by the spawn method"
+            )
 
         async def answer() -> T:
+            from aetherion.client import ServiceUnavailableError
+
+            client = await self._connected()
+            try:
+                return await question(client)
+            except ServiceUnavailableError:
+                if not (repeatable and await self._gave_up(client)):
+                    raise
             return await question(await self._connected())
 
         return self._wait(answer())
 
+    @property
+    def _forked(self) -> bool:
+        return self._loop is not None and self._pid != os.getpid()
+
     def close(self) -> None:
         """Disconnect, and stop the service if it was started here."""
+        if self._forked:
+            return  # they are the parent's
         if self._loop is not None:
             self._wait(self._close())
         if self._folder is not None:
@@ -69,7 +97,7 @@ class Desk:
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         with self._lock:
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
+                self._pid, self._loop = os.getpid(), asyncio.new_event_loop()
                 threading.Thread(
                     target=self._loop.run_forever, name="aetherion-risk", daemon=True
                 ).start()
@@ -103,6 +131,14 @@ class Desk:
                 timeout_s = settings.call_timeout_s if is_set else _CALCULATION_S
                 self._client = RiskClient(address, timeout_s=timeout_s)
             return self._client
+
+    async def _gave_up(self, client: RiskClient) -> bool:
+        """Whether the lost client was of a service started here; the next call has another."""
+        async with self._connecting:
+            if self._client is client and self._service is not None:
+                await self._close()
+                return True
+            return self._client is not client and self._address is None
 
     async def _started(self, bin_dir: Path, timeout_s: float) -> ServiceProcess:
         from aetherion.services import ServiceProcess

@@ -453,7 +453,9 @@ def simulate(
         )
         return RiskAnswer(found.figures, None, found.n_scenarios, None)
 
-    return RiskResult("var", "scenarios", 1, names or (), DESK.ask(ask))
+    return RiskResult(
+        "var", "scenarios", 1, names or (), DESK.ask(ask, repeatable=isinstance(parts, np.ndarray))
+    )
 
 
 def _given(portfolio: Any) -> tuple[Floats | DeltaGammaBook | Book, Names | None]:
